@@ -1,0 +1,1 @@
+"""Deep Q-learning of the reaching task (torch)."""
