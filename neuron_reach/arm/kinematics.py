@@ -1,0 +1,32 @@
+"""Forward kinematics of a planar arm that moves in the vertical x-z plane (REP-103 axes)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def link_ends(joint_angles: ArrayLike, link_lengths: ArrayLike) -> NDArray[np.floating]:
+    """Return where each link ends.
+
+    The first angle is measured from the x axis towards z (upright is pi/2), every other one
+    from the link before it: p_k = sum over i <= k of l_i (cos, sin)(theta_1 + ... + theta_i).
+
+    Args:
+        joint_angles: (..., n), rad.
+        link_lengths: (n,), m.
+
+    Returns:
+        (..., n, 2), x and z of the end of every link, m; the last one is the tip.
+    """
+    absolute = np.cumsum(np.asarray(joint_angles), axis=-1)
+    links = np.stack((np.cos(absolute), np.sin(absolute)), axis=-1)
+    links *= np.asarray(link_lengths, dtype=links.dtype)[:, None]
+    return np.cumsum(links, axis=-2)
+
+
+def forward_kinematics(joint_angles: ArrayLike, link_lengths: ArrayLike) -> NDArray[np.floating]:
+    """Return the tip positions p, (..., 2) in m, for joint angles (..., n) in rad."""
+    absolute = np.cumsum(np.asarray(joint_angles), axis=-1)
+    lengths = np.asarray(link_lengths, dtype=absolute.dtype)
+    return np.stack((np.cos(absolute) @ lengths, np.sin(absolute) @ lengths), axis=-1)

@@ -1,0 +1,118 @@
+"""The kinematic arm: velocity-limited joints, one PID position controller per joint, fleets of arms.
+
+All arms of a fleet are advanced together as one array; an arm's motion does not depend on how many
+others there are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuron_reach.options import option
+
+CONTROL_PERIOD = 0.05
+"""Length of one control cycle, s (paper, section 3)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ArmOptions:
+    """The arm and its joint controllers."""
+
+    joints: int = option(3, 'number of revolute joints', low=1, high=6)
+    arm_length: float = option(1.0, 'length of all links together, m', low=0.01, high=100.0)
+    bend: float = option(
+        0.3, 'angle of every joint but the first in the start pose, rad', low=-3.0, high=3.0
+    )
+    inner_steps: int = option(10, 'PID steps in one 50 ms control cycle', low=10, high=1000)
+    pid_p: float = option(40.0, 'proportional gain, 1/s', low=0.0, high=1000.0)
+    pid_i: float = option(10.0, 'integral gain, 1/s^2', low=0.0, high=10000.0)
+    pid_d: float = option(0.05, 'derivative gain (on the measured velocity)', low=0.0, high=0.9)
+    integral_limit: float = option(
+        0.2, 'largest share of the integral in the output, rad/s (anti-windup)', low=0.0, high=10.0
+    )
+    velocity_limit: float = option(3.0, 'largest joint velocity, rad/s', low=0.1, high=100.0)
+
+    @property
+    def link_lengths(self) -> NDArray[np.float64]:
+        """Lengths of the links, (n,), m: all equal."""
+        return np.full(self.joints, self.arm_length / self.joints)
+
+    @property
+    def start_pose(self) -> NDArray[np.float64]:
+        """Joint angles at the start of an episode, (n,), rad.
+
+        Bent, so that the Jacobian has full rank, with the bends balanced about upright.
+        """
+        pose = np.full(self.joints, self.bend)
+        pose[0] = math.pi / 2 - self.bend * (self.joints - 1) / 2
+        return pose
+
+
+class FleetSimulator:
+    """A fleet of equal arms, advanced together by whole control cycles.
+
+    Each joint is an integrator with a velocity limit. Its controller is a PID in parallel form,
+    v = clip(p e + I - d v_measured), with the integral share I clamped (anti-windup) and the
+    derivative taken on the measurement, so that a step of the target gives no kick.
+    """
+
+    def __init__(self, options: ArmOptions, arms: int) -> None:
+        """Put `arms` arms into the start pose."""
+        self.options = options
+        self.arms = arms
+        shape = (arms, options.joints)
+        self._angles = np.empty(shape)
+        self._velocities = np.empty(shape)
+        self._integral = np.empty(shape)
+        self._targets = np.empty(shape)
+        self._error = np.empty(shape)
+        self._scratch = np.empty(shape)
+        self.reset()
+
+    @property
+    def joint_angles(self) -> NDArray[np.float64]:
+        """Measured joint angles, a copy, (arms, n), rad."""
+        return self._angles.copy()
+
+    @property
+    def joint_velocities(self) -> NDArray[np.float64]:
+        """Measured joint velocities, a copy, (arms, n), rad/s."""
+        return self._velocities.copy()
+
+    def reset(self) -> NDArray[np.float64]:
+        """Put every arm at rest into the start pose and return the joint angles, (arms, n)."""
+        self._angles[:] = self.options.start_pose
+        self._targets[:] = self.options.start_pose
+        self._velocities[:] = 0.0
+        self._integral[:] = 0.0
+        return self.joint_angles
+
+    def send(self, targets: ArrayLike) -> None:
+        """Give the controllers new target angles, (arms, n), rad."""
+        self._targets[:] = targets
+
+    def receive(self) -> NDArray[np.float64]:
+        """Advance one control cycle (50 ms) and return the joint angles, (arms, n), rad."""
+        options = self.options
+        period = CONTROL_PERIOD / options.inner_steps
+        integral_gain = options.pid_i * period
+        angles, velocities, integral = self._angles, self._velocities, self._integral
+        error, scratch = self._error, self._scratch
+        limit, integral_limit = options.velocity_limit, options.integral_limit
+        for _ in range(options.inner_steps):
+            np.subtract(self._targets, angles, out=error)
+            velocities *= -options.pid_d
+            velocities += integral
+            np.multiply(error, options.pid_p, out=scratch)
+            velocities += scratch
+            np.clip(velocities, -limit, limit, out=velocities)
+            np.multiply(error, integral_gain, out=error)
+            integral += error
+            np.clip(integral, -integral_limit, integral_limit, out=integral)
+            np.multiply(velocities, period, out=scratch)
+            angles += scratch
+        return self.joint_angles

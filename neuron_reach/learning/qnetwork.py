@@ -1,0 +1,112 @@
+"""The Q-network: fully connected ReLU layers, for one network or a stack of independent ones.
+
+All members of a stack have the same layer sizes. Their parameters lie in one flat array, so that an
+optimiser step is a handful of operations whatever the number of layers and members.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class QNetwork:
+    """A stack of `members` multilayer perceptrons x -> Q(x, .); a single network has one member.
+
+    Attributes:
+        sizes: neurons per layer, input and output included.
+        flat: every parameter, (members, parameters), float32.
+        weights: per layer, a view into `flat`, (members, out, in).
+        biases: per layer, a view into `flat`, (members, 1, out).
+    """
+
+    def __init__(self, sizes: Sequence[int], members: int = 1) -> None:
+        self.sizes = tuple(sizes)
+        shapes = list(zip(self.sizes[1:], self.sizes[:-1], strict=True))
+        self.flat = torch.zeros(members, sum(out * (fan_in + 1) for out, fan_in in shapes))
+        self.weights: list[Tensor] = []
+        self.biases: list[Tensor] = []
+        start = 0
+        for out, fan_in in shapes:
+            end = start + out * fan_in
+            self.weights.append(self.flat[:, start:end].view(members, out, fan_in))
+            self.biases.append(self.flat[:, end : end + out].view(members, 1, out))
+            start = end + out
+        self._transposed = [weight.transpose(1, 2) for weight in self.weights]
+
+    @property
+    def members(self) -> int:
+        """Number of networks in the stack."""
+        return self.flat.shape[0]
+
+    def empty_like(self) -> QNetwork:
+        """Return a stack of the same shape with all parameters zero."""
+        return QNetwork(self.sizes, self.members)
+
+    def copy(self) -> QNetwork:
+        """Return a stack with the same parameters that shares no memory with this one."""
+        other = self.empty_like()
+        other.flat.copy_(self.flat)
+        return other
+
+    def initialize(self, generators: Sequence[torch.Generator], output_bias: float) -> None:
+        """Draw He-normal weights, one generator a member; the output layer's are a tenth of that.
+
+        The small output layer with a bias at the typical return starts learning with about equal
+        values for all actions.
+        """
+        self.flat.zero_()
+        last = len(self.weights) - 1
+        for member, generator in enumerate(generators):
+            for layer, weight in enumerate(self.weights):
+                scale = math.sqrt(2.0 / weight.shape[2]) * (0.1 if layer == last else 1.0)
+                draw = torch.randn(weight.shape[1:], generator=generator)
+                weight[member] = scale * draw
+        self.biases[-1].fill_(output_bias)
+
+    def activations(self, observations: Tensor) -> list[Tensor]:
+        """Return the activation of every layer: input, hidden (after ReLU), output.
+
+        Args:
+            observations: (members, batch, inputs), float32.
+
+        Returns:
+            One tensor a layer, (members, batch, neurons).
+        """
+        layers = [observations]
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self._transposed, self.biases, strict=True)):
+            values = torch.baddbmm(bias, layers[-1], weight)
+            layers.append(values if layer == last else values.relu_())
+        return layers
+
+    def q_values(self, observations: Tensor) -> Tensor:
+        """Return Q for every action, (members, batch, actions)."""
+        return self.activations(observations)[-1]
+
+    def backward(self, layers: list[Tensor], output_gradient: Tensor, gradient: QNetwork) -> None:
+        """Write the gradient of a loss into `gradient`, by the chain rule, layer by layer.
+
+        Args:
+            layers: what `activations` returned.
+            output_gradient: derivative of the loss by the outputs, (members, batch, actions).
+            gradient: a stack of the same shape; overwritten.
+        """
+        delta = output_gradient
+        for layer in range(len(self.weights) - 1, -1, -1):
+            torch.bmm(delta.transpose(1, 2), layers[layer], out=gradient.weights[layer])
+            torch.sum(delta, dim=1, keepdim=True, out=gradient.biases[layer])
+            if layer:
+                delta = torch.bmm(delta, self.weights[layer])
+                delta = torch.ops.aten.threshold_backward(delta, layers[layer], 0)
+
+
+def greedy(network: QNetwork, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the actions of greatest Q, (members, arms), for (members, arms, inputs)."""
+    best: NDArray[np.int64] = network.q_values(torch.from_numpy(observations)).argmax(-1).numpy()
+    return best

@@ -1,0 +1,78 @@
+"""Replay memory (Mnih et al. 2015): a ring of transitions for every member of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class ReplayMemory:
+    """The last `capacity` transitions of each member.
+
+    A transition is one row of float32: observation, next observation, reward, action. Members are
+    filled in step, so they share one write position; each draws its batches with its own generator.
+    """
+
+    def __init__(self, members: int, capacity: int, observation_size: int) -> None:
+        self.capacity = capacity
+        self.observation_size = observation_size
+        self.rows = torch.zeros(members, capacity, 2 * observation_size + 2)
+        self.size = 0
+        self.position = 0
+
+    def add(
+        self,
+        observations: NDArray[np.float32],
+        actions: NDArray[np.int64],
+        rewards: NDArray[np.float64],
+        next_observations: NDArray[np.float32],
+    ) -> None:
+        """Append transitions, oldest first; the oldest stored ones make room.
+
+        Args:
+            observations: (members, count, inputs).
+            actions: (members, count).
+            rewards: (members, count).
+            next_observations: (members, count, inputs).
+        """
+        count = min(observations.shape[1], self.capacity)
+        inputs = self.observation_size
+        new = torch.empty(self.rows.shape[0], count, self.rows.shape[2])
+        new[..., :inputs] = torch.from_numpy(observations[:, -count:])
+        new[..., inputs : 2 * inputs] = torch.from_numpy(next_observations[:, -count:])
+        new[..., -2] = torch.from_numpy(rewards[:, -count:])
+        new[..., -1] = torch.from_numpy(actions[:, -count:])
+        first = min(count, self.capacity - self.position)
+        self.rows[:, self.position : self.position + first] = new[:, :first]
+        self.rows[:, : count - first] = new[:, first:]
+        self.position = (self.position + count) % self.capacity
+        self.size = min(self.size + count, self.capacity)
+
+    def sample(
+        self, generators: Sequence[np.random.Generator], batch_size: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw a batch for each member, uniformly and with replacement.
+
+        Returns:
+            Observations (members, batch, inputs), actions (members, batch, 1) as int64,
+            rewards (members, batch), next observations (members, batch, inputs).
+        """
+        members, _, width = self.rows.shape
+        index = np.empty((members, batch_size), np.int64)
+        for member, generator in enumerate(generators):
+            index[member] = generator.integers(self.size, size=batch_size)
+            index[member] += member * self.capacity
+        flat_index = torch.from_numpy(index.reshape(-1))
+        rows = self.rows.view(-1, width).index_select(0, flat_index)
+        rows = rows.view(members, batch_size, width)
+        inputs = self.observation_size
+        return (
+            rows[..., :inputs],
+            rows[..., -1:].long(),
+            rows[..., -2],
+            rows[..., inputs : 2 * inputs],
+        )

@@ -1,0 +1,349 @@
+"""Training until the validation test passes, for one network or a stack of independent ones.
+
+The unit of training is the round: every arm plays one episode while the learner updates from what
+earlier rounds left in the replay memory. A round either happens as a whole or, when interrupted,
+not at all, so that a saved state resumes exactly.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.arm.task import ReachingTask, TaskOptions
+from neuron_reach.errors import UserError
+from neuron_reach.learning.dqn import DqnLearner, LearningOptions
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.replay import ReplayMemory
+from neuron_reach.learning.rollout import Arms, Rollout, Watcher, greedy_successes, play
+from neuron_reach.learning.validation import TEST_EPISODES, required_successes
+from neuron_reach.options import fill, option
+
+STREAMS = ('weights', 'exploration', 'sampling', 'goals', 'validation', 'test', 'record')
+"""The independent random streams of a seed, in the order in which they are spawned."""
+
+TYPICAL_REWARD = 0.35
+"""Mean reward of random motion; sets the output bias, so that learning starts near the truth."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """When to test and when to stop."""
+
+    seed: int = option(0, 'root of all random streams', low=0, high=2**32 - 1)
+    validation_interval: int = option(
+        200, 'training episodes from one validation test to the next', low=1, high=10_000_000
+    )
+    max_episodes: int = option(
+        60_000, 'training episodes after which to give up', low=1, high=1_000_000_000
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """Everything that defines a training run."""
+
+    arm: ArmOptions = ArmOptions()
+    task: TaskOptions = TaskOptions()
+    learning: LearningOptions = LearningOptions()
+    training: TrainingOptions = TrainingOptions()
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], source: str) -> Setup:
+        """Build from flat `key: value` options; a single hidden width means six such layers.
+
+        Raises:
+            UserError: a value is out of range, or the values contradict each other.
+        """
+        learning = fill(LearningOptions, values, source)
+        if len(learning.hidden) == 1 and not isinstance(values['hidden'], list | tuple):
+            learning = dataclasses.replace(learning, hidden=learning.hidden * 6)
+        setup = cls(
+            fill(ArmOptions, values, source),
+            fill(TaskOptions, values, source),
+            learning,
+            fill(TrainingOptions, values, source),
+        )
+        if setup.task.reach_steps > setup.task.episode_steps:
+            raise UserError(
+                f'{source}: reach_steps must be at most episode_steps '
+                f'({setup.task.episode_steps}), not {setup.task.reach_steps}'
+            )
+        return setup
+
+    @classmethod
+    def fields(cls) -> list[dataclasses.Field[Any]]:
+        """Return the fields of all options."""
+        groups = (ArmOptions, TaskOptions, LearningOptions, TrainingOptions)
+        return [field for group in groups for field in dataclasses.fields(group)]
+
+    def values(self) -> dict[str, Any]:
+        """Return all options as one flat mapping, ready for JSON."""
+        groups = (self.arm, self.task, self.learning, self.training)
+        merged = {key: value for group in groups for key, value in vars(group).items()}
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in merged.items()}
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Neurons of every layer of the Q-network, input and output included."""
+        return (2 * self.arm.joints + 2, *self.learning.hidden, 3**self.arm.joints)
+
+
+def random_streams(seed: int) -> dict[str, np.random.Generator]:
+    """Return the independent generators of a seed by their names (see `STREAMS`)."""
+    children = np.random.SeedSequence(seed).spawn(len(STREAMS))
+    return dict(zip(STREAMS, map(np.random.default_rng, children), strict=True))
+
+
+@dataclasses.dataclass
+class Member:
+    """One network's course of training; all counts are of its own training episodes.
+
+    Attributes:
+        seed: root of its random streams.
+        validations: [episodes, successes, tests played] of every validation test.
+        first_pass: episodes at the first passed test: the paper's "training duration".
+        trained: episodes at the first passed test that a second, independent one confirmed.
+    """
+
+    seed: int
+    validations: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)
+    first_pass: int | None = None
+    trained: int | None = None
+
+
+class Training:
+    """A stack of networks that learn the same task, each from its own seed.
+
+    Attributes:
+        members: the networks still learning, in the order of the stack.
+        finished: (member, its network) of those that have left the stack, trained or given up.
+        episodes: training episodes played by each member still learning.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        seeds: Sequence[int] | None = None,
+        network: QNetwork | None = None,
+    ) -> None:
+        """Start afresh, or from the weights of `network` (one member for each seed)."""
+        seeds = [setup.training.seed] if seeds is None else list(seeds)
+        self.setup = setup
+        self.task = ReachingTask(setup.task, setup.arm)
+        self.members = [Member(seed) for seed in seeds]
+        self.finished: list[tuple[Member, QNetwork]] = []
+        self.episodes = 0
+        self._streams = [random_streams(seed) for seed in seeds]
+        if network is None:
+            network = QNetwork(setup.layer_sizes, len(seeds))
+            generators = [
+                torch.Generator().manual_seed(int(streams['weights'].integers(2**62)))
+                for streams in self._streams
+            ]
+            network.initialize(generators, TYPICAL_REWARD / (1.0 - setup.learning.gamma))
+        self.learner = DqnLearner(
+            setup.learning, network, self._stream('exploration'), self._stream('sampling')
+        )
+        self.memory = ReplayMemory(
+            len(seeds), setup.learning.replay_capacity, self.task.observation_size
+        )
+        self._boundary = self._snapshot()
+
+    def _stream(self, name: str) -> list[np.random.Generator]:
+        return [streams[name] for streams in self._streams]
+
+    def _draw_goals(self, stream: str, count: int) -> NDArray[np.float64]:
+        draws = [self.task.sample_goals(generator, count) for generator in self._stream(stream)]
+        return np.stack(draws)
+
+    @property
+    def done(self) -> bool:
+        """Whether no member is learning any more."""
+        return not self.members
+
+    def round(self, fleet: Arms, watcher: Watcher | None = None) -> None:
+        """Play and learn from one episode on every arm, and validate when it is time.
+
+        Raises:
+            Whatever the fleet raises, KeyboardInterrupt included; then `state` is still that
+            of the start of the round.
+        """
+        self._boundary = self._snapshot()
+        learning = self.setup.learning
+        rollout = play(
+            fleet,
+            self.task,
+            self._draw_goals('goals', learning.arms),
+            self.learner.explore,
+            meanwhile=self._update if self.memory.size else None,
+            watcher=watcher,
+        )
+        before = self.episodes // self.setup.training.validation_interval
+        episodes = self.episodes + learning.arms
+        verdicts = None
+        if episodes // self.setup.training.validation_interval > before:
+            verdicts = self._validate(fleet, episodes, watcher)
+        self._remember(rollout)
+        self.episodes = episodes
+        if verdicts is not None:
+            self._record_verdicts(verdicts)
+        if episodes >= self.setup.training.max_episodes:
+            self._leave([True] * len(self.members))
+        self._boundary = self._snapshot()
+
+    def _update(self) -> None:
+        self.learner.update(self.memory)
+
+    def _remember(self, rollout: Rollout) -> None:
+        def by_member(values: NDArray[Any]) -> NDArray[Any]:
+            values = np.moveaxis(values, 1, 0)
+            return values.reshape(values.shape[0], -1, *values.shape[3:])
+
+        self.memory.add(
+            by_member(rollout.observations[:-1]),
+            by_member(rollout.actions),
+            by_member(rollout.rewards),
+            by_member(rollout.observations[1:]),
+        )
+
+    def test(
+        self, fleet: Arms, stream: str = 'validation', watcher: Watcher | None = None
+    ) -> list[NDArray[np.bool_]]:
+        """Play one test of 300 greedy episodes of the target network on fresh goals."""
+        return greedy_successes(
+            fleet,
+            self.task,
+            self.learner.target,
+            self._draw_goals(stream, TEST_EPISODES),
+            stop_after_failures=TEST_EPISODES - required_successes(),
+            watcher=watcher,
+        )
+
+    def _validate(
+        self, fleet: Arms, episodes: int, watcher: Watcher | None
+    ) -> list[tuple[tuple[int, int, int], bool, bool]]:
+        """Test, and test once more those that passed: (entry, passed, confirmed) by member."""
+        required = required_successes()
+        first = self.test(fleet, watcher=watcher)
+        passed = [int(won.sum()) >= required for won in first]
+        confirmed = [False] * len(first)
+        if any(passed):
+            # Members that failed draw no second set of goals, as they would not alone.
+            states = [copy.deepcopy(s['validation'].bit_generator.state) for s in self._streams]
+            second = self.test(fleet, watcher=watcher)
+            confirmed = [
+                ok and int(won.sum()) >= required for ok, won in zip(passed, second, strict=True)
+            ]
+            for streams, state, ok in zip(self._streams, states, passed, strict=True):
+                if not ok:
+                    streams['validation'].bit_generator.state = state
+        return [
+            ((episodes, int(won.sum()), len(won)), ok, sure)
+            for won, ok, sure in zip(first, passed, confirmed, strict=True)
+        ]
+
+    def _record_verdicts(
+        self, verdicts: list[tuple[tuple[int, int, int], bool, bool]]
+    ) -> None:
+        for member, (entry, passed, confirmed) in zip(self.members, verdicts, strict=True):
+            member.validations.append(entry)
+            if passed and member.first_pass is None:
+                member.first_pass = self.episodes
+            if confirmed:
+                member.trained = self.episodes
+        self._leave([confirmed for _, _, confirmed in verdicts])
+
+    def _leave(self, leaving: list[bool]) -> None:
+        """Take members out of the stack, keeping the networks that were validated."""
+        if not any(leaving):
+            return
+        for index, member in enumerate(self.members):
+            if leaving[index]:
+                network = QNetwork(self.learner.target.sizes)
+                network.flat[0] = self.learner.target.flat[index]
+                self.finished.append((member, network))
+        staying = [index for index, leaves in enumerate(leaving) if not leaves]
+        self.members = [self.members[index] for index in staying]
+        self._streams = [self._streams[index] for index in staying]
+        if staying:
+            self.learner.keep(staying)
+            self.memory.rows = self.memory.rows[staying]
+
+    # --- the state of training, for an exact resume -----------------------------------------
+
+    def _snapshot(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        tensors = {name: value.clone() for name, value in self.learner.tensors().items()}
+        counters = {
+            'episodes': self.episodes,
+            'updates': self.learner.updates,
+            'members': [dataclasses.asdict(member) for member in self.members],
+            'streams': [
+                {name: stream.bit_generator.state for name, stream in streams.items()}
+                for streams in self._streams
+            ],
+            'replay_position': self.memory.position,
+            'replay_size': self.memory.size,
+        }
+        return tensors, copy.deepcopy(counters)
+
+    def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Return tensors and counters as of the last round that was finished.
+
+        Valid also while or after a round was interrupted.
+        """
+        tensors, counters = self._boundary
+        return {**tensors, 'replay': self.memory.rows[:, : counters['replay_size']]}, counters
+
+    def restore(
+        self, tensors: Mapping[str, torch.Tensor], counters: Mapping[str, Any]
+    ) -> None:
+        """Go on exactly from a `state` of a training of the same setup."""
+        for name, value in self.learner.tensors().items():
+            value.copy_(tensors[name])
+        self.episodes = counters['episodes']
+        self.learner.updates = counters['updates']
+        self.members = [
+            Member(
+                entry['seed'],
+                [tuple(validation) for validation in entry['validations']],
+                entry['first_pass'],
+                entry['trained'],
+            )
+            for entry in counters['members']
+        ]
+        for streams, states in zip(self._streams, counters['streams'], strict=True):
+            for name, stream in streams.items():
+                stream.bit_generator.state = states[name]
+        self.memory.position = counters['replay_position']
+        self.memory.size = counters['replay_size']
+        self.memory.rows[:, : self.memory.size] = tensors['replay']
+        self._boundary = self._snapshot()
+
+    def run(
+        self,
+        make_fleet: Callable[[int], Arms],
+        after_round: Callable[[Training], None],
+        watcher: Watcher | None = None,
+    ) -> None:
+        """Train until every member has left the stack.
+
+        Args:
+            make_fleet: returns a fleet of so many arms; asked again when members leave.
+            after_round: called at the end of every round, to save and to report.
+            watcher: told of every observation.
+        """
+        learners = 0
+        while self.members:
+            if len(self.members) != learners:
+                learners = len(self.members)
+                fleet = make_fleet(learners * self.setup.learning.arms)
+            self.round(fleet, watcher)
+            after_round(self)

@@ -1,0 +1,30 @@
+"""The validation test (paper, section 3): is the accuracy at least 0.9, beyond reasonable doubt?"""
+
+from __future__ import annotations
+
+import functools
+
+from scipy.stats import binomtest
+
+TEST_EPISODES = 300
+REQUIRED_ACCURACY = 0.9
+SIGNIFICANCE = 0.05
+
+
+@functools.cache
+def required_successes(episodes: int = TEST_EPISODES) -> int:
+    """Return how many successes reject "accuracy < 0.9" (exact one-sided binomial test, 5 %).
+
+    Where even a flawless test could not, as for fewer than 29 episodes, it is `episodes + 1`.
+    """
+    for successes in range(episodes, -1, -1):
+        test = binomtest(successes, episodes, REQUIRED_ACCURACY, alternative='greater')
+        if test.pvalue > SIGNIFICANCE:
+            return successes + 1
+    return 0
+
+
+def accuracy_interval(successes: int, episodes: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of an accuracy."""
+    interval = binomtest(successes, episodes).proportion_ci(0.95, 'wilson')
+    return float(interval.low), float(interval.high)
