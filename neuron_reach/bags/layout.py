@@ -1,0 +1,329 @@
+"""What the messages on the project's topics look like; nothing else knows it.
+
+Numbers travel as ``std_msgs`` multi-arrays with named dimensions. What identifies a message (its
+episode and step, or its sequence number) stands in front of the values, and
+``layout.data_offset`` says how many entries that is, so nothing depends on the order of arrival.
+Works on the message objects of rclpy and of ``rosbags`` alike, and imports neither.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+JOINT_STATES = 'joint_states'
+COMMANDS = 'joint_position_controller/commands'
+GOAL = 'goal'
+GOAL_MARKER = 'goal_marker'
+OBSERVATION = 'observation'
+EPISODE = 'episode'
+CHECKPOINT = 'checkpoint'
+ACTIVATIONS = 'activations'
+
+EPISODE_FIELDS = ('number', 'goal_x', 'goal_z', 'steps', 'final_reward', 'success')
+
+_FLOAT32_ARRAY = 'std_msgs/msg/Float32MultiArray'
+_FLOAT64_ARRAY = 'std_msgs/msg/Float64MultiArray'
+_MESSAGE_TYPES: dict[str, tuple[str, ...]] = {
+    JOINT_STATES: ('sensor_msgs/msg/JointState',),
+    COMMANDS: (_FLOAT64_ARRAY,),
+    # One arm has a goal, a fleet has one for each arm.
+    GOAL: ('geometry_msgs/msg/PointStamped', 'geometry_msgs/msg/PoseArray'),
+    OBSERVATION: (_FLOAT32_ARRAY,),
+    EPISODE: (_FLOAT64_ARRAY,),
+    CHECKPOINT: ('std_msgs/msg/String',),
+}
+
+
+class LayoutError(ValueError):
+    """A message does not have the layout its topic asks for."""
+
+
+def layer_names(hidden_layers: int) -> tuple[str, ...]:
+    """Names of a network's layers, from ``input`` over ``hidden_1`` to ``output``."""
+    hidden = (f'hidden_{number}' for number in range(1, hidden_layers + 1))
+    return ('input', *hidden, 'output')
+
+
+def activation_topic(layer: str) -> str:
+    """Topic that carries one layer's activations."""
+    return f'{ACTIVATIONS}/{layer}'
+
+
+def recorded_topics(hidden_layers: int) -> tuple[str, ...]:
+    """Topics that go into a bag: what the arm did, and what the network computed."""
+    layers = tuple(activation_topic(layer) for layer in layer_names(hidden_layers))
+    return (JOINT_STATES, COMMANDS, GOAL, OBSERVATION, *layers, EPISODE, CHECKPOINT)
+
+
+def message_types(topic: str) -> tuple[str, ...]:
+    """Message types a relative topic may carry; empty for a topic that is never recorded."""
+    if topic.startswith(f'{ACTIVATIONS}/'):
+        return (_FLOAT32_ARRAY,)
+    return _MESSAGE_TYPES.get(topic, ())
+
+
+def is_topic(recorded: str, name: str) -> bool:
+    """Whether a recorded topic is ``name``, in whatever namespace it was recorded."""
+    return f'/{recorded}'.endswith(f'/{name.lstrip("/")}')
+
+
+def fill_multiarray(
+    message: Any,
+    dimension_type: Callable[..., Any],
+    values: npt.NDArray[Any],
+    labels: Sequence[str],
+    prefix: Sequence[float] = (),
+) -> None:
+    """Put ``prefix`` and ``values`` into a Float32MultiArray or Float64MultiArray.
+
+    Meant for one message object used again and again: its dimensions are built anew only when
+    the shape changes.
+
+    Args:
+        message: the multi-array to fill.
+        dimension_type: the ``MultiArrayDimension`` class that belongs to the message.
+        values: array of any shape, stored in C order.
+        labels: one name for each dimension of ``values``.
+        prefix: numbers in front of the values; must be exact in the message's precision.
+
+    Raises:
+        LayoutError: labels and dimensions differ in number, or a prefix entry is not exact.
+    """
+    if len(labels) != values.ndim:
+        raise LayoutError(f'{values.ndim} dimensions cannot carry the labels {tuple(labels)}')
+    for_rosbags = isinstance(message.data, np.ndarray)
+    code = message.data.dtype.char if for_rosbags else message.data.typecode
+    data = array.array(code, prefix)
+    if data.tolist() != list(prefix):
+        raise LayoutError(f'prefix {tuple(prefix)} is not exact in the precision of the message')
+    flat = np.ascontiguousarray(values, dtype=code).reshape(-1)
+    data.frombytes(flat.view(np.uint8).data)
+    layout = message.layout
+    layout.data_offset = len(prefix)
+    if [(dim.label, dim.size) for dim in layout.dim] != list(
+        zip(labels, values.shape, strict=True)
+    ):
+        layout.dim = [
+            dimension_type(label=label, size=size, stride=stride)
+            for label, size, stride in zip(
+                labels, values.shape, _strides(values.shape), strict=True
+            )
+        ]
+    # A list or an ndarray would be checked and copied entry by entry by rclpy's setter.
+    message.data = np.frombuffer(data, dtype=code) if for_rosbags else data
+
+
+def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
+    """Read what `fill_multiarray` wrote, without copying the values.
+
+    Returns:
+        The prefix (data_offset,), and the values in the shape of the dimensions and the precision
+        of the message; (entries,) when the message names no dimensions.
+
+    Raises:
+        LayoutError: not a multi-array of floats, or offset, sizes, strides and data disagree.
+    """
+    try:
+        data = np.asarray(message.data)
+        offset = message.layout.data_offset
+        shape = tuple(dim.size for dim in message.layout.dim)
+        strides = tuple(dim.stride for dim in message.layout.dim)
+    except AttributeError:
+        raise LayoutError(f'{type(message).__name__} is no multi-array message') from None
+    if data.ndim != 1 or data.dtype.kind != 'f':
+        raise LayoutError('the data are not a flat list of floats')
+    if offset > data.size:
+        raise LayoutError(f'data_offset is {offset}, but there are only {data.size} entries')
+    prefix, values = data[:offset].astype(np.float64), data[offset:]
+    if not shape:
+        return prefix, values
+    expected = _strides(shape)
+    if expected[0] != values.size:
+        raise LayoutError(
+            f'dimensions {shape} take {expected[0]} entries, the message holds {values.size}'
+        )
+    # Publishers that leave the strides at zero mean C order.
+    if any(given not in (0, right) for given, right in zip(strides, expected, strict=True)):
+        raise LayoutError(f'strides {strides} of dimensions {shape} are not C order {expected}')
+    return prefix, values.reshape(shape)
+
+
+def _strides(shape: Sequence[int]) -> tuple[int, ...]:
+    """Entries from each dimension on, as std_msgs/MultiArrayLayout defines a stride."""
+    strides = []
+    entries = 1
+    for size in reversed(shape):
+        entries *= int(size)
+        strides.append(entries)
+    return tuple(reversed(strides))
+
+
+class FleetStep(NamedTuple):
+    """One control cycle of all arms; arm ``a`` is in episode ``episode + a``."""
+
+    episode: int
+    step: int
+    values: npt.NDArray[Any]
+
+
+def fill_fleet_step(
+    message: Any,
+    dimension_type: Callable[..., Any],
+    values: npt.NDArray[Any],
+    episode: int,
+    step: int,
+    label: str = 'neuron',
+) -> None:
+    """Fill an activation (or, with ``label='feature'``, observation) message.
+
+    Args:
+        message: Float32MultiArray to fill.
+        dimension_type: the ``MultiArrayDimension`` class that belongs to the message.
+        values: (arms, neurons).
+        episode: number of the first arm's episode, at most 2**24.
+        step: control cycle within the episode, from 0.
+        label: name of the second dimension.
+
+    Raises:
+        LayoutError: ``values`` is not two-dimensional, or a number is too large for float32.
+    """
+    fill_multiarray(message, dimension_type, values, ('arm', label), (episode, step))
+
+
+def read_fleet_step(message: Any) -> FleetStep:
+    """Read an activation or observation message.
+
+    Returns:
+        Episode of the first arm, step from 0, values (arms, neurons) in float32.
+
+    Raises:
+        LayoutError: the message is not laid out so.
+    """
+    prefix, values = read_multiarray(message)
+    if prefix.size != 2 or values.ndim != 2:
+        raise LayoutError(
+            f'expected [episode, step] and (arm, neuron), got {prefix.size} entries '
+            f'in front and {values.ndim} dimensions'
+        )
+    return FleetStep(_count(prefix[0], 'episode'), _count(prefix[1], 'step'), values)
+
+
+def _count(entry: float, name: str) -> int:
+    if not (entry >= 0 and float(entry).is_integer()):
+        raise LayoutError(f'{name} is {entry}, which is no count')
+    return int(entry)
+
+
+def fill_episodes(
+    message: Any, dimension_type: Callable[..., Any], results: npt.NDArray[np.float64]
+) -> None:
+    """Fill a Float64MultiArray with the results of finished episodes.
+
+    Args:
+        message: Float64MultiArray to fill.
+        dimension_type: the ``MultiArrayDimension`` class that belongs to the message.
+        results: (episodes, fields), columns as in ``EPISODE_FIELDS``; goals in m, success 0 or 1.
+
+    Raises:
+        LayoutError: another shape.
+    """
+    if results.ndim != 2 or results.shape[1] != len(EPISODE_FIELDS):
+        raise LayoutError(f'results of shape {results.shape}, not (episodes, {EPISODE_FIELDS})')
+    fill_multiarray(message, dimension_type, results, ('episode', 'field'))
+
+
+def read_episodes(message: Any) -> npt.NDArray[np.float64]:
+    """Read results of finished episodes: (episodes, fields), columns as in ``EPISODE_FIELDS``.
+
+    Raises:
+        LayoutError: the message is not laid out so.
+    """
+    prefix, values = read_multiarray(message)
+    if prefix.size or values.ndim != 2 or values.shape[1] != len(EPISODE_FIELDS):
+        raise LayoutError(f'expected (episode, field) with the fields {EPISODE_FIELDS}')
+    return values.astype(np.float64, copy=False)
+
+
+def fill_commands(
+    message: Any,
+    dimension_type: Callable[..., Any],
+    joint_angles: npt.NDArray[np.float64],
+    sequence: int | None = None,
+) -> None:
+    """Fill a Float64MultiArray with target joint angles.
+
+    Args:
+        message: Float64MultiArray to fill.
+        dimension_type: the ``MultiArrayDimension`` class that belongs to the message.
+        joint_angles: (arms, joints), rad.
+        sequence: number of the command, by which the arm notices a lost or repeated one.
+
+    Raises:
+        LayoutError: ``joint_angles`` is not two-dimensional.
+    """
+    prefix = () if sequence is None else (sequence,)
+    fill_multiarray(message, dimension_type, joint_angles, ('arm', 'joint'), prefix)
+
+
+def read_commands(message: Any) -> tuple[int | None, npt.NDArray[np.float64]]:
+    """Read target joint angles.
+
+    Returns:
+        The sequence number or None, and the angles (arms, joints) in rad. Data without a layout,
+        as any publisher to a ros2_control position controller sends them, are one arm's.
+
+    Raises:
+        LayoutError: the message is not laid out so.
+    """
+    prefix, values = read_multiarray(message)
+    if prefix.size > 1 or values.ndim > 2:
+        raise LayoutError(
+            f'expected at most a sequence number and (arm, joint), got {prefix.size} entries '
+            f'in front and {values.ndim} dimensions'
+        )
+    sequence = _count(prefix[0], 'sequence') if prefix.size else None
+    joint_angles = values if values.ndim == 2 else values[np.newaxis]
+    return sequence, joint_angles.astype(np.float64, copy=False)
+
+
+class Checkpoint(NamedTuple):
+    """Where the newest weights are.
+
+    ``version`` counts the checkpoints; ``first_episode`` is the first episode that was acted in
+    with these weights.
+    """
+
+    path: str
+    version: int
+    first_episode: int
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> str:
+    """Text of a ``checkpoint`` message: a JSON object with the fields of `Checkpoint`."""
+    return json.dumps(checkpoint._asdict())
+
+
+def decode_checkpoint(text: str) -> Checkpoint:
+    """Read the text of a ``checkpoint`` message.
+
+    Raises:
+        LayoutError: not a JSON object with exactly the fields of `Checkpoint`.
+    """
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise LayoutError(f'checkpoint message is no JSON: {error}') from None
+    if not isinstance(fields, dict) or set(fields) != set(Checkpoint._fields):
+        raise LayoutError(f'checkpoint message must hold {Checkpoint._fields}, got {text[:80]!r}')
+    if not isinstance(fields['path'], str) or not fields['path']:
+        raise LayoutError(f'checkpoint path must be text, got {fields["path"]!r}')
+    for name in ('version', 'first_episode'):
+        if type(fields[name]) is not int or fields[name] < 0:
+            raise LayoutError(f'checkpoint {name} must be a count, got {fields[name]!r}')
+    return Checkpoint(**fields)
