@@ -1,4 +1,5 @@
-"""The kinematic arm: velocity-limited joints, one PID position controller per joint, fleets of arms.
+"""
+The kinematic arm: velocity-limited joints, one PID position controller per joint, fleets of arms.
 
 All arms of a fleet are advanced together as one array; an arm's motion does not depend on how many
 others there are.
@@ -43,7 +44,8 @@ class ArmOptions:
 
     @property
     def start_pose(self) -> NDArray[np.float64]:
-        """Joint angles at the start of an episode, (n,), rad.
+        """
+        Joint angles at the start of an episode, (n,), rad.
 
         Bent, so that the Jacobian has full rank, with the bends balanced about upright.
         """
@@ -53,7 +55,8 @@ class ArmOptions:
 
 
 class FleetSimulator:
-    """A fleet of equal arms, advanced together by whole control cycles.
+    """
+    A fleet of equal arms, advanced together by whole control cycles.
 
     Each joint is an integrator with a velocity limit. Its controller is a PID in parallel form,
     v = clip(p e + I - d v_measured), with the integral share I clamped (anti-windup) and the
@@ -76,12 +79,14 @@ class FleetSimulator:
     @property
     def joint_angles(self) -> NDArray[np.float64]:
         """Measured joint angles, a copy, (arms, n), rad."""
-        return self._angles.copy()
+        angles: NDArray[np.float64] = self._angles.copy()
+        return angles
 
     @property
     def joint_velocities(self) -> NDArray[np.float64]:
         """Measured joint velocities, a copy, (arms, n), rad/s."""
-        return self._velocities.copy()
+        velocities: NDArray[np.float64] = self._velocities.copy()
+        return velocities
 
     def reset(self) -> NDArray[np.float64]:
         """Put every arm at rest into the start pose and return the joint angles, (arms, n)."""
@@ -103,16 +108,18 @@ class FleetSimulator:
         angles, velocities, integral = self._angles, self._velocities, self._integral
         error, scratch = self._error, self._scratch
         limit, integral_limit = options.velocity_limit, options.integral_limit
-        for _ in range(options.inner_steps):
+        for _ in range(options.inner_steps):  # np.clip would cost twice the two calls
             np.subtract(self._targets, angles, out=error)
             velocities *= -options.pid_d
             velocities += integral
             np.multiply(error, options.pid_p, out=scratch)
             velocities += scratch
-            np.clip(velocities, -limit, limit, out=velocities)
-            np.multiply(error, integral_gain, out=error)
+            np.maximum(velocities, -limit, out=velocities)
+            np.minimum(velocities, limit, out=velocities)
+            error *= integral_gain
             integral += error
-            np.clip(integral, -integral_limit, integral_limit, out=integral)
+            np.maximum(integral, -integral_limit, out=integral)
+            np.minimum(integral, integral_limit, out=integral)
             np.multiply(velocities, period, out=scratch)
             angles += scratch
         return self.joint_angles

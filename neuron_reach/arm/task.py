@@ -8,7 +8,6 @@ import itertools
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import qmc
 
 from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.simulator import ArmOptions
@@ -41,7 +40,8 @@ class TaskOptions:
 
 
 def action_table(joints: int) -> NDArray[np.float64]:
-    """Return what every action adds to the target angles, (3^n, n), rad.
+    """
+    Return what every action adds to the target angles, (3^n, n), rad.
 
     Every combination of -0.05, 0 and +0.05 rad, the last joint changing fastest.
     """
@@ -59,7 +59,8 @@ class ReachingTask:
         self._link_lengths = arm.link_lengths
 
     def observe(self, joint_angles: ArrayLike, goals: ArrayLike) -> NDArray[np.float32]:
-        """Return x = [sin t1, cos t1, ..., sin tn, cos tn, x*, y*] (equation 1 of the paper).
+        """
+        Return x = [sin t1, cos t1, ..., sin tn, cos tn, x*, y*] (equation 1 of the paper).
 
         Args:
             joint_angles: (..., n), measured, rad.
@@ -67,6 +68,7 @@ class ReachingTask:
 
         Returns:
             (..., 2n + 2).
+
         """
         angles = np.asarray(joint_angles)
         observation = np.empty((*angles.shape[:-1], self.observation_size), np.float32)
@@ -79,7 +81,8 @@ class ReachingTask:
         """Return the distance of the tip from the goal, (...), m."""
         tip = forward_kinematics(joint_angles, self._link_lengths)
         offset = tip - np.asarray(goals, dtype=np.float64)
-        return np.hypot(offset[..., 0], offset[..., 1])
+        distance: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1])
+        return distance
 
     def reward(self, joint_angles: ArrayLike, goals: ArrayLike) -> NDArray[np.float64]:
         """Return r in [0, 1] (paper, section 3) for angles (..., n) and goals (..., 2)."""
@@ -101,7 +104,8 @@ class ReachingTask:
 
 @functools.lru_cache(maxsize=16)
 def goal_cells(arm: ArmOptions, task: TaskOptions) -> tuple[NDArray[np.float64], float]:
-    """Find the square cells of the x-z plane that the tip can reach within `reach_steps`.
+    """
+    Find the square cells of the x-z plane that the tip can reach within `reach_steps`.
 
     The joint angles within reach form a box about the start pose; a low-discrepancy set of them
     (Sobol) marks the cells. Each point of a marked cell is within a cell's diagonal of a tip
@@ -109,7 +113,10 @@ def goal_cells(arm: ArmOptions, task: TaskOptions) -> tuple[NDArray[np.float64],
 
     Returns:
         Lower left corners (cells, 2) and the edge of a cell, both in m.
+
     """
+    from scipy.stats import qmc  # takes half a second to import; only policies draw goals
+
     span = ACTION_STEP * task.reach_steps
     sobol = qmc.Sobol(arm.joints, scramble=False)
     angles = arm.start_pose + span * (2.0 * sobol.random_base2(19 if arm.joints > 2 else 16) - 1.0)

@@ -1,4 +1,5 @@
-"""Deep Q-learning with a target network, softmax exploration and Adam, for a stack of networks.
+"""
+Deep Q-learning with a target network, softmax exploration and Adam, for a stack of networks.
 
 Mnih et al. 2015; Kingma and Ba 2015. Gradients are written out by hand (no autograd): for networks
 this small the bookkeeping would cost more than the arithmetic.
@@ -6,7 +7,6 @@ this small the bookkeeping would cost more than the arithmetic.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,53 +16,15 @@ from torch import Tensor
 
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.replay import ReplayMemory
-from neuron_reach.options import option
+from neuron_reach.learning.setup import LearningOptions
 
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
 
 
-@dataclasses.dataclass(frozen=True)
-class LearningOptions:
-    """Network and learning; the defaults are those of docs/benchmarks.md."""
-
-    hidden: tuple[int, ...] = option(
-        (48,) * 6, 'neurons per hidden layer: one width for six layers, or a list', low=1, high=4096
-    )
-    arms: int = option(100, 'arms that learn at the same time', low=1, high=10000)
-    batch_size: int = option(256, 'transitions in one update', low=1, high=100000)
-    replay_capacity: int = option(100_000, 'transitions remembered', low=100, high=10_000_000)
-    learning_rate: float = option(
-        0.0, "Adam's step size; 0: 0.003 for layers of 48, less for wider ones", low=0.0, high=1.0
-    )
-    gamma: float = option(0.7, 'discount factor', low=0.0, high=0.9999)
-    temperature_start: float = option(
-        0.02, 'temperature of the softmax over Q at the start', low=1e-6, high=100.0
-    )
-    temperature_end: float = option(0.005, 'temperature after the decay', low=1e-6, high=100.0)
-    temperature_updates: int = option(
-        500, 'updates over which the temperature falls, geometrically', low=1, high=10_000_000
-    )
-    target_rate: float = option(
-        0.03, 'share of the online network in each step of the target network', low=1e-5, high=1.0
-    )
-
-    def step_size(self) -> float:
-        """Return Adam's step size for these layers."""
-        if self.learning_rate > 0.0:
-            return self.learning_rate
-        width = sum(self.hidden) / len(self.hidden)
-        return float(0.003 * min(1.0, (48.0 / width) ** 0.6))
-
-    def temperature(self, updates: int) -> float:
-        """Return the softmax temperature T after so many updates."""
-        progress = min(1.0, updates / self.temperature_updates)
-        ratio = self.temperature_end / self.temperature_start
-        return float(self.temperature_start * ratio**progress)
-
-
 class DqnLearner:
-    """Online and target network, optimiser and exploration of a stack of learners.
+    """
+    Online and target network, optimiser and exploration of a stack of learners.
 
     Nothing here depends on how many members there are: each has its own random streams.
     """
@@ -90,14 +52,15 @@ class DqnLearner:
         q_values = self.online.q_values(torch.from_numpy(observations))
         weights = torch.softmax(q_values / self.options.temperature(self.updates), dim=-1)
         cumulative = weights.cumsum(-1).numpy()
+        cumulative[..., -1] = 1.0  # whatever rounding did to the sum
         arms = observations.shape[1]
         draws = np.stack([generator.random(arms, np.float32) for generator in self.exploration])
-        draws *= cumulative[..., -1]
-        actions: NDArray[np.int64] = (cumulative <= draws[..., None]).sum(-1)
-        return np.minimum(actions, cumulative.shape[-1] - 1)
+        actions: NDArray[np.int64] = (cumulative > draws[..., None]).argmax(-1)
+        return actions
 
     def update(self, memory: ReplayMemory) -> None:
-        """Do one step of Adam on the squared temporal-difference error of a batch.
+        """
+        Do one step of Adam on the squared temporal-difference error of a batch.
 
         The time limit of an episode is no end of the task: every target bootstraps.
         """

@@ -43,12 +43,14 @@ class Watcher(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Rollout:
-    """One round of episodes.
+    """
+    One round of episodes.
 
     Attributes:
         observations: (steps + 1, members, arms, inputs).
         actions: (steps, members, arms).
         rewards: of the state each action led to, (steps, members, arms).
+
     """
 
     observations: NDArray[np.float32]
@@ -64,7 +66,8 @@ def play(
     meanwhile: Callable[[], None] | None = None,
     watcher: Watcher | None = None,
 ) -> Rollout:
-    """Play one round of episodes with every arm of the fleet.
+    """
+    Play one round of episodes with every arm of the fleet.
 
     Args:
         fleet: its arms are shared out to the members in blocks.
@@ -73,6 +76,7 @@ def play(
         choose: maps observations (members, arms, inputs) to actions (members, arms).
         meanwhile: called in every control cycle while the arms move.
         watcher: told of every observation.
+
     """
     members, arms, _ = goals.shape
     steps, joints = task.options.episode_steps, task.arm.joints
@@ -110,7 +114,8 @@ def greedy_successes(
     stop_after_failures: int | None = None,
     watcher: Watcher | None = None,
 ) -> list[NDArray[np.bool_]]:
-    """Play greedy episodes, one for each goal, in rounds of as many as the fleet has arms.
+    """
+    Play greedy episodes, one for each goal, in rounds of as many as the fleet has arms.
 
     Args:
         fleet: its arms are shared out to the members in blocks.
@@ -123,6 +128,7 @@ def greedy_successes(
 
     Returns:
         For each member the successes of the episodes it played, in the order of its goals.
+
     """
     members, episodes, _ = goals.shape
     arms = fleet.arms // members
@@ -132,9 +138,7 @@ def greedy_successes(
         batch = goals[:, start : start + arms]
         count = batch.shape[1]
         batch = np.pad(batch, ((0, 0), (0, arms - count), (0, 0)), mode='edge')
-        rollout = play(
-            fleet, task, batch, lambda seen: greedy(network, seen), watcher=watcher
-        )
+        rollout = play(fleet, task, batch, lambda seen: greedy(network, seen), watcher=watcher)
         won = np.concatenate((won, task.success(rollout.rewards[-1][:, :count])), axis=1)
         if stop_after_failures is not None:
             hopeless = (~won).sum(axis=1) > stop_after_failures

@@ -1,4 +1,5 @@
-"""Training until the validation test passes, for one network or a stack of independent ones.
+"""
+Training until the validation test passes, for one network or a stack of independent ones.
 
 The unit of training is the round: every arm plays one episode while the learner updates from what
 earlier rounds left in the replay memory. A round either happens as a whole or, when interrupted,
@@ -16,84 +17,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.arm.task import ReachingTask, TaskOptions
-from neuron_reach.errors import UserError
-from neuron_reach.learning.dqn import DqnLearner, LearningOptions
+from neuron_reach.arm.task import ReachingTask
+from neuron_reach.learning.dqn import DqnLearner
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.replay import ReplayMemory
 from neuron_reach.learning.rollout import Arms, Rollout, Watcher, greedy_successes, play
+from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.validation import TEST_EPISODES, required_successes
-from neuron_reach.options import fill, option
 
 STREAMS = ('weights', 'exploration', 'sampling', 'goals', 'validation', 'test', 'record')
 """The independent random streams of a seed, in the order in which they are spawned."""
 
 TYPICAL_REWARD = 0.35
 """Mean reward of random motion; sets the output bias, so that learning starts near the truth."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingOptions:
-    """When to test and when to stop."""
-
-    seed: int = option(0, 'root of all random streams', low=0, high=2**32 - 1)
-    validation_interval: int = option(
-        200, 'training episodes from one validation test to the next', low=1, high=10_000_000
-    )
-    max_episodes: int = option(
-        60_000, 'training episodes after which to give up', low=1, high=1_000_000_000
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Setup:
-    """Everything that defines a training run."""
-
-    arm: ArmOptions = ArmOptions()
-    task: TaskOptions = TaskOptions()
-    learning: LearningOptions = LearningOptions()
-    training: TrainingOptions = TrainingOptions()
-
-    @classmethod
-    def from_values(cls, values: Mapping[str, Any], source: str) -> Setup:
-        """Build from flat `key: value` options; a single hidden width means six such layers.
-
-        Raises:
-            UserError: a value is out of range, or the values contradict each other.
-        """
-        learning = fill(LearningOptions, values, source)
-        if len(learning.hidden) == 1 and not isinstance(values['hidden'], list | tuple):
-            learning = dataclasses.replace(learning, hidden=learning.hidden * 6)
-        setup = cls(
-            fill(ArmOptions, values, source),
-            fill(TaskOptions, values, source),
-            learning,
-            fill(TrainingOptions, values, source),
-        )
-        if setup.task.reach_steps > setup.task.episode_steps:
-            raise UserError(
-                f'{source}: reach_steps must be at most episode_steps '
-                f'({setup.task.episode_steps}), not {setup.task.reach_steps}'
-            )
-        return setup
-
-    @classmethod
-    def fields(cls) -> list[dataclasses.Field[Any]]:
-        """Return the fields of all options."""
-        groups = (ArmOptions, TaskOptions, LearningOptions, TrainingOptions)
-        return [field for group in groups for field in dataclasses.fields(group)]
-
-    def values(self) -> dict[str, Any]:
-        """Return all options as one flat mapping, ready for JSON."""
-        groups = (self.arm, self.task, self.learning, self.training)
-        merged = {key: value for group in groups for key, value in vars(group).items()}
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in merged.items()}
-
-    @property
-    def layer_sizes(self) -> tuple[int, ...]:
-        """Neurons of every layer of the Q-network, input and output included."""
-        return (2 * self.arm.joints + 2, *self.learning.hidden, 3**self.arm.joints)
 
 
 def random_streams(seed: int) -> dict[str, np.random.Generator]:
@@ -104,13 +40,15 @@ def random_streams(seed: int) -> dict[str, np.random.Generator]:
 
 @dataclasses.dataclass
 class Member:
-    """One network's course of training; all counts are of its own training episodes.
+    """
+    One network's course of training; all counts are of its own training episodes.
 
     Attributes:
         seed: root of its random streams.
         validations: [episodes, successes, tests played] of every validation test.
         first_pass: episodes at the first passed test: the paper's "training duration".
         trained: episodes at the first passed test that a second, independent one confirmed.
+
     """
 
     seed: int
@@ -120,12 +58,14 @@ class Member:
 
 
 class Training:
-    """A stack of networks that learn the same task, each from its own seed.
+    """
+    A stack of networks that learn the same task, each from its own seed.
 
     Attributes:
         members: the networks still learning, in the order of the stack.
         finished: (member, its network) of those that have left the stack, trained or given up.
         episodes: training episodes played by each member still learning.
+
     """
 
     def __init__(
@@ -170,11 +110,13 @@ class Training:
         return not self.members
 
     def round(self, fleet: Arms, watcher: Watcher | None = None) -> None:
-        """Play and learn from one episode on every arm, and validate when it is time.
+        """
+        Play and learn from one episode on every arm, and validate when it is time.
 
         Raises:
             Whatever the fleet raises, KeyboardInterrupt included; then `state` is still that
             of the start of the round.
+
         """
         self._boundary = self._snapshot()
         learning = self.setup.learning
@@ -250,9 +192,7 @@ class Training:
             for won, ok, sure in zip(first, passed, confirmed, strict=True)
         ]
 
-    def _record_verdicts(
-        self, verdicts: list[tuple[tuple[int, int, int], bool, bool]]
-    ) -> None:
+    def _record_verdicts(self, verdicts: list[tuple[tuple[int, int, int], bool, bool]]) -> None:
         for member, (entry, passed, confirmed) in zip(self.members, verdicts, strict=True):
             member.validations.append(entry)
             if passed and member.first_pass is None:
@@ -295,16 +235,15 @@ class Training:
         return tensors, copy.deepcopy(counters)
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """Return tensors and counters as of the last round that was finished.
+        """
+        Return tensors and counters as of the last round that was finished.
 
         Valid also while or after a round was interrupted.
         """
         tensors, counters = self._boundary
         return {**tensors, 'replay': self.memory.rows[:, : counters['replay_size']]}, counters
 
-    def restore(
-        self, tensors: Mapping[str, torch.Tensor], counters: Mapping[str, Any]
-    ) -> None:
+    def restore(self, tensors: Mapping[str, torch.Tensor], counters: Mapping[str, Any]) -> None:
         """Go on exactly from a `state` of a training of the same setup."""
         for name, value in self.learner.tensors().items():
             value.copy_(tensors[name])
@@ -333,12 +272,14 @@ class Training:
         after_round: Callable[[Training], None],
         watcher: Watcher | None = None,
     ) -> None:
-        """Train until every member has left the stack.
+        """
+        Train until every member has left the stack.
 
         Args:
             make_fleet: returns a fleet of so many arms; asked again when members leave.
             after_round: called at the end of every round, to save and to report.
             watcher: told of every observation.
+
         """
         learners = 0
         while self.members:

@@ -1,0 +1,57 @@
+"""Writing files and folders so that nothing partly written is ever taken for whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def fsync(path: Path) -> None:
+    """Force a file's or folder's content to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """
+    Fill a folder aside; on success it appears at `path` as a whole, else not at all.
+
+    What was at `path` before is replaced.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f'{path.name}.partial')
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        yield aside
+        for file in aside.iterdir():
+            fsync(file)
+        fsync(aside)
+        if path.exists():
+            old = path.with_name(f'{path.name}.old')
+            shutil.rmtree(old, ignore_errors=True)
+            path.rename(old)
+            aside.rename(path)
+            shutil.rmtree(old)
+        else:
+            aside.rename(path)
+        fsync(path.parent)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file atomically."""
+    aside = path.with_name(f'{path.name}.partial')
+    aside.write_text(text, encoding='utf-8')
+    fsync(aside)
+    aside.replace(path)
+    fsync(path.parent)

@@ -1,0 +1,263 @@
+"""
+Which processes a run consists of: said once, for `ros2 launch` and for the package's own starter.
+
+No ROS imports here. A run is a list of phases, one after the other. Each phase has a leader, the
+process whose end ends the phase; the others are then ended in the order in which they are listed,
+so that whatever is still on its way gets written down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neuron_reach.bags.layout import recorded_topics
+from neuron_reach.errors import UserError
+from neuron_reach.learning.setup import Setup
+from neuron_reach.options import allowed, check_keys, fill, load_yaml, option
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What to run and where to keep the results."""
+
+    run_dir: str = option('', 'folder of the results; by default runs/joints<n>_seed<s>')
+    checkpoint: str = option('', 'folder of a trained network; by default that of run_dir')
+    record: int = option(
+        300, 'sample episodes to record into a bag; 0: none', low=0, high=10_000_000
+    )
+    storage: str = option('mcap', 'format of the bag', choices=('mcap', 'sqlite3'))
+    backend: str = option('kinematic', 'what moves the arm', choices=('kinematic',))
+    test_episodes: int = option(
+        3000, 'episodes that measure the accuracy after training; 0: none', low=0, high=10_000_000
+    )
+    checkpoint_interval: float = option(
+        10.0, 'seconds between two savings of the training state', low=0.0, high=86400.0
+    )
+    simulator_timeout: float = option(
+        10.0, 'seconds without an answer of the arm after which to give up', low=0.1, high=3600.0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """
+    One operating-system process: a node of this package, or any other program.
+
+    Attributes:
+        name: of the node (and of its executable), or what to call the program.
+        parameters: of the node.
+        command: of a program that is no node of this package.
+
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    command: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """Processes that run together; the leader is the first, its followers end in their order."""
+
+    title: str
+    leader: Process
+    followers: tuple[Process, ...] = ()
+
+
+DESCRIPTIONS = {
+    'train': 'Train an arm to reach over ROS topics, then record sample episodes into a bag.',
+    'record': 'Record sample episodes of a trained network, with all activations, into a bag.',
+    'run': 'Run a trained network live, one control cycle every 50 ms, until Ctrl-C.',
+}
+"""The graphs there are."""
+
+
+def argument_fields() -> list[dataclasses.Field[Any]]:
+    """Return the fields of all launch arguments but `config`, those of the run first."""
+    return [*dataclasses.fields(RunOptions), *Setup.fields()]
+
+
+def describe_argument(field: dataclasses.Field[Any]) -> str:
+    """Return the description of a launch argument: meaning, allowed values and default."""
+    default = field.default
+    if isinstance(default, tuple):
+        default = f'[{", ".join(map(str, default))}]'
+    said = '' if default == '' else f', default {default}'
+    return f'{field.metadata["description"]} ({allowed(field)}{said})'
+
+
+def read_arguments(given: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Merge launch arguments over the `config` file's keys; empty arguments are not given.
+
+    Raises:
+        UserError: an unknown argument or key.
+
+    """
+    keys = {field.name for field in argument_fields()}
+    check_keys(given, keys | {'config'}, 'arguments')
+    values: dict[str, Any] = {}
+    if given.get('config'):
+        values = load_yaml(given['config'])
+        check_keys(values, keys, given['config'])
+        # Checked here as well, for a message that names the file.
+        Setup.from_values(values, given['config'])
+        fill(RunOptions, values, given['config'])
+    values.update({key: text for key, text in given.items() if text != '' and key != 'config'})
+    return values
+
+
+def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
+    """
+    Return the phases of a graph for launch arguments as the user wrote them.
+
+    Raises:
+        UserError: an argument is unknown, out of range or contradicts the checkpoint.
+
+    """
+    values = read_arguments(given)
+    run = fill(RunOptions, values, 'arguments')
+    if graph == 'train':
+        if run.checkpoint:
+            raise UserError('arguments: train starts afresh or resumes run_dir; no checkpoint')
+        return _train(Setup.from_values(values, 'arguments'), run)
+    if 'record' not in values and graph == 'run':
+        run = dataclasses.replace(run, record=0)
+    return _play(graph, *_trained(values, run))
+
+
+def _train(setup: Setup, run: RunOptions) -> list[Phase]:
+    run_dir = _run_dir(setup, run)
+    learn = Phase(
+        'training',
+        _policy(
+            setup,
+            run,
+            mode='train',
+            run_dir=str(run_dir),
+            observers=1,
+            test_episodes=run.test_episodes,
+            checkpoint_interval=run.checkpoint_interval,
+        ),
+        (_ACTIVATIONS, _simulator(setup, setup.learning.arms, 'lockstep')),
+    )
+    checkpoint = run_dir / 'checkpoint'
+    phases = [learn]
+    if run.record and not (run_dir / 'bag').exists():
+        phases.append(_recording(setup, run, checkpoint, run_dir / 'bag', 'lockstep'))
+    return [*phases, _report(run_dir)]
+
+
+def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions]:
+    """Return the setup of a checkpoint; what the user asked for must agree with it."""
+    if not run.checkpoint:
+        run_dir = _run_dir(Setup.from_values(values, 'arguments'), run)
+        run = dataclasses.replace(run, checkpoint=str(run_dir / 'checkpoint'))
+    metadata_file = Path(run.checkpoint) / 'metadata.json'
+    try:
+        options = json.loads(metadata_file.read_text(encoding='utf-8'))['options']
+    except OSError as error:
+        raise UserError(
+            f'{metadata_file}: no trained network there ({error.strerror}); '
+            'name one with checkpoint:=FOLDER, or train it first'
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f'{metadata_file}: is truncated or no checkpoint metadata') from None
+    if not isinstance(options, dict):
+        raise UserError(f'{metadata_file}: is no checkpoint metadata')
+    asked = Setup.from_values(values, 'arguments').values()
+    for key in ('joints', 'hidden'):
+        if key in values and asked[key] != options.get(key):
+            raise UserError(
+                f'arguments: {key}={asked[key]}, but {run.checkpoint} has {key}={options.get(key)}'
+            )
+    own = {field.name for field in Setup.fields()} - {'joints', 'hidden'}
+    merged = {**options, **{key: value for key, value in values.items() if key in own}}
+    return Setup.from_values(merged, str(metadata_file)), run
+
+
+def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
+    checkpoint = Path(run.checkpoint)
+    if graph == 'run' and not run.record:
+        policy = _policy(
+            setup, run, mode='run', checkpoint=str(checkpoint), arms=1, realtime=True, observers=1
+        )
+        return [Phase('running', policy, (_ACTIVATIONS, _simulator(setup, 1, 'realtime')))]
+    clock = 'realtime' if graph == 'run' else 'lockstep'
+    bag = (Path(run.run_dir) if run.run_dir else checkpoint.parent) / 'bag'
+    if bag.exists():
+        raise UserError(f'{bag}: exists already; move it away or name another run_dir')
+    if not run.record:
+        raise UserError('arguments: record must be at least 1 episode, not 0')
+    return [_recording(setup, run, checkpoint, bag, clock), _report(bag)]
+
+
+def _recording(setup: Setup, run: RunOptions, checkpoint: Path, bag: Path, clock: str) -> Phase:
+    arms = 1 if clock == 'realtime' else _divisor(run.record, setup.learning.arms)
+    policy = _policy(
+        setup,
+        run,
+        mode='run',
+        checkpoint=str(checkpoint),
+        arms=arms,
+        realtime=clock == 'realtime',
+        episodes=run.record,
+        observers=2,
+    )
+    activations = dataclasses.replace(_ACTIVATIONS, parameters={'recorded': True})
+    followers = (activations, _bag_recorder(setup, run, bag), _simulator(setup, arms, clock))
+    return Phase('recording', policy, followers)
+
+
+def _divisor(episodes: int, arms: int) -> int:
+    """Return the largest fleet of at most `arms` that plays `episodes` in whole rounds."""
+    return next(count for count in range(min(arms, episodes), 0, -1) if episodes % count == 0)
+
+
+def _run_dir(setup: Setup, run: RunOptions) -> Path:
+    return Path(run.run_dir or f'runs/joints{setup.arm.joints}_seed{setup.training.seed}')
+
+
+_ACTIVATIONS = Process('activation_recorder', {'recorded': False})
+
+
+def _simulator(setup: Setup, arms: int, clock: str) -> Process:
+    return Process('arm_simulator', {**vars(setup.arm), 'arms': arms, 'clock': clock})
+
+
+def _policy(setup: Setup, run: RunOptions, **own: Any) -> Process:
+    shared = {**setup.values(), 'simulator_timeout': run.simulator_timeout}
+    return Process('dqn_policy', {**shared, **own})
+
+
+def _bag_recorder(setup: Setup, run: RunOptions, bag: Path) -> Process:
+    """Return rosbag2's own recorder where it is installed, else ours; both write the same."""
+    topics = recorded_topics(len(setup.learning.hidden))
+    if shutil.which('ros2') and _rosbag2_installed():
+        command = ('ros2', 'bag', 'record', '-s', run.storage, '-o', str(bag), *topics)
+        return Process('bag_recorder', command=command)
+    parameters = {'bag': str(bag), 'storage': run.storage, 'topics': list(topics)}
+    return Process('bag_recorder', parameters)
+
+
+def _rosbag2_installed() -> bool:
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    try:
+        get_package_prefix('rosbag2_transport')
+        get_package_prefix('ros2bag')
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _report(path: Path) -> Phase:
+    """Return the last phase: say what the run left behind."""
+    command = (sys.executable, '-m', 'neuron_reach', 'info', str(path))
+    return Phase('report', Process('report', command=command))

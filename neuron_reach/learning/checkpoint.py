@@ -1,0 +1,242 @@
+"""
+Checkpoints: a folder with the network, what is needed to use it, and the state to train on.
+
+`model.safetensors` and `metadata.json` are all that another program needs; the two
+`training_state` files beside them resume training exactly. Loading never executes anything from a
+file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+import neuron_reach
+from neuron_reach.arm.task import action_table
+from neuron_reach.errors import UserError
+from neuron_reach.files import atomic_folder
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Member, Training
+from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
+
+FORMAT = 1
+MODEL, METADATA = 'model.safetensors', 'metadata.json'
+STATE_TENSORS, STATE_COUNTERS = 'training_state.safetensors', 'training_state.json'
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """
+    A loaded checkpoint.
+
+    Attributes:
+        path: its folder.
+        network: a stack of one member.
+        metadata: what `metadata.json` says.
+        setup: the options it was trained with.
+
+    """
+
+    path: Path
+    network: QNetwork
+    metadata: dict[str, Any]
+    setup: Setup
+
+
+@functools.cache
+def versions() -> dict[str, str | None]:
+    """Return the versions of everything that has a part in the numbers."""
+    return {
+        'neuron_reach': neuron_reach.__version__,
+        'git_revision': _git_revision(),
+        'python': platform.python_version(),
+        'numpy': np.__version__,
+        'torch': torch.__version__,
+    }
+
+
+def _git_revision() -> str | None:
+    """Return the commit of the checkout this code runs from, None where it is installed."""
+    here = Path(__file__).resolve().parent
+    if not (here.parents[1] / '.git').exists():
+        return None
+    command = ['git', '-C', str(here), 'rev-parse', 'HEAD']
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> dict[str, Any]:
+    """
+    Return the metadata of a network.
+
+    Args:
+        setup: the options it was trained with.
+        member: its course of training.
+        accuracy: successes and episodes of the test after training, if there was one.
+
+    """
+    validation: dict[str, Any] = {
+        'episodes': TEST_EPISODES,
+        'history': [list(entry) for entry in member.validations],
+        'training_duration': member.first_pass,
+        'confirmed': member.trained,
+    }
+    if accuracy is not None:
+        low, high = accuracy_interval(*accuracy)
+        validation['accuracy'] = {
+            'successes': accuracy[0],
+            'episodes': accuracy[1],
+            'value': accuracy[0] / accuracy[1],
+            'interval_95': [low, high],
+        }
+    return {
+        'format': FORMAT,
+        'joints': setup.arm.joints,
+        'hidden': list(setup.learning.hidden),
+        'link_lengths': setup.arm.link_lengths.tolist(),
+        'start_pose': setup.arm.start_pose.tolist(),
+        'actions': action_table(setup.arm.joints).tolist(),
+        'goals': setup.task.goals,
+        'seed': member.seed,
+        'options': setup.values(),
+        'versions': versions(),
+        'validation': validation,
+    }
+
+
+def save_checkpoint(
+    path: str | Path,
+    network: QNetwork,
+    metadata: Mapping[str, Any],
+    training: Training | None = None,
+) -> Path:
+    """
+    Write a checkpoint folder atomically.
+
+    Args:
+        path: the folder; an older one there is replaced.
+        network: a stack of one member.
+        metadata: see `describe`.
+        training: adds the state for an exact resume.
+
+    Raises:
+        UserError: the disk is full or the place cannot be written to.
+
+    """
+    path = Path(path)
+    tensors = {}
+    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        tensors[f'layers.{layer}.weight'] = weight[0].contiguous()
+        tensors[f'layers.{layer}.bias'] = bias[0, 0].contiguous()
+    try:
+        with atomic_folder(path) as folder:
+            safetensors.torch.save_file(tensors, folder / MODEL)
+            (folder / METADATA).write_text(json.dumps(metadata, indent=1), encoding='utf-8')
+            if training is not None:
+                state, counters = training.state()
+                state = {name: value.contiguous() for name, value in state.items()}
+                safetensors.torch.save_file(state, folder / STATE_TENSORS)
+                (folder / STATE_COUNTERS).write_text(json.dumps(counters), encoding='utf-8')
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError(f'{path}: cannot be written: {error}') from None
+    return path
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
+    except ValueError:  # of the text's encoding, or of JSON
+        raise UserError(f'{path}: is truncated or not JSON') from None
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read: {error.strerror or error}') from None
+    except Exception as error:  # its own error type, and what a damaged header makes it raise
+        raise UserError(f'{path}: is truncated or no safetensors file: {error}') from None
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """
+    Read a checkpoint folder.
+
+    Raises:
+        UserError: a file is missing, truncated or foreign, or the network is not of the shape
+            that the metadata says.
+
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise UserError(f'{path}: no such checkpoint; expected a folder with {MODEL}')
+    metadata = _read_json(path / METADATA)
+    if not isinstance(metadata, dict) or metadata.get('format') != FORMAT:
+        raise UserError(f'{path / METADATA}: is no checkpoint metadata of format {FORMAT}')
+    options = metadata.get('options')
+    if not isinstance(options, dict):
+        raise UserError(f'{path / METADATA}: has no options')
+    setup = Setup.from_values(options, str(path / METADATA))
+    network = QNetwork(setup.layer_sizes)
+    tensors = _read_tensors(path / MODEL)
+    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        for name, place in (('weight', weight[0]), ('bias', bias[0, 0])):
+            value = tensors.pop(f'layers.{layer}.{name}', None)
+            if value is None or value.shape != place.shape or value.dtype != place.dtype:
+                found = 'missing' if value is None else f'{tuple(value.shape)} {value.dtype}'
+                raise UserError(
+                    f'{path / MODEL}: layers.{layer}.{name} must be '
+                    f'{tuple(place.shape)} float32, as its metadata says, but is {found}'
+                )
+            place.copy_(value)
+    if tensors:
+        raise UserError(f'{path / MODEL}: unexpected tensor {min(tensors)!r}')
+    if not math.isfinite(float(network.flat.abs().sum())):
+        raise UserError(f'{path / MODEL}: holds numbers that are not finite')
+    return Checkpoint(path, network, metadata, setup)
+
+
+def load_training(path: str | Path, setup: Setup) -> Training:
+    """
+    Restore a training exactly as it was saved.
+
+    Raises:
+        UserError: a file is missing, truncated or foreign, or it was saved with other options.
+
+    """
+    path = Path(path)
+    saved = load_checkpoint(path).metadata['options']
+    now = setup.values()
+    differing = [key for key in now if saved.get(key) != now[key] and key != 'max_episodes']
+    if differing:
+        key = differing[0]
+        raise UserError(
+            f'{path}: was trained with {key}={saved.get(key)}, not {now[key]}; '
+            'use the same options or another run_dir'
+        )
+    tensors = _read_tensors(path / STATE_TENSORS)
+    counters = _read_json(path / STATE_COUNTERS)
+    training = Training(setup)
+    try:
+        training.restore(tensors, counters)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f'{path}: is no training state of this network: {error!r}') from None
+    return training

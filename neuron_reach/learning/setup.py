@@ -1,0 +1,116 @@
+"""Everything that defines a training run, as options; imports no torch, so it loads at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.arm.task import TaskOptions
+from neuron_reach.errors import UserError
+from neuron_reach.options import fill, option
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningOptions:
+    """Network and learning; the defaults are those of docs/benchmarks.md."""
+
+    hidden: tuple[int, ...] = option(
+        (48,) * 6, 'neurons per hidden layer: one width for six layers, or a list', low=1, high=4096
+    )
+    arms: int = option(100, 'arms that learn at the same time', low=1, high=10000)
+    batch_size: int = option(256, 'transitions in one update', low=1, high=100000)
+    replay_capacity: int = option(100_000, 'transitions remembered', low=100, high=10_000_000)
+    learning_rate: float = option(
+        0.0, "Adam's step size; 0: 0.003 for layers of 48, less for wider ones", low=0.0, high=1.0
+    )
+    gamma: float = option(0.7, 'discount factor', low=0.0, high=0.9999)
+    temperature_start: float = option(
+        0.02, 'temperature of the softmax over Q at the start', low=1e-6, high=100.0
+    )
+    temperature_end: float = option(0.005, 'temperature after the decay', low=1e-6, high=100.0)
+    temperature_updates: int = option(
+        500, 'updates over which the temperature falls, geometrically', low=1, high=10_000_000
+    )
+    target_rate: float = option(
+        0.03, 'share of the online network in each step of the target network', low=1e-5, high=1.0
+    )
+
+    def step_size(self) -> float:
+        """Return Adam's step size for these layers."""
+        if self.learning_rate > 0.0:
+            return self.learning_rate
+        width = sum(self.hidden) / len(self.hidden)
+        return float(0.003 * min(1.0, (48.0 / width) ** 0.6))
+
+    def temperature(self, updates: int) -> float:
+        """Return the softmax temperature T after so many updates."""
+        progress = min(1.0, updates / self.temperature_updates)
+        ratio = self.temperature_end / self.temperature_start
+        return float(self.temperature_start * ratio**progress)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """When to test and when to stop."""
+
+    seed: int = option(0, 'root of all random streams', low=0, high=2**32 - 1)
+    validation_interval: int = option(
+        200, 'training episodes from one validation test to the next', low=1, high=10_000_000
+    )
+    max_episodes: int = option(
+        60_000, 'training episodes after which to give up', low=1, high=1_000_000_000
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """Everything that defines a training run."""
+
+    arm: ArmOptions = dataclasses.field(default_factory=ArmOptions)
+    task: TaskOptions = dataclasses.field(default_factory=TaskOptions)
+    learning: LearningOptions = dataclasses.field(default_factory=LearningOptions)
+    training: TrainingOptions = dataclasses.field(default_factory=TrainingOptions)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], source: str) -> Setup:
+        """
+        Build from flat `key: value` options; a single hidden width means six such layers.
+
+        Raises:
+            UserError: a value is out of range, or the values contradict each other.
+
+        """
+        learning = fill(LearningOptions, values, source)
+        if len(learning.hidden) == 1 and not isinstance(values['hidden'], list | tuple):
+            learning = dataclasses.replace(learning, hidden=learning.hidden * 6)
+        setup = cls(
+            fill(ArmOptions, values, source),
+            fill(TaskOptions, values, source),
+            learning,
+            fill(TrainingOptions, values, source),
+        )
+        if setup.task.reach_steps > setup.task.episode_steps:
+            raise UserError(
+                f'{source}: reach_steps must be at most episode_steps '
+                f'({setup.task.episode_steps}), not {setup.task.reach_steps}'
+            )
+        return setup
+
+    @classmethod
+    def fields(cls) -> list[dataclasses.Field[Any]]:
+        """Return the fields of all options."""
+        groups = (ArmOptions, TaskOptions, LearningOptions, TrainingOptions)
+        return [field for group in groups for field in dataclasses.fields(group)]
+
+    def values(self) -> dict[str, Any]:
+        """Return all options as one flat mapping, ready for JSON."""
+        groups = (self.arm, self.task, self.learning, self.training)
+        merged = {key: value for group in groups for key, value in vars(group).items()}
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in merged.items()}
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Neurons of every layer of the Q-network, input and output included."""
+        return (2 * self.arm.joints + 2, *self.learning.hidden, 3**self.arm.joints)
