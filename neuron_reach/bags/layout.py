@@ -68,6 +68,12 @@ def message_types(topic: str) -> tuple[str, ...]:
     return _MESSAGE_TYPES.get(topic, ())
 
 
+def layer_of(recorded: str) -> str | None:
+    """Layer whose activations a recorded topic carries, in whatever namespace; else None."""
+    parents, _, layer = recorded.rpartition('/')
+    return layer if is_topic(parents, ACTIVATIONS) else None
+
+
 def is_topic(recorded: str, name: str) -> bool:
     """Whether a recorded topic is ``name``, in whatever namespace it was recorded."""
     return f'/{recorded}'.endswith(f'/{name.lstrip("/")}')

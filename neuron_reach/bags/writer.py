@@ -1,0 +1,301 @@
+"""Writes the bags that ``ros2 bag`` of Humble and later reads, so that a kill loses a second."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2.errors import WriterError
+from rosbags.rosbag2.storage_mcap import McapWriter
+from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
+
+from neuron_reach.bags.storage import humble_types
+from neuron_reach.errors import UserError
+
+STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
+SUFFIXES = {'mcap': '.mcap', 'sqlite3': '.db3'}
+PARTIAL = '.partial'
+
+_FLUSH_INTERVAL = 1.0  # s
+# The newest form of metadata whose QoS Humble can parse (a string; version 9 has a list).
+_METADATA_VERSION: Literal[8] = 8
+_FOREVER = QosTime(9223372036, 854775807)
+_WRITE_ERRORS = (OSError, sqlite3.Error, WriterError)
+
+
+class _Mcap(McapWriter):
+    """MCAP whose chunk can be closed at will; by itself it closes one after every MiB."""
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system, in readable form."""
+        if self.chunk.msgs:
+            self.close_chunk()
+        self.bio.flush()
+
+
+class _Sqlite3(Sqlite3Writer):
+    """SQLite that can commit at will.
+
+    With a write-ahead log what is committed stays readable whatever happens, also to a reader
+    that must not write, which a rollback journal would ask for.
+    """
+
+    def __init__(self, path: Path, compression: object) -> None:
+        super().__init__(path, compression)  # type: ignore[arg-type]
+        self.conn.execute('PRAGMA journal_mode=WAL')
+        self.conn.execute('PRAGMA synchronous=NORMAL')
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system, in readable form."""
+        self.conn.commit()
+
+    def close(self, version: int, metadata: str) -> None:
+        self.flush()
+        # Fails while somebody reads the unfinished bag, which then keeps its log: also valid.
+        with suppress(sqlite3.OperationalError):
+            self.conn.execute('PRAGMA journal_mode=DELETE')
+        super().close(version, metadata)
+
+
+class _Writer(Writer):
+    STORAGE_PLUGINS = {StoragePlugin.MCAP: _Mcap, StoragePlugin.SQLITE3: _Sqlite3}  # noqa: RUF012
+
+
+class BagWriter:
+    """Writes serialised messages into one bag; a context manager that closes the bag at its end.
+
+    The bag grows in the folder ``<path>.partial`` and takes its name when it is closed, so a bag
+    under its own name is always whole. After a kill `neuron_reach.bags.reader` reads the partial
+    folder up to its last flush, which is at most a second before the end.
+    An unfinished recording that a killed writer left is set aside, never overwritten.
+
+    Args:
+        path: folder of the bag; must not exist.
+        storage: ``mcap`` or ``sqlite3``.
+
+    Attributes:
+        counts: messages written, by topic.
+        set_aside: where an earlier unfinished recording was moved to, or None.
+
+    Raises:
+        UserError: the bag exists, is being recorded, or cannot be written; the storage is unknown.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], storage: str = 'mcap') -> None:
+        if storage not in STORAGES:
+            raise UserError(f'unknown bag storage {storage!r}; allowed: {", ".join(STORAGES)}')
+        # An absolute path, so that a later change of directory does not move the target.
+        self.path = Path(path).absolute()
+        if self.path.exists():
+            raise UserError(f'{self.path} exists already; name a bag that does not')
+        self.partial = self.path.with_name(self.path.name + PARTIAL)
+        self.counts: dict[str, int] = {}
+        self.set_aside: Path | None = None
+        self._suffix = SUFFIXES[storage]
+        self._connections: dict[str, Connection] = {}
+        self._typestore = humble_types()
+        self._next_flush = 0.0
+        self._lock: int | None = None
+        self._writer: Writer | None = None
+        try:
+            self._set_aside_leftover()
+            self._writer = _Writer(
+                self.partial, version=_METADATA_VERSION, storage_plugin=STORAGES[storage]
+            )
+            self._writer.open()
+            self._lock = _lock(self.partial)
+        except _WRITE_ERRORS as error:
+            raise self._failed(error) from error
+
+    def add_topic(
+        self,
+        name: str,
+        msgtype: str,
+        *,
+        depth: int = 10,
+        reliable: bool = True,
+        transient_local: bool = False,
+    ) -> None:
+        """Announce a topic; the quality of service is what ``ros2 bag play`` will offer.
+
+        Args:
+            name: full topic name, with its namespace.
+            msgtype: such as ``std_msgs/msg/String``.
+            depth: messages kept for late or slow readers.
+            reliable: whether delivery is reliable, else best effort.
+            transient_local: whether late joiners get the last messages.
+
+        Raises:
+            UserError: the message type is not one of ROS 2 Humble's.
+        """
+        if msgtype not in self._typestore.fielddefs:
+            raise UserError(f'{name}: {msgtype} is no message type of ROS 2 Humble')
+        qos = Qos(
+            QosHistory.KEEP_LAST,
+            depth,
+            QosReliability.RELIABLE if reliable else QosReliability.BEST_EFFORT,
+            QosDurability.TRANSIENT_LOCAL if transient_local else QosDurability.VOLATILE,
+            deadline=_FOREVER,
+            lifespan=_FOREVER,
+            liveliness=QosLiveliness.AUTOMATIC,
+            liveliness_lease_duration=_FOREVER,
+            avoid_ros_namespace_conventions=False,
+        )
+        try:
+            self._connections[name] = self._open_writer().add_connection(
+                name, msgtype, typestore=self._typestore, offered_qos_profiles=[qos]
+            )
+        except _WRITE_ERRORS as error:
+            raise self._failed(error) from error
+        self.counts[name] = 0
+
+    def write(self, topic: str, timestamp_ns: int, cdr_bytes: bytes | memoryview) -> None:
+        """Append one message.
+
+        Args:
+            topic: a name given to `add_topic`.
+            timestamp_ns: time of receipt, ns since the epoch of the node's clock.
+            cdr_bytes: the message as DDS serialises it, with its four bytes of encapsulation.
+
+        Raises:
+            UserError: the disk is full or fails; what is written so far is kept.
+        """
+        try:
+            self._open_writer().write(self._connections[topic], timestamp_ns, cdr_bytes)
+        except _WRITE_ERRORS as error:
+            raise self._failed(error) from error
+        self.counts[topic] += 1
+        self.flush_if_due()
+
+    def flush_if_due(self) -> None:
+        """Make what was written safe from a kill, at most once a second.
+
+        `write` does so by itself; a recorder calls this while nothing arrives.
+
+        Raises:
+            UserError: the disk is full or fails; what is written so far is kept.
+        """
+        now = time.monotonic()
+        if now < self._next_flush:
+            return
+        self._next_flush = now + _FLUSH_INTERVAL
+        try:
+            self._storage().flush()
+        except _WRITE_ERRORS as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Finish the bag, make sure it is on the disk, and give it its name.
+
+        Does nothing when the bag is closed already, or was given up after an error.
+
+        Raises:
+            UserError: the disk is full or fails, or the name was taken meanwhile; what is written
+                so far is kept in the partial folder.
+        """
+        if self._writer is None:
+            return
+        writer, storage = self._writer, self._storage()
+        try:
+            written_as, named = storage.path, self.partial / (self.path.name + self._suffix)
+            storage.path = named  # the name that goes into metadata.yaml
+            if not sum(self.counts.values()):
+                writer.min_timestamp = 0  # else an empty bag starts at the end of all time
+            writer.close()
+            written_as.rename(named)
+            for item in (*self.partial.iterdir(), self.partial):
+                _sync(item)
+            self.partial.rename(self.path)
+            _sync(self.path.parent)
+        except _WRITE_ERRORS as error:
+            raise self._failed(error) from error
+        self._release()
+
+    def __enter__(self) -> BagWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the bag, also after an error or Ctrl-C: what was received is whole."""
+        self.close()
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise UserError(f'{self.path} is closed; no more messages can be written')
+        return self._writer
+
+    def _storage(self) -> _Mcap | _Sqlite3:
+        storage = self._open_writer().storage
+        assert isinstance(storage, (_Mcap, _Sqlite3))
+        return storage
+
+    def _failed(self, error: Exception) -> UserError:
+        """Give the recording up, keep what there is, and say so."""
+        if self._writer is not None:
+            # A full disk also refuses the last bytes that closing a file writes.
+            with suppress(*_WRITE_ERRORS):
+                self._writer.abort()
+        self._release()
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return UserError(
+            f'cannot write {self.path}: {reason}; what was recorded so far is in {self.partial}'
+        )
+
+    def _release(self) -> None:
+        self._writer = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _set_aside_leftover(self) -> None:
+        if not self.partial.exists():
+            return
+        try:
+            lock = _lock(self.partial)
+        except BlockingIOError:
+            raise UserError(f'{self.path} is being recorded by another process') from None
+        number = 1
+        while (target := self.partial.with_name(f'{self.partial.name}-{number}')).exists():
+            number += 1
+        self.partial.rename(target)
+        self.set_aside = target
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int:
+    """Hold a folder until the returned descriptor is closed or the process ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
