@@ -2,8 +2,7 @@
 
 
 class UserError(Exception):
-    """
-    Bad input; its message is one line that names what is wrong and what is allowed.
+    """Bad input; its message is one line that names what is wrong and what is allowed.
 
     Every entry point prints the message without a traceback and exits with code 2.
     """

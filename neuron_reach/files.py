@@ -20,8 +20,7 @@ def fsync(path: Path) -> None:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """
-    Fill a folder aside; on success it appears at `path` as a whole, else not at all.
+    """Fill a folder aside; on success it appears at `path` as a whole, else not at all.
 
     What was at `path` before is replaced.
     """

@@ -1,5 +1,4 @@
-"""
-Which processes a run consists of: said once, for `ros2 launch` and for the package's own starter.
+"""Which processes a run consists of: said once, for `ros2 launch` and for our own starter.
 
 No ROS imports here. A run is a list of phases, one after the other. Each phase has a leader, the
 process whose end ends the phase; the others are then ended in the order in which they are listed,
@@ -46,14 +45,12 @@ class RunOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """
-    One operating-system process: a node of this package, or any other program.
+    """One operating-system process: a node of this package, or any other program.
 
     Attributes:
         name: of the node (and of its executable), or what to call the program.
         parameters: of the node.
         command: of a program that is no node of this package.
-
     """
 
     name: str
@@ -93,12 +90,10 @@ def describe_argument(field: dataclasses.Field[Any]) -> str:
 
 
 def read_arguments(given: Mapping[str, str]) -> dict[str, Any]:
-    """
-    Merge launch arguments over the `config` file's keys; empty arguments are not given.
+    """Merge launch arguments over the `config` file's keys; empty arguments are not given.
 
     Raises:
         UserError: an unknown argument or key.
-
     """
     keys = {field.name for field in argument_fields()}
     check_keys(given, keys | {'config'}, 'arguments')
@@ -114,12 +109,10 @@ def read_arguments(given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
-    """
-    Return the phases of a graph for launch arguments as the user wrote them.
+    """Return the phases of a graph for launch arguments as the user wrote them.
 
     Raises:
         UserError: an argument is unknown, out of range or contradicts the checkpoint.
-
     """
     values = read_arguments(given)
     run = fill(RunOptions, values, 'arguments')

@@ -1,5 +1,4 @@
-"""
-Options as frozen dataclasses: one place for default, meaning, unit and range.
+"""Options as frozen dataclasses: one place for default, meaning, unit and range.
 
 YAML files, ROS parameters, launch arguments and the command line all fill the same dataclasses, and
 all refuse an unknown key or a value out of range in the same words.
@@ -88,14 +87,12 @@ def _read_number(value: Any, kind: type) -> Any:
 
 
 def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
-    """
-    Build the options `cls` from those of `values` that it knows.
+    """Build the options `cls` from those of `values` that it knows.
 
     Keys of other options are left alone; `check_keys` is what finds unknown ones.
 
     Raises:
         UserError: a value is of the wrong kind or out of range; names `source` and the key.
-
     """
     known = {}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # T is always a dataclass
@@ -121,12 +118,10 @@ def check_keys(values: Mapping[str, Any], allowed_keys: set[str], source: str) -
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
-    """
-    Read a YAML file of `key: value` options; never executes anything from it.
+    """Read a YAML file of `key: value` options; never executes anything from it.
 
     Raises:
         UserError: the file is missing, unreadable, or no mapping.
-
     """
     path = Path(path)
     try:

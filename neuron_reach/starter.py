@@ -23,8 +23,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 def run(phases: Sequence[Phase]) -> int:
-    """
-    Run the phases one after the other and return the exit code.
+    """Run the phases one after the other and return the exit code.
 
     0 if all is well; 130 after Ctrl-C; else the code of the first process that failed.
     """
@@ -60,12 +59,10 @@ def _ros_environment() -> None:
 
 
 def free_domain(first: int = 0) -> tuple[int, socket.socket]:
-    """
-    Find a ROS domain that no other run of this package uses on this host.
+    """Find a ROS domain that no other run of this package uses on this host.
 
     Returns:
         The domain, and a lock that holds it until it is closed or the process ends.
-
     """
     for domain in range(first, 102):  # higher ones collide with ephemeral ports
         lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -7,8 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def link_ends(joint_angles: ArrayLike, link_lengths: ArrayLike) -> NDArray[np.floating]:
-    """
-    Return where each link ends.
+    """Return where each link ends.
 
     The first angle is measured from the x axis towards z (upright is pi/2), every other one
     from the link before it: p_k = sum over i <= k of l_i (cos, sin)(theta_1 + ... + theta_i).
@@ -19,7 +18,6 @@ def link_ends(joint_angles: ArrayLike, link_lengths: ArrayLike) -> NDArray[np.fl
 
     Returns:
         (..., n, 2), x and z of the end of every link, m; the last one is the tip.
-
     """
     absolute = np.cumsum(np.asarray(joint_angles), axis=-1)
     links = np.stack((np.cos(absolute), np.sin(absolute)), axis=-1)

@@ -1,5 +1,4 @@
-"""
-The kinematic arm: velocity-limited joints, one PID position controller per joint, fleets of arms.
+"""The kinematic arm: velocity-limited joints with PID position controllers, in fleets.
 
 All arms of a fleet are advanced together as one array; an arm's motion does not depend on how many
 others there are.
@@ -44,8 +43,7 @@ class ArmOptions:
 
     @property
     def start_pose(self) -> NDArray[np.float64]:
-        """
-        Joint angles at the start of an episode, (n,), rad.
+        """Joint angles at the start of an episode, (n,), rad.
 
         Bent, so that the Jacobian has full rank, with the bends balanced about upright.
         """
@@ -55,8 +53,7 @@ class ArmOptions:
 
 
 class FleetSimulator:
-    """
-    A fleet of equal arms, advanced together by whole control cycles.
+    """A fleet of equal arms, advanced together by whole control cycles.
 
     Each joint is an integrator with a velocity limit. Its controller is a PID in parallel form,
     v = clip(p e + I - d v_measured), with the integral share I clamped (anti-windup) and the

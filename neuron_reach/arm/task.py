@@ -40,8 +40,7 @@ class TaskOptions:
 
 
 def action_table(joints: int) -> NDArray[np.float64]:
-    """
-    Return what every action adds to the target angles, (3^n, n), rad.
+    """Return what every action adds to the target angles, (3^n, n), rad.
 
     Every combination of -0.05, 0 and +0.05 rad, the last joint changing fastest.
     """
@@ -59,8 +58,7 @@ class ReachingTask:
         self._link_lengths = arm.link_lengths
 
     def observe(self, joint_angles: ArrayLike, goals: ArrayLike) -> NDArray[np.float32]:
-        """
-        Return x = [sin t1, cos t1, ..., sin tn, cos tn, x*, y*] (equation 1 of the paper).
+        """Return x = [sin t1, cos t1, ..., sin tn, cos tn, x*, y*] (equation 1 of the paper).
 
         Args:
             joint_angles: (..., n), measured, rad.
@@ -68,7 +66,6 @@ class ReachingTask:
 
         Returns:
             (..., 2n + 2).
-
         """
         angles = np.asarray(joint_angles)
         observation = np.empty((*angles.shape[:-1], self.observation_size), np.float32)
@@ -104,8 +101,7 @@ class ReachingTask:
 
 @functools.lru_cache(maxsize=16)
 def goal_cells(arm: ArmOptions, task: TaskOptions) -> tuple[NDArray[np.float64], float]:
-    """
-    Find the square cells of the x-z plane that the tip can reach within `reach_steps`.
+    """Find the square cells of the x-z plane that the tip can reach within `reach_steps`.
 
     The joint angles within reach form a box about the start pose; a low-discrepancy set of them
     (Sobol) marks the cells. Each point of a marked cell is within a cell's diagonal of a tip
@@ -113,7 +109,6 @@ def goal_cells(arm: ArmOptions, task: TaskOptions) -> tuple[NDArray[np.float64],
 
     Returns:
         Lower left corners (cells, 2) and the edge of a cell, both in m.
-
     """
     from scipy.stats import qmc  # takes half a second to import; only policies draw goals
 

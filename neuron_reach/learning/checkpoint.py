@@ -1,5 +1,4 @@
-"""
-Checkpoints: a folder with the network, what is needed to use it, and the state to train on.
+"""Checkpoints: a folder with the network, what is needed to use it, and the state to train on.
 
 `model.safetensors` and `metadata.json` are all that another program needs; the two
 `training_state` files beside them resume training exactly. Loading never executes anything from a
@@ -26,7 +25,7 @@ import torch
 import neuron_reach
 from neuron_reach.arm.task import action_table
 from neuron_reach.errors import UserError
-from neuron_reach.files import atomic_folder
+from neuron_reach.files import atomic_folder, write_text
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
@@ -39,15 +38,13 @@ STATE_TENSORS, STATE_COUNTERS = 'training_state.safetensors', 'training_state.js
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """
-    A loaded checkpoint.
+    """A loaded checkpoint.
 
     Attributes:
         path: its folder.
         network: a stack of one member.
         metadata: what `metadata.json` says.
         setup: the options it was trained with.
-
     """
 
     path: Path
@@ -82,14 +79,12 @@ def _git_revision() -> str | None:
 
 
 def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> dict[str, Any]:
-    """
-    Return the metadata of a network.
+    """Return the metadata of a network.
 
     Args:
         setup: the options it was trained with.
         member: its course of training.
         accuracy: successes and episodes of the test after training, if there was one.
-
     """
     validation: dict[str, Any] = {
         'episodes': TEST_EPISODES,
@@ -126,8 +121,7 @@ def save_checkpoint(
     metadata: Mapping[str, Any],
     training: Training | None = None,
 ) -> Path:
-    """
-    Write a checkpoint folder atomically.
+    """Write a checkpoint folder atomically.
 
     Args:
         path: the folder; an older one there is replaced.
@@ -137,7 +131,6 @@ def save_checkpoint(
 
     Raises:
         UserError: the disk is full or the place cannot be written to.
-
     """
     path = Path(path)
     tensors = {}
@@ -146,16 +139,24 @@ def save_checkpoint(
         tensors[f'layers.{layer}.bias'] = bias[0, 0].contiguous()
     try:
         with atomic_folder(path) as folder:
-            safetensors.torch.save_file(tensors, folder / MODEL)
+            (folder / MODEL).write_bytes(safetensors.torch.save(tensors))
             (folder / METADATA).write_text(json.dumps(metadata, indent=1), encoding='utf-8')
             if training is not None:
                 state, counters = training.state()
                 state = {name: value.contiguous() for name, value in state.items()}
-                safetensors.torch.save_file(state, folder / STATE_TENSORS)
+                (folder / STATE_TENSORS).write_bytes(safetensors.torch.save(state))
                 (folder / STATE_COUNTERS).write_text(json.dumps(counters), encoding='utf-8')
     except (OSError, safetensors.SafetensorError) as error:
         raise UserError(f'{path}: cannot be written: {error}') from None
     return path
+
+
+def write_metadata(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Replace the metadata of a checkpoint folder, atomically."""
+    try:
+        write_text(path / METADATA, json.dumps(metadata, indent=1))
+    except OSError as error:
+        raise UserError(f'{path}: cannot be written: {error.strerror}') from None
 
 
 def _read_json(path: Path) -> Any:
@@ -177,13 +178,11 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """
-    Read a checkpoint folder.
+    """Read a checkpoint folder.
 
     Raises:
         UserError: a file is missing, truncated or foreign, or the network is not of the shape
             that the metadata says.
-
     """
     path = Path(path)
     if not path.is_dir():
@@ -215,23 +214,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def load_training(path: str | Path, setup: Setup) -> Training:
-    """
-    Restore a training exactly as it was saved.
+    """Restore a training exactly as it was saved.
 
     Raises:
         UserError: a file is missing, truncated or foreign, or it was saved with other options.
-
     """
     path = Path(path)
-    saved = load_checkpoint(path).metadata['options']
-    now = setup.values()
-    differing = [key for key in now if saved.get(key) != now[key] and key != 'max_episodes']
-    if differing:
-        key = differing[0]
-        raise UserError(
-            f'{path}: was trained with {key}={saved.get(key)}, not {now[key]}; '
-            'use the same options or another run_dir'
-        )
     tensors = _read_tensors(path / STATE_TENSORS)
     counters = _read_json(path / STATE_COUNTERS)
     training = Training(setup)

@@ -1,5 +1,4 @@
-"""
-Deep Q-learning with a target network, softmax exploration and Adam, for a stack of networks.
+"""Deep Q-learning with a target network, softmax exploration and Adam, for a stack of networks.
 
 Mnih et al. 2015; Kingma and Ba 2015. Gradients are written out by hand (no autograd): for networks
 this small the bookkeeping would cost more than the arithmetic.
@@ -23,8 +22,7 @@ ADAM_EPSILON = 1e-8
 
 
 class DqnLearner:
-    """
-    Online and target network, optimiser and exploration of a stack of learners.
+    """Online and target network, optimiser and exploration of a stack of learners.
 
     Nothing here depends on how many members there are: each has its own random streams.
     """
@@ -59,8 +57,7 @@ class DqnLearner:
         return actions
 
     def update(self, memory: ReplayMemory) -> None:
-        """
-        Do one step of Adam on the squared temporal-difference error of a batch.
+        """Do one step of Adam on the squared temporal-difference error of a batch.
 
         The time limit of an episode is no end of the task: every target bootstraps.
         """

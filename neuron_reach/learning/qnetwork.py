@@ -1,5 +1,4 @@
-"""
-The Q-network: fully connected ReLU layers, for one network or a stack of independent ones.
+"""The Q-network: fully connected ReLU layers, for one network or a stack of independent ones.
 
 All members of a stack have the same layer sizes. Their parameters lie in one flat array, so that an
 optimiser step is a handful of operations whatever the number of layers and members.
@@ -17,15 +16,13 @@ from torch import Tensor
 
 
 class QNetwork:
-    """
-    A stack of `members` multilayer perceptrons x -> Q(x, .); a single network has one member.
+    """A stack of `members` multilayer perceptrons x -> Q(x, .); a single network has one member.
 
     Attributes:
         sizes: neurons per layer, input and output included.
         flat: every parameter, (members, parameters), float32.
         weights: per layer, a view into `flat`, (members, out, in).
         biases: per layer, a view into `flat`, (members, 1, out).
-
     """
 
     def __init__(self, sizes: Sequence[int], members: int = 1) -> None:
@@ -58,8 +55,7 @@ class QNetwork:
         return other
 
     def initialize(self, generators: Sequence[torch.Generator], output_bias: float) -> None:
-        """
-        Draw He-normal weights, one generator a member; the output layer's are a tenth of that.
+        """Draw He-normal weights, one generator a member; the output layer's are a tenth of that.
 
         The small output layer with a bias at the typical return starts learning with about equal
         values for all actions.
@@ -74,15 +70,13 @@ class QNetwork:
         self.biases[-1].fill_(output_bias)
 
     def activations(self, observations: Tensor) -> list[Tensor]:
-        """
-        Return the activation of every layer: input, hidden (after ReLU), output.
+        """Return the activation of every layer: input, hidden (after ReLU), output.
 
         Args:
             observations: (members, batch, inputs), float32.
 
         Returns:
             One tensor a layer, (members, batch, neurons).
-
         """
         layers = [observations]
         last = len(self.weights) - 1
@@ -96,14 +90,12 @@ class QNetwork:
         return self.activations(observations)[-1]
 
     def backward(self, layers: list[Tensor], output_gradient: Tensor, gradient: QNetwork) -> None:
-        """
-        Write the gradient of a loss into `gradient`, by the chain rule, layer by layer.
+        """Write the gradient of a loss into `gradient`, by the chain rule, layer by layer.
 
         Args:
             layers: what `activations` returned.
             output_gradient: derivative of the loss by the outputs, (members, batch, actions).
             gradient: a stack of the same shape; overwritten.
-
         """
         delta = output_gradient
         for layer in range(len(self.weights) - 1, -1, -1):

@@ -11,8 +11,7 @@ from torch import Tensor
 
 
 class ReplayMemory:
-    """
-    The last `capacity` transitions of each member.
+    """The last `capacity` transitions of each member.
 
     A transition is one row of float32: observation, next observation, reward, action. Members are
     filled in step, so they share one write position; each draws its batches with its own generator.
@@ -32,15 +31,13 @@ class ReplayMemory:
         rewards: NDArray[np.float64],
         next_observations: NDArray[np.float32],
     ) -> None:
-        """
-        Append transitions, oldest first; the oldest stored ones make room.
+        """Append transitions, oldest first; the oldest stored ones make room.
 
         Args:
             observations: (members, count, inputs).
             actions: (members, count).
             rewards: (members, count).
             next_observations: (members, count, inputs).
-
         """
         count = min(observations.shape[1], self.capacity)
         inputs = self.observation_size
@@ -58,13 +55,11 @@ class ReplayMemory:
     def sample(
         self, generators: Sequence[np.random.Generator], batch_size: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """
-        Draw a batch for each member, uniformly and with replacement.
+        """Draw a batch for each member, uniformly and with replacement.
 
         Returns:
             Observations (members, batch, inputs), actions (members, batch, 1) as int64,
             rewards (members, batch), next observations (members, batch, inputs).
-
         """
         members, _, width = self.rows.shape
         index = np.empty((members, batch_size), np.int64)

@@ -43,14 +43,12 @@ class Watcher(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Rollout:
-    """
-    One round of episodes.
+    """One round of episodes.
 
     Attributes:
         observations: (steps + 1, members, arms, inputs).
         actions: (steps, members, arms).
         rewards: of the state each action led to, (steps, members, arms).
-
     """
 
     observations: NDArray[np.float32]
@@ -66,8 +64,7 @@ def play(
     meanwhile: Callable[[], None] | None = None,
     watcher: Watcher | None = None,
 ) -> Rollout:
-    """
-    Play one round of episodes with every arm of the fleet.
+    """Play one round of episodes with every arm of the fleet.
 
     Args:
         fleet: its arms are shared out to the members in blocks.
@@ -76,7 +73,6 @@ def play(
         choose: maps observations (members, arms, inputs) to actions (members, arms).
         meanwhile: called in every control cycle while the arms move.
         watcher: told of every observation.
-
     """
     members, arms, _ = goals.shape
     steps, joints = task.options.episode_steps, task.arm.joints
@@ -114,8 +110,7 @@ def greedy_successes(
     stop_after_failures: int | None = None,
     watcher: Watcher | None = None,
 ) -> list[NDArray[np.bool_]]:
-    """
-    Play greedy episodes, one for each goal, in rounds of as many as the fleet has arms.
+    """Play greedy episodes, one for each goal, in rounds of as many as the fleet has arms.
 
     Args:
         fleet: its arms are shared out to the members in blocks.
@@ -128,7 +123,6 @@ def greedy_successes(
 
     Returns:
         For each member the successes of the episodes it played, in the order of its goals.
-
     """
     members, episodes, _ = goals.shape
     arms = fleet.arms // members

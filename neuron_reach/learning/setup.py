@@ -75,12 +75,10 @@ class Setup:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], source: str) -> Setup:
-        """
-        Build from flat `key: value` options; a single hidden width means six such layers.
+        """Build from flat `key: value` options; a single hidden width means six such layers.
 
         Raises:
             UserError: a value is out of range, or the values contradict each other.
-
         """
         learning = fill(LearningOptions, values, source)
         if len(learning.hidden) == 1 and not isinstance(values['hidden'], list | tuple):

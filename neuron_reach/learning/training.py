@@ -1,5 +1,4 @@
-"""
-Training until the validation test passes, for one network or a stack of independent ones.
+"""Training until the validation test passes, for one network or a stack of independent ones.
 
 The unit of training is the round: every arm plays one episode while the learner updates from what
 earlier rounds left in the replay memory. A round either happens as a whole or, when interrupted,
@@ -40,15 +39,13 @@ def random_streams(seed: int) -> dict[str, np.random.Generator]:
 
 @dataclasses.dataclass
 class Member:
-    """
-    One network's course of training; all counts are of its own training episodes.
+    """One network's course of training; all counts are of its own training episodes.
 
     Attributes:
         seed: root of its random streams.
         validations: [episodes, successes, tests played] of every validation test.
         first_pass: episodes at the first passed test: the paper's "training duration".
         trained: episodes at the first passed test that a second, independent one confirmed.
-
     """
 
     seed: int
@@ -58,14 +55,12 @@ class Member:
 
 
 class Training:
-    """
-    A stack of networks that learn the same task, each from its own seed.
+    """A stack of networks that learn the same task, each from its own seed.
 
     Attributes:
         members: the networks still learning, in the order of the stack.
-        finished: (member, its network) of those that have left the stack, trained or given up.
+        finished: (member, its network) of those that have left the stack, trained.
         episodes: training episodes played by each member still learning.
-
     """
 
     def __init__(
@@ -104,19 +99,12 @@ class Training:
         draws = [self.task.sample_goals(generator, count) for generator in self._stream(stream)]
         return np.stack(draws)
 
-    @property
-    def done(self) -> bool:
-        """Whether no member is learning any more."""
-        return not self.members
-
     def round(self, fleet: Arms, watcher: Watcher | None = None) -> None:
-        """
-        Play and learn from one episode on every arm, and validate when it is time.
+        """Play and learn from one episode on every arm, and validate when it is time.
 
         Raises:
             Whatever the fleet raises, KeyboardInterrupt included; then `state` is still that
             of the start of the round.
-
         """
         self._boundary = self._snapshot()
         learning = self.setup.learning
@@ -137,8 +125,6 @@ class Training:
         self.episodes = episodes
         if verdicts is not None:
             self._record_verdicts(verdicts)
-        if episodes >= self.setup.training.max_episodes:
-            self._leave([True] * len(self.members))
         self._boundary = self._snapshot()
 
     def _update(self) -> None:
@@ -199,18 +185,17 @@ class Training:
                 member.first_pass = self.episodes
             if confirmed:
                 member.trained = self.episodes
-        self._leave([confirmed for _, _, confirmed in verdicts])
 
-    def _leave(self, leaving: list[bool]) -> None:
-        """Take members out of the stack, keeping the networks that were validated."""
-        if not any(leaving):
-            return
+    def _release_trained(self) -> None:
+        """Take trained members out of the stack, keeping the networks that were validated."""
+        staying = []
         for index, member in enumerate(self.members):
-            if leaving[index]:
-                network = QNetwork(self.learner.target.sizes)
-                network.flat[0] = self.learner.target.flat[index]
-                self.finished.append((member, network))
-        staying = [index for index, leaves in enumerate(leaving) if not leaves]
+            if member.trained is None:
+                staying.append(index)
+            else:
+                self.finished.append((member, self.saved_network(index)))
+        if len(staying) == len(self.members):
+            return
         self.members = [self.members[index] for index in staying]
         self._streams = [self._streams[index] for index in staying]
         if staying:
@@ -235,13 +220,23 @@ class Training:
         return tensors, copy.deepcopy(counters)
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """
-        Return tensors and counters as of the last round that was finished.
+        """Return tensors and counters as of the last round that was finished.
 
         Valid also while or after a round was interrupted.
         """
         tensors, counters = self._boundary
         return {**tensors, 'replay': self.memory.rows[:, : counters['replay_size']]}, counters
+
+    @property
+    def saved_episodes(self) -> int:
+        """Training episodes of each member as of `state`."""
+        return int(self._boundary[1]['episodes'])
+
+    def saved_network(self, index: int) -> QNetwork:
+        """Return a member's network as of `state`: the target network, which is validated."""
+        network = QNetwork(self.learner.target.sizes)
+        network.flat[0] = self._boundary[0]['target'][index]
+        return network
 
     def restore(self, tensors: Mapping[str, torch.Tensor], counters: Mapping[str, Any]) -> None:
         """Go on exactly from a `state` of a training of the same setup."""
@@ -272,17 +267,18 @@ class Training:
         after_round: Callable[[Training], None],
         watcher: Watcher | None = None,
     ) -> None:
-        """
-        Train until every member has left the stack.
+        """Train until every member has left the stack.
 
         Args:
             make_fleet: returns a fleet of so many arms; asked again when members leave.
             after_round: called at the end of every round, to save and to report.
             watcher: told of every observation.
-
         """
         learners = 0
-        while self.members:
+        while True:
+            self._release_trained()
+            if not self.members or self.episodes >= self.setup.training.max_episodes:
+                return
             if len(self.members) != learners:
                 learners = len(self.members)
                 fleet = make_fleet(learners * self.setup.learning.arms)

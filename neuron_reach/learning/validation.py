@@ -13,8 +13,7 @@ SIGNIFICANCE = 0.05
 
 @functools.cache
 def required_successes(episodes: int = TEST_EPISODES) -> int:
-    """
-    Return how many successes reject "accuracy < 0.9" (exact one-sided binomial test, 5 %).
+    """Return how many successes reject "accuracy < 0.9" (exact one-sided binomial test, 5 %).
 
     Where even a flawless test could not, as for fewer than 29 episodes, it is `episodes + 1`.
     """

@@ -1,0 +1,193 @@
+"""A training run in a folder: resume, save, finish, measure; the same in one process or over ROS.
+
+The folder holds `checkpoints/episode_<n>` while training goes on, with all that an exact resume
+needs, and `checkpoint`, the trained network, once it has passed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from neuron_reach.arm.task import ReachingTask
+from neuron_reach.errors import UserError
+from neuron_reach.learning.checkpoint import (
+    Checkpoint,
+    describe,
+    load_checkpoint,
+    load_training,
+    save_checkpoint,
+    write_metadata,
+)
+from neuron_reach.learning.rollout import Arms, Watcher, greedy_successes
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Member, Training, random_streams
+
+KEPT_CHECKPOINTS = 2
+
+
+class Session:
+    """One training run and its folder.
+
+    Attributes:
+        training: the training itself, None once the folder holds a trained network.
+        newest: the checkpoint written last.
+    """
+
+    def __init__(self, setup: Setup, run_dir: str | Path, checkpoint_interval: float) -> None:
+        """Take up the run in `run_dir`, or begin it there.
+
+        Args:
+            setup: what to train.
+            run_dir: made if need be; used by one session at a time.
+            checkpoint_interval: seconds between two savings of the training state.
+
+        Raises:
+            UserError: the folder is in use, cannot be written, or holds a run with other options.
+        """
+        self.setup = setup
+        self.run_dir = Path(run_dir)
+        self.interval = checkpoint_interval
+        self.training: Training | None = None
+        self._lock_folder()
+        self.final = self.run_dir / 'checkpoint'
+        self.newest = self.final
+        if self.final.exists():
+            _check_same_options(load_checkpoint(self.final), setup)
+        else:
+            self.training = self._resume() or Training(setup)
+            self.save()
+
+    def _lock_folder(self) -> None:
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.run_dir / '.lock').open('w')
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f'{self.run_dir}: another run is using this folder') from None
+        except OSError as error:
+            raise UserError(f'{self.run_dir}: cannot be used: {error.strerror}') from None
+
+    def _saved(self) -> list[Path]:
+        """Return the saved training states, oldest first."""
+        folders = (self.run_dir / 'checkpoints').glob('episode_*')
+        return sorted(folder for folder in folders if re.fullmatch(r'episode_\d+', folder.name))
+
+    def _resume(self) -> Training | None:
+        problem = None
+        for folder in reversed(self._saved()):
+            _check_same_options(load_checkpoint(folder), self.setup)
+            try:
+                return load_training(folder, self.setup)
+            except UserError as error:  # damaged: the one before may be whole
+                problem = error
+        if problem is not None:
+            raise problem
+        return None
+
+    def save(self) -> None:
+        """Write the state of the last finished round; keep the newest two."""
+        assert self.training is not None
+        training = self.training
+        self._saved_at = time.monotonic()
+        self.newest = self.run_dir / 'checkpoints' / f'episode_{training.saved_episodes:09d}'
+        if self.newest.exists():
+            return
+        self._write(self.newest)
+        for old in self._saved()[:-KEPT_CHECKPOINTS]:
+            shutil.rmtree(old)
+
+    def _write(self, folder: Path) -> None:
+        assert self.training is not None
+        metadata = describe(self.setup, self.training.members[0], None)
+        save_checkpoint(folder, self.training.saved_network(0), metadata, self.training)
+
+    def train(
+        self,
+        make_fleet: Callable[[int], Arms],
+        after_round: Callable[[Training], None],
+        on_checkpoint: Callable[[Path], None] = lambda path: None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        """Train until the validation test is passed and confirmed; saves when interrupted.
+
+        Args:
+            make_fleet: returns a fleet of so many arms.
+            after_round: called after every round, to report.
+            on_checkpoint: told of every checkpoint written.
+            watcher: told of every observation.
+
+        Raises:
+            UserError: not passed within `max_episodes`.
+        """
+        training = self.training
+        if training is None:
+            return
+        on_checkpoint(self.newest)
+
+        def round_done(_: Training) -> None:
+            after_round(training)
+            if training.members[0].trained is not None:
+                self._write(self.final)
+            elif time.monotonic() - self._saved_at >= self.interval:
+                self.save()
+                on_checkpoint(self.newest)
+
+        try:
+            training.run(make_fleet, round_done, watcher)
+        except BaseException:
+            self.save()
+            raise
+        if not training.finished:
+            self.save()
+            raise UserError(
+                f'not trained: validation not passed within max_episodes={training.episodes}; '
+                'the same command with a larger max_episodes goes on from here'
+            )
+        self.newest = self.final
+        self.training = None
+        on_checkpoint(self.final)
+
+    def measure(
+        self,
+        make_fleet: Callable[[int], Arms],
+        episodes: int,
+        watcher: Watcher | None = None,
+    ) -> None:
+        """Measure the trained network's accuracy on unseen goals, once, and write it down."""
+        checkpoint = load_checkpoint(self.final)
+        validation = checkpoint.metadata['validation']
+        if episodes == 0 or 'accuracy' in validation:
+            return
+        goals = random_streams(self.setup.training.seed)['test']
+        task = ReachingTask(self.setup.task, self.setup.arm)
+        won = greedy_successes(
+            make_fleet(self.setup.learning.arms),
+            task,
+            checkpoint.network,
+            task.sample_goals(goals, episodes)[None],
+            watcher=watcher,
+        )[0]
+        member = Member(
+            checkpoint.metadata['seed'],
+            [tuple(entry) for entry in validation['history']],
+            validation['training_duration'],
+            validation['confirmed'],
+        )
+        metadata = describe(self.setup, member, (int(won.sum()), episodes))
+        write_metadata(self.final, metadata)
+
+
+def _check_same_options(checkpoint: Checkpoint, setup: Setup) -> None:
+    """Raise UserError unless the checkpoint was trained with these options."""
+    saved, now = checkpoint.metadata['options'], setup.values()
+    for key in now:
+        if key != 'max_episodes' and saved.get(key) != now[key]:
+            raise UserError(
+                f'{checkpoint.path}: was trained with {key}={saved.get(key)}, not {now[key]}; '
+                'use the same options or another run_dir'
+            )
