@@ -19,7 +19,8 @@ _ALLOWED = 'a bag is a folder made by a recording, or one of its .mcap or .db3 f
 
 
 class BagReader:
-    """Reads one or many bags, one after the other, message by message.
+    """
+    Reads one or many bags, one after the other, message by message.
 
     Takes folders (also split recordings, and ``.partial`` ones of a killed recorder) and single
     storage files, and never writes. What is damaged or cut off is read up to the last whole record.
@@ -29,6 +30,7 @@ class BagReader:
 
     Raises:
         UserError: a path is missing, empty, unreadable, or no bag.
+
     """
 
     def __init__(self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> None:
@@ -60,7 +62,8 @@ class BagReader:
 
     @property
     def incomplete(self) -> str | None:
-        """Why not everything recorded can be read, in one line; None if it can.
+        """
+        Why not everything recorded can be read, in one line; None if it can.
 
         Damage inside a file shows only when it has been read up to there.
         """
@@ -70,7 +73,8 @@ class BagReader:
     def messages(
         self, topics: Iterable[str] | None = None, *, raw: bool = False
     ) -> Iterator[tuple[str, int, Any]]:
-        """Yield the messages in the order of recording, bag after bag.
+        """
+        Yield the messages in the order of recording, bag after bag.
 
         Args:
             topics: relative names; each stands for that topic in any namespace. None: all.
@@ -78,10 +82,12 @@ class BagReader:
 
         Yields:
             Full topic name, time of receipt in ns, message (an object of ``rosbags`` with the
-            fields of the ROS message, arrays as numpy arrays; or bytes).
+            fields of the ROS message, arrays as numpy arrays). Messages of types that ROS 2
+            Humble does not have come as bytes.
 
         Raises:
-            UserError: a message type that ROS 2 Humble does not have, or the disk fails.
+            UserError: a file cannot be read any more.
+
         """
         names = None if topics is None else tuple(topics)
 
@@ -91,17 +97,15 @@ class BagReader:
         for path, file in self._files:
             try:
                 for topic, msgtype, time, data in file.messages(wanted):
-                    yield topic, time, data if raw else self._decode(topic, msgtype, data)
+                    yield topic, time, data if raw else self._decode(msgtype, data)
             except SerdeError as error:
                 file.incomplete = file.incomplete or f'a message cannot be decoded ({error})'
             except OSError as error:
                 raise UserError(f'cannot read {path}: {error.strerror or error}') from error
 
-    def _decode(self, topic: str, msgtype: str, data: bytes) -> object:
+    def _decode(self, msgtype: str, data: bytes) -> object:
         if msgtype not in self._typestore.fielddefs:
-            raise UserError(
-                f'{topic}: message type {msgtype!r} is unknown; it can be read raw only'
-            )
+            return data
         return self._typestore.deserialize_cdr(data, msgtype)
 
     def _add(self, path: Path) -> None:

@@ -27,6 +27,7 @@ from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from neuron_reach.bags.storage import humble_types
 from neuron_reach.errors import UserError
+from neuron_reach.files import fsync
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 SUFFIXES = {'mcap': '.mcap', 'sqlite3': '.db3'}
@@ -50,7 +51,8 @@ class _Mcap(McapWriter):
 
 
 class _Sqlite3(Sqlite3Writer):
-    """SQLite that can commit at will.
+    """
+    SQLite that can commit at will.
 
     With a write-ahead log what is committed stays readable whatever happens, also to a reader
     that must not write, which a rollback journal would ask for.
@@ -78,7 +80,8 @@ class _Writer(Writer):
 
 
 class BagWriter:
-    """Writes serialised messages into one bag; a context manager that closes the bag at its end.
+    """
+    Writes serialised messages into one bag; a context manager that closes the bag at its end.
 
     The bag grows in the folder ``<path>.partial`` and takes its name when it is closed, so a bag
     under its own name is always whole. After a kill `neuron_reach.bags.reader` reads the partial
@@ -95,6 +98,7 @@ class BagWriter:
 
     Raises:
         UserError: the bag exists, is being recorded, or cannot be written; the storage is unknown.
+
     """
 
     def __init__(self, path: str | os.PathLike[str], storage: str = 'mcap') -> None:
@@ -132,7 +136,8 @@ class BagWriter:
         reliable: bool = True,
         transient_local: bool = False,
     ) -> None:
-        """Announce a topic; the quality of service is what ``ros2 bag play`` will offer.
+        """
+        Announce a topic; the quality of service is what ``ros2 bag play`` will offer.
 
         Args:
             name: full topic name, with its namespace.
@@ -143,6 +148,7 @@ class BagWriter:
 
         Raises:
             UserError: the message type is not one of ROS 2 Humble's.
+
         """
         if msgtype not in self._typestore.fielddefs:
             raise UserError(f'{name}: {msgtype} is no message type of ROS 2 Humble')
@@ -166,7 +172,8 @@ class BagWriter:
         self.counts[name] = 0
 
     def write(self, topic: str, timestamp_ns: int, cdr_bytes: bytes | memoryview) -> None:
-        """Append one message.
+        """
+        Append one message.
 
         Args:
             topic: a name given to `add_topic`.
@@ -175,6 +182,7 @@ class BagWriter:
 
         Raises:
             UserError: the disk is full or fails; what is written so far is kept.
+
         """
         try:
             self._open_writer().write(self._connections[topic], timestamp_ns, cdr_bytes)
@@ -184,12 +192,14 @@ class BagWriter:
         self.flush_if_due()
 
     def flush_if_due(self) -> None:
-        """Make what was written safe from a kill, at most once a second.
+        """
+        Make what was written safe from a kill, at most once a second.
 
         `write` does so by itself; a recorder calls this while nothing arrives.
 
         Raises:
             UserError: the disk is full or fails; what is written so far is kept.
+
         """
         now = time.monotonic()
         if now < self._next_flush:
@@ -201,13 +211,15 @@ class BagWriter:
             raise self._failed(error) from error
 
     def close(self) -> None:
-        """Finish the bag, make sure it is on the disk, and give it its name.
+        """
+        Finish the bag, make sure it is on the disk, and give it its name.
 
         Does nothing when the bag is closed already, or was given up after an error.
 
         Raises:
             UserError: the disk is full or fails, or the name was taken meanwhile; what is written
                 so far is kept in the partial folder.
+
         """
         if self._writer is None:
             return
@@ -220,9 +232,9 @@ class BagWriter:
             writer.close()
             written_as.rename(named)
             for item in (*self.partial.iterdir(), self.partial):
-                _sync(item)
+                fsync(item)
             self.partial.rename(self.path)
-            _sync(self.path.parent)
+            fsync(self.path.parent)
         except _WRITE_ERRORS as error:
             raise self._failed(error) from error
         self._release()
@@ -291,11 +303,3 @@ def _lock(folder: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
