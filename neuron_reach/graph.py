@@ -126,7 +126,7 @@ def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
 
 
 def _train(setup: Setup, run: RunOptions) -> list[Phase]:
-    run_dir = _run_dir(setup, run)
+    run_dir = run_folder(setup, run)
     learn = Phase(
         'training',
         _policy(
@@ -150,7 +150,7 @@ def _train(setup: Setup, run: RunOptions) -> list[Phase]:
 def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions]:
     """Return the setup of a checkpoint; what the user asked for must agree with it."""
     if not run.checkpoint:
-        run_dir = _run_dir(Setup.from_values(values, 'arguments'), run)
+        run_dir = run_folder(Setup.from_values(values, 'arguments'), run)
         run = dataclasses.replace(run, checkpoint=str(run_dir / 'checkpoint'))
     metadata_file = Path(run.checkpoint) / 'metadata.json'
     try:
@@ -213,7 +213,7 @@ def _divisor(episodes: int, arms: int) -> int:
     return next(count for count in range(min(arms, episodes), 0, -1) if episodes % count == 0)
 
 
-def _run_dir(setup: Setup, run: RunOptions) -> Path:
+def run_folder(setup: Setup, run: RunOptions) -> Path:
     return Path(run.run_dir or f'runs/joints{setup.arm.joints}_seed{setup.training.seed}')
 
 

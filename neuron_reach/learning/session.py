@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.errors import UserError
@@ -61,6 +62,10 @@ class Session:
         else:
             self.training = self._resume() or Training(setup)
             self.save()
+
+    def metadata(self) -> dict[str, Any]:
+        """Return the metadata of the newest checkpoint."""
+        return load_checkpoint(self.newest).metadata
 
     def _lock_folder(self) -> None:
         try:

@@ -1,0 +1,163 @@
+"""The command line, `neuron_reach COMMAND`: run graphs, train in process, tell of results.
+
+Arguments of runs are written as in ROS: `joints:=2 run_dir:=/tmp/x`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from neuron_reach import __version__, graph
+from neuron_reach.errors import UserError
+
+INTERRUPTED = 130
+
+EPILOG = """\
+examples:
+  neuron_reach train                          train the 3-joint arm over ROS, record 300 episodes
+  neuron_reach train joints:=2 hidden:=32 run_dir:=/tmp/x
+  neuron_reach run checkpoint:=/tmp/x/checkpoint
+  neuron_reach learn joints:=4                the same training in one process, without ROS
+  neuron_reach info /tmp/x                    what a run, a checkpoint or a bag holds
+  neuron_reach train --help                   all arguments
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C."""
+    try:
+        options = _parser().parse_args(argv)
+        code: int = options.command(options)
+        return code
+    except UserError as error:
+        print(f'neuron_reach: error: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='neuron_reach',
+        description='Look inside the networks that move robots: a planar arm learns to reach, '
+        'and the activity of every neuron is recorded.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=__version__)
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    for name, description in graph.DESCRIPTIONS.items():
+        command = _add(commands, name, description, _graph_command)
+        command.set_defaults(graph=name)
+        _add_run_arguments(command)
+    description = 'Train in this process, without ROS; same arguments and results as train.'
+    _add_run_arguments(_add(commands, 'learn', description, _learn))
+    description = 'Say what a run folder, a checkpoint or a bag holds.'
+    _add(commands, 'info', description, _info).add_argument('path', type=Path)
+    return parser
+
+
+def _add(commands: Any, name: str, description: str, function: Any) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=description,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(command=function)
+    return command
+
+
+def _add_run_arguments(command: argparse.ArgumentParser) -> None:
+    lines = [f'{"config":<20}YAML file with any of the arguments below as `key: value`']
+    for field in graph.argument_fields():
+        text = textwrap.wrap(graph.describe_argument(field), 78)
+        lines.append(f'{field.name:<20}{text[0]}')
+        lines += [' ' * 20 + more for more in text[1:]]
+    command.epilog = 'arguments (name:=value):\n' + textwrap.indent('\n'.join(lines), '  ')
+    command.add_argument('arguments', nargs='*', metavar='name:=value')
+
+
+def _given(arguments: Sequence[str]) -> dict[str, str]:
+    """Split `name:=value` arguments."""
+    given = {}
+    for argument in arguments:
+        name, separator, value = argument.partition(':=')
+        if not separator or not name:
+            raise UserError(f'arguments are written name:=value, not {argument!r}')
+        if name in given:
+            raise UserError(f'argument {name} is given twice')
+        given[name] = value
+    return given
+
+
+def _require(module: str, how: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise UserError(f'{module} is not installed; {how}')
+
+
+def _require_torch() -> None:
+    _require('torch', 'the README says how to get a CPU or a CUDA build')
+
+
+def _graph_command(options: argparse.Namespace) -> int:
+    from neuron_reach import starter
+
+    phases = graph.build(options.graph, _given(options.arguments))
+    _require_torch()
+    _require('rclpy', 'source a ROS 2 installation or use ./run, or train without ROS: learn')
+    return starter.run(phases)
+
+
+def _learn(options: argparse.Namespace) -> int:
+    from neuron_reach.learning.setup import Setup
+    from neuron_reach.options import fill
+
+    values = graph.read_arguments(_given(options.arguments))
+    setup = Setup.from_values(values, 'arguments')
+    run = fill(graph.RunOptions, values, 'arguments')
+    _require_torch()
+    import torch
+
+    from neuron_reach.arm.simulator import FleetSimulator
+    from neuron_reach.learning.session import Session
+    from neuron_reach.learning.training import Training
+    from neuron_reach.progress import Progress, training_note
+
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(1)
+    session = Session(setup, graph.run_folder(setup, run), run.checkpoint_interval)
+    training = session.training
+    if training is not None:
+        progress = Progress('training', initial=training.episodes)
+
+        def after_round(_: Training) -> None:
+            progress.update(training.episodes, training_note(training))
+
+        try:
+            session.train(lambda arms: FleetSimulator(setup.arm, arms), after_round)
+        finally:
+            progress.close()
+            print(f'saved {session.newest}')
+    session.measure(lambda arms: FleetSimulator(setup.arm, arms), run.test_episodes)
+    return _info(argparse.Namespace(path=session.run_dir))
+
+
+def _info(options: argparse.Namespace) -> int:
+    from neuron_reach.report import describe_path
+
+    print(describe_path(options.path))
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,168 @@
+"""Node `activation_recorder`: publishes what every neuron does for every observation."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from rclpy.duration import Duration
+from rclpy.node import Node
+from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
+
+from neuron_reach.bags import layout
+from neuron_reach.errors import UserError
+from neuron_reach.learning.checkpoint import load_checkpoint
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.nodes.common import Diagnostics, Throttle, declare, latched, reliable, run_node
+from neuron_reach.nodes.loop import Loop
+from neuron_reach.options import option
+
+DEPTH = 1000
+"""Messages that a subscriber may lag behind before any is lost."""
+
+FLUSH_TIMEOUT = 10.0  # s
+
+
+@dataclasses.dataclass(frozen=True)
+class RecorderOptions:
+    """Parameters of the node."""
+
+    recorded: bool = option(
+        False, 'wait for a subscriber on every layer before listening to observations'
+    )
+
+
+class ActivationRecorder:
+    """Repeats the policy's forward pass, with the same weights and shapes, and publishes it.
+
+    A process of its own, so that it never slows the policy down. It may join or leave at any time.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.options = declare(node, RecorderOptions)
+        self.loop = Loop(node)
+        self.checkpoints = self.loop.subscribe(String, layout.CHECKPOINT, latched())
+        self.observations = None
+        self.networks: list[tuple[int, QNetwork]] = []  # (first episode, weights), oldest first
+        self.publishers: list = []
+        self.message = Float32MultiArray()
+        self.episode_steps = 0
+        self.published = 0
+        self.last: int | None = None
+        self.dropped = Throttle(node, 'observations dropped')
+        self.rejected = Throttle(node, 'message ignored')
+        self.diagnostics = Diagnostics(node, self.figures)
+
+    def figures(self) -> dict[str, object]:
+        """Return the counts for /diagnostics."""
+        return {
+            'observations': self.published,
+            'dropped': self.dropped.count,
+            'ignored': self.rejected.count,
+        }
+
+    def learn_weights(self, text: str) -> None:
+        """Load the checkpoint that a message on `checkpoint` tells of."""
+        try:
+            newest = layout.decode_checkpoint(text)
+            checkpoint = load_checkpoint(newest.path)
+        except (layout.LayoutError, UserError) as error:
+            self.rejected.add(str(error))
+            return
+        if self.networks and self.networks[-1][1].sizes != checkpoint.network.sizes:
+            self.rejected.add(f'{newest.path} is another network; start a new recorder for it')
+            return
+        self.networks.append((newest.first_episode, checkpoint.network))
+        self.episode_steps = checkpoint.setup.task.episode_steps
+        if not self.publishers:
+            layers = layout.layer_names(len(checkpoint.network.sizes) - 2)
+            self.publishers = [
+                self.node.create_publisher(
+                    Float32MultiArray, layout.activation_topic(layer), reliable(DEPTH)
+                )
+                for layer in layers
+            ]
+
+    def heard(self) -> bool:
+        """Tell whether every layer has a subscriber."""
+        return all(publisher.get_subscription_count() for publisher in self.publishers)
+
+    def handle(self, message: Float32MultiArray) -> None:
+        """Publish the activations for the observations of one control cycle."""
+        try:
+            episode, step, observations = layout.read_fleet_step(message)
+        except layout.LayoutError as error:
+            self.rejected.add(str(error))
+            return
+        sizes = self.networks[-1][1].sizes
+        if observations.shape[1] != sizes[0]:
+            self.rejected.add(f'{observations.shape[1]} inputs, the network takes {sizes[0]}')
+            return
+        self.count_dropped(episode // observations.shape[0] * self.episode_steps + step)
+        while len(self.networks) > 1 and self.networks[1][0] <= episode:
+            self.networks.pop(0)
+        wanted = [publisher.get_subscription_count() > 0 for publisher in self.publishers]
+        self.published += 1
+        if not any(wanted):
+            return
+        batch = torch.from_numpy(observations.copy())[None]
+        layers = self.networks[0][1].activations(batch)
+        for publisher, values, want in zip(self.publishers, layers, wanted, strict=True):
+            if want:
+                layout.fill_fleet_step(
+                    self.message, MultiArrayDimension, values[0].numpy(), episode, step
+                )
+                publisher.publish(self.message)
+
+    def count_dropped(self, cycle: int) -> None:
+        """Count the control cycles between the last observation and this one."""
+        if self.last is not None and cycle > self.last + 1:
+            self.dropped.add('the recorder is too slow or lost the policy', cycle - self.last - 1)
+        self.last = cycle
+
+    def take_all(self) -> bool:
+        """Handle all that has arrived; return whether that was anything."""
+        busy = False
+        while (news := self.loop.take(self.checkpoints)) is not None:
+            self.learn_weights(news.data)
+        if self.observations is None:
+            if self.networks and (not self.options.recorded or self.heard()):
+                self.observations = self.loop.subscribe(
+                    Float32MultiArray, layout.OBSERVATION, reliable(DEPTH)
+                )
+            return False
+        while (message := self.loop.take(self.observations)) is not None:
+            self.handle(message)
+            busy = True
+        return busy
+
+    def spin(self) -> int:
+        """Work until interrupted, then finish what has arrived."""
+        try:
+            while True:
+                self.take_all()
+                self.loop.wait(1.0)
+        except KeyboardInterrupt:
+            while self.take_all():
+                self.loop.wait(0.1)
+            for publisher in self.publishers:
+                publisher.wait_for_all_acked(Duration(seconds=FLUSH_TIMEOUT))
+            if self.dropped.count:
+                self.node.get_logger().error(f'{self.dropped.count} observations dropped in all')
+        return 0
+
+
+def _body(node: Node) -> int:
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(1)
+    return ActivationRecorder(node).spin()
+
+
+def main() -> int:
+    """Run the node."""
+    return run_node('activation_recorder', _body)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

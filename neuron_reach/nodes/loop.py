@@ -1,0 +1,113 @@
+"""A node's main loop, with a short path for the messages that come at every control cycle.
+
+Going through an executor costs more than the rest of a lockstep control cycle. Subscriptions made
+here are waited for and taken directly, with the calls that rclpy's own `wait_for_message` uses and
+that Humble, Jazzy and Kilted share; an executor sees to services, timers and parameters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+
+HOUSEKEEPING_PERIOD = 0.05
+"""Seconds between two looks at timers and whatever else can wait."""
+
+LONGEST_WAIT = 0.05
+"""Seconds after which a wait returns to Python, so that a signal is noticed."""
+
+
+class _Withheld(CallbackGroup):
+    """A group whose entities the executor never runs."""
+
+    def can_execute(self, entity: Any) -> bool:
+        return False
+
+    def beginning_execution(self, entity: Any) -> bool:
+        return False
+
+    def ending_execution(self, entity: Any) -> None:
+        pass
+
+
+class Loop:
+    """Waits for messages of some subscriptions while an executor does the rest."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._withheld = _Withheld()
+        self._subscriptions: list[Any] = []
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(node)
+        self._next_housekeeping = 0.0
+
+    def subscribe(self, message_type: Any, topic: str, qos: QoSProfile, raw: bool = False) -> Any:
+        """Create a subscription whose messages are fetched with `take`."""
+        subscription = self.node.create_subscription(
+            message_type, topic, _never_called, qos, callback_group=self._withheld, raw=raw
+        )
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def take(self, subscription: Any) -> Any:
+        """Return the next message of a subscription, None if there is none."""
+        with subscription.handle:
+            taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+        return None if taken is None else taken[0]
+
+    def wait(self, timeout: float) -> None:
+        """Wait until a subscription or service has something, or for `timeout` seconds.
+
+        What the executor is responsible for is done before this returns.
+        """
+        services = list(self.node.services)
+        clients = list(self.node.clients)
+        entities = (*self._subscriptions, *services, *clients)
+        wait_set = rclpy_implementation.WaitSet(
+            len(self._subscriptions),
+            0,
+            0,
+            len(clients),
+            len(services),
+            0,
+            self.node.context.handle,
+        )
+        wait_set.clear_entities()
+        for subscription in self._subscriptions:
+            wait_set.add_subscription(subscription.handle)
+        for service in services:
+            wait_set.add_service(service.handle)
+        for client in clients:
+            wait_set.add_client(client.handle)
+        wait_set.wait(int(1e9 * max(0.0, min(timeout, LONGEST_WAIT))))
+        urgent = len(entities) > len(self._subscriptions) and (
+            wait_set.get_ready_entities('service') or wait_set.get_ready_entities('client')
+        )
+        if urgent or time.monotonic() >= self._next_housekeeping:
+            self.housekeeping()
+
+    def housekeeping(self) -> None:
+        """Let the executor do what is due: services, timers, parameters."""
+        self._next_housekeeping = time.monotonic() + HOUSEKEEPING_PERIOD
+        for _ in range(4):
+            self._executor.spin_once(timeout_sec=0.0)
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait until a condition holds; return whether it did within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() >= deadline:
+                return False
+            self.wait(0.01)
+        return True
+
+
+def _never_called(_message: Any) -> None:
+    raise AssertionError('taken by the loop, never by the executor')

@@ -1,0 +1,55 @@
+"""Progress that a person can watch: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tqdm import tqdm
+
+from neuron_reach.learning.training import Training
+from neuron_reach.learning.validation import TEST_EPISODES, required_successes
+
+LINE_PERIOD = 2.0  # s
+
+
+class Progress:
+    """Counts episodes; `total` is None where nobody knows how many it will take."""
+
+    def __init__(self, what: str, total: int | None = None, initial: int = 0) -> None:
+        self._what = what
+        self._total = total
+        self._terminal = sys.stderr.isatty()
+        self._next_line = 0.0
+        self._bar = tqdm(
+            total=total,
+            initial=initial,
+            desc=what,
+            unit=' episodes',
+            disable=not self._terminal,
+            dynamic_ncols=True,
+        )
+
+    def update(self, done: int, note: str = '') -> None:
+        """Show that `done` episodes are over, with a note on how things stand."""
+        if self._terminal:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(done - self._bar.n)
+        elif time.monotonic() >= self._next_line or done == self._total:
+            self._next_line = time.monotonic() + LINE_PERIOD
+            of = '' if self._total is None else f' of {self._total}'
+            print(f'{self._what}: {done}{of} episodes{note and ", " + note}', flush=True)
+
+    def close(self) -> None:
+        """Leave the bar as it is and go to the next line."""
+        self._bar.close()
+
+
+def training_note(training: Training) -> str:
+    """Say how a single training stands: updates, and the validation test played last."""
+    note = f'{training.learner.updates} updates'
+    if training.members and training.members[0].validations:
+        _, successes, played = training.members[0].validations[-1]
+        note += f', last test {successes}/{played}'
+        note += f' (to pass: {required_successes()}/{TEST_EPISODES})'
+    return note
