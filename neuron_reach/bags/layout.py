@@ -1,5 +1,4 @@
-"""
-What the messages on the project's topics look like; nothing else knows it.
+"""What the messages on the project's topics look like; nothing else knows it.
 
 Numbers travel as ``std_msgs`` multi-arrays with named dimensions. What identifies a message (its
 episode and step, or its sequence number) stands in front of the values, and
@@ -87,8 +86,7 @@ def fill_multiarray(
     labels: Sequence[str],
     prefix: Sequence[float] = (),
 ) -> None:
-    """
-    Put ``prefix`` and ``values`` into a Float32MultiArray or Float64MultiArray.
+    """Put ``prefix`` and ``values`` into a Float32MultiArray or Float64MultiArray.
 
     Meant for one message object used again and again: its dimensions are built anew only when
     the shape changes.
@@ -102,7 +100,6 @@ def fill_multiarray(
 
     Raises:
         LayoutError: labels and dimensions differ in number, or a prefix entry is not exact.
-
     """
     if len(labels) != values.ndim:
         raise LayoutError(f'{values.ndim} dimensions cannot carry the labels {tuple(labels)}')
@@ -129,8 +126,7 @@ def fill_multiarray(
 
 
 def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
-    """
-    Read what `fill_multiarray` wrote, without copying the values.
+    """Read what `fill_multiarray` wrote, without copying the values.
 
     Returns:
         The prefix (data_offset,), and the values in the shape of the dimensions and the precision
@@ -138,7 +134,6 @@ def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[
 
     Raises:
         LayoutError: not a multi-array of floats, or offset, sizes, strides and data disagree.
-
     """
     try:
         data = np.asarray(message.data)
@@ -191,8 +186,7 @@ def fill_fleet_step(
     step: int,
     label: str = 'neuron',
 ) -> None:
-    """
-    Fill an activation (or, with ``label='feature'``, observation) message.
+    """Fill an activation (or, with ``label='feature'``, observation) message.
 
     Args:
         message: Float32MultiArray to fill.
@@ -204,21 +198,18 @@ def fill_fleet_step(
 
     Raises:
         LayoutError: ``values`` is not two-dimensional, or a number is too large for float32.
-
     """
     fill_multiarray(message, dimension_type, values, ('arm', label), (episode, step))
 
 
 def read_fleet_step(message: Any) -> FleetStep:
-    """
-    Read an activation or observation message.
+    """Read an activation or observation message.
 
     Returns:
         Episode of the first arm, step from 0, values (arms, neurons) in float32.
 
     Raises:
         LayoutError: the message is not laid out so.
-
     """
     prefix, values = read_multiarray(message)
     if prefix.size != 2 or values.ndim != 2:
@@ -238,8 +229,7 @@ def _count(entry: float, name: str) -> int:
 def fill_episodes(
     message: Any, dimension_type: Callable[..., Any], results: npt.NDArray[np.float64]
 ) -> None:
-    """
-    Fill a Float64MultiArray with the results of finished episodes.
+    """Fill a Float64MultiArray with the results of finished episodes.
 
     Args:
         message: Float64MultiArray to fill.
@@ -248,7 +238,6 @@ def fill_episodes(
 
     Raises:
         LayoutError: another shape.
-
     """
     if results.ndim != 2 or results.shape[1] != len(EPISODE_FIELDS):
         raise LayoutError(f'results of shape {results.shape}, not (episodes, {EPISODE_FIELDS})')
@@ -256,12 +245,10 @@ def fill_episodes(
 
 
 def read_episodes(message: Any) -> npt.NDArray[np.float64]:
-    """
-    Read results of finished episodes: (episodes, fields), columns as in ``EPISODE_FIELDS``.
+    """Read results of finished episodes: (episodes, fields), columns as in ``EPISODE_FIELDS``.
 
     Raises:
         LayoutError: the message is not laid out so.
-
     """
     prefix, values = read_multiarray(message)
     if prefix.size or values.ndim != 2 or values.shape[1] != len(EPISODE_FIELDS):
@@ -275,8 +262,7 @@ def fill_commands(
     joint_angles: npt.NDArray[np.float64],
     sequence: int | None = None,
 ) -> None:
-    """
-    Fill a Float64MultiArray with target joint angles.
+    """Fill a Float64MultiArray with target joint angles.
 
     Args:
         message: Float64MultiArray to fill.
@@ -286,15 +272,13 @@ def fill_commands(
 
     Raises:
         LayoutError: ``joint_angles`` is not two-dimensional.
-
     """
     prefix = () if sequence is None else (sequence,)
     fill_multiarray(message, dimension_type, joint_angles, ('arm', 'joint'), prefix)
 
 
 def read_commands(message: Any) -> tuple[int | None, npt.NDArray[np.float64]]:
-    """
-    Read target joint angles.
+    """Read target joint angles.
 
     Returns:
         The sequence number or None, and the angles (arms, joints) in rad. Data without a layout,
@@ -302,7 +286,6 @@ def read_commands(message: Any) -> tuple[int | None, npt.NDArray[np.float64]]:
 
     Raises:
         LayoutError: the message is not laid out so.
-
     """
     prefix, values = read_multiarray(message)
     if prefix.size > 1 or values.ndim > 2:
@@ -316,8 +299,7 @@ def read_commands(message: Any) -> tuple[int | None, npt.NDArray[np.float64]]:
 
 
 class Checkpoint(NamedTuple):
-    """
-    Where the newest weights are.
+    """Where the newest weights are.
 
     ``version`` counts the checkpoints; ``first_episode`` is the first episode that was acted in
     with these weights.
@@ -334,12 +316,10 @@ def encode_checkpoint(checkpoint: Checkpoint) -> str:
 
 
 def decode_checkpoint(text: str) -> Checkpoint:
-    """
-    Read the text of a ``checkpoint`` message.
+    """Read the text of a ``checkpoint`` message.
 
     Raises:
         LayoutError: not a JSON object with exactly the fields of `Checkpoint`.
-
     """
     try:
         fields = json.loads(text)

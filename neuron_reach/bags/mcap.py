@@ -1,5 +1,4 @@
-"""
-Reads MCAP files from front to back, as far as they are whole.
+"""Reads MCAP files from front to back, as far as they are whole.
 
 A linear scan needs no index, so it reads a file that a killed recorder left as well as a finished
 one, in the order of recording and one chunk at a time. Format: https://mcap.dev/spec
@@ -30,15 +29,13 @@ _TAIL_SIZE = _RECORD.size + _FOOTER_SIZE + len(MAGIC)
 
 
 class McapFile:
-    """
-    One MCAP file.
+    """One MCAP file.
 
     Attributes:
         incomplete: why not everything that was recorded is in the file, as far as known; else None.
 
     Raises:
         UserError: not an MCAP file of ROS 2, or cut off before its first record.
-
     """
 
     def __init__(self, path: Path) -> None:

@@ -19,8 +19,7 @@ _ALLOWED = 'a bag is a folder made by a recording, or one of its .mcap or .db3 f
 
 
 class BagReader:
-    """
-    Reads one or many bags, one after the other, message by message.
+    """Reads one or many bags, one after the other, message by message.
 
     Takes folders (also split recordings, and ``.partial`` ones of a killed recorder) and single
     storage files, and never writes. What is damaged or cut off is read up to the last whole record.
@@ -30,7 +29,6 @@ class BagReader:
 
     Raises:
         UserError: a path is missing, empty, unreadable, or no bag.
-
     """
 
     def __init__(self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> None:
@@ -62,8 +60,7 @@ class BagReader:
 
     @property
     def incomplete(self) -> str | None:
-        """
-        Why not everything recorded can be read, in one line; None if it can.
+        """Why not everything recorded can be read, in one line; None if it can.
 
         Damage inside a file shows only when it has been read up to there.
         """
@@ -73,8 +70,7 @@ class BagReader:
     def messages(
         self, topics: Iterable[str] | None = None, *, raw: bool = False
     ) -> Iterator[tuple[str, int, Any]]:
-        """
-        Yield the messages in the order of recording, bag after bag.
+        """Yield the messages in the order of recording, bag after bag.
 
         Args:
             topics: relative names; each stands for that topic in any namespace. None: all.
@@ -87,7 +83,6 @@ class BagReader:
 
         Raises:
             UserError: a file cannot be read any more.
-
         """
         names = None if topics is None else tuple(topics)
 

@@ -18,15 +18,13 @@ _HEADER_SIZE = 100
 
 
 class SqliteFile:
-    """
-    One SQLite file of a bag.
+    """One SQLite file of a bag.
 
     Attributes:
         incomplete: why not everything that was recorded is in the file, as far as known; else None.
 
     Raises:
         UserError: not the database of a bag, or cut off before its first page ends.
-
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,8 +70,7 @@ class SqliteFile:
             self.incomplete = self.incomplete or str(error)
 
     def _cut_to_pages(self) -> Path:
-        """
-        Return a database without the half page at the end of a file that was cut.
+        """Return a database without the half page at the end of a file that was cut.
 
         SQLite takes what is missing of a page for zeros, and would make up messages from them.
         """

@@ -12,8 +12,7 @@ from rosbags.typesys.store import Typestore
 
 @functools.cache
 def humble_types() -> Typestore:
-    """
-    Message types of ROS 2 Humble; made once, as it compiles what it (de)serialises.
+    """Message types of ROS 2 Humble; made once, as it compiles what it (de)serialises.
 
     Definitions inside a bag are never used: ``rosbags`` would turn them into code and run it.
     """

@@ -16,8 +16,7 @@ from neuron_reach.errors import UserError
 
 @dataclass(frozen=True)
 class Continuity:
-    """
-    Whether the control cycles on one topic follow each other without gap or repetition.
+    """Whether the control cycles on one topic follow each other without gap or repetition.
 
     Cycles lost at the end of an episode do not show here, but as fewer messages than on the
     observation topic.
@@ -27,7 +26,6 @@ class Continuity:
         missing_steps: cycles missing before a recorded one of the same episode.
         missing_episodes: episodes of which nothing is there, between recorded ones.
         duplicates: cycles that came again, or late.
-
     """
 
     messages: int
@@ -43,8 +41,7 @@ class Continuity:
 
 @dataclass(frozen=True)
 class BagSummary:
-    """
-    Content of one or more bags.
+    """Content of one or more bags.
 
     Attributes:
         bags: the paths read.
@@ -58,7 +55,6 @@ class BagSummary:
         messages: messages by topic, with namespace.
         continuity: by topic, of the observations and of the activations of each layer.
         incomplete: why not everything recorded can be read, in one line; None if it can.
-
     """
 
     bags: tuple[str, ...]
@@ -93,15 +89,13 @@ class BagSummary:
 
 
 def summarize(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> BagSummary:
-    """
-    Summarise bags, reading each once from front to back, in constant memory.
+    """Summarise bags, reading each once from front to back, in constant memory.
 
     Args:
         paths: as for `BagReader`.
 
     Raises:
         UserError: as for `BagReader`; or a message does not have the layout of its topic.
-
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]

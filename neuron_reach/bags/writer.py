@@ -51,8 +51,7 @@ class _Mcap(McapWriter):
 
 
 class _Sqlite3(Sqlite3Writer):
-    """
-    SQLite that can commit at will.
+    """SQLite that can commit at will.
 
     With a write-ahead log what is committed stays readable whatever happens, also to a reader
     that must not write, which a rollback journal would ask for.
@@ -80,8 +79,7 @@ class _Writer(Writer):
 
 
 class BagWriter:
-    """
-    Writes serialised messages into one bag; a context manager that closes the bag at its end.
+    """Writes serialised messages into one bag; a context manager that closes the bag at its end.
 
     The bag grows in the folder ``<path>.partial`` and takes its name when it is closed, so a bag
     under its own name is always whole. After a kill `neuron_reach.bags.reader` reads the partial
@@ -98,7 +96,6 @@ class BagWriter:
 
     Raises:
         UserError: the bag exists, is being recorded, or cannot be written; the storage is unknown.
-
     """
 
     def __init__(self, path: str | os.PathLike[str], storage: str = 'mcap') -> None:
@@ -136,8 +133,7 @@ class BagWriter:
         reliable: bool = True,
         transient_local: bool = False,
     ) -> None:
-        """
-        Announce a topic; the quality of service is what ``ros2 bag play`` will offer.
+        """Announce a topic; the quality of service is what ``ros2 bag play`` will offer.
 
         Args:
             name: full topic name, with its namespace.
@@ -148,7 +144,6 @@ class BagWriter:
 
         Raises:
             UserError: the message type is not one of ROS 2 Humble's.
-
         """
         if msgtype not in self._typestore.fielddefs:
             raise UserError(f'{name}: {msgtype} is no message type of ROS 2 Humble')
@@ -172,8 +167,7 @@ class BagWriter:
         self.counts[name] = 0
 
     def write(self, topic: str, timestamp_ns: int, cdr_bytes: bytes | memoryview) -> None:
-        """
-        Append one message.
+        """Append one message.
 
         Args:
             topic: a name given to `add_topic`.
@@ -182,7 +176,6 @@ class BagWriter:
 
         Raises:
             UserError: the disk is full or fails; what is written so far is kept.
-
         """
         try:
             self._open_writer().write(self._connections[topic], timestamp_ns, cdr_bytes)
@@ -192,14 +185,12 @@ class BagWriter:
         self.flush_if_due()
 
     def flush_if_due(self) -> None:
-        """
-        Make what was written safe from a kill, at most once a second.
+        """Make what was written safe from a kill, at most once a second.
 
         `write` does so by itself; a recorder calls this while nothing arrives.
 
         Raises:
             UserError: the disk is full or fails; what is written so far is kept.
-
         """
         now = time.monotonic()
         if now < self._next_flush:
@@ -211,15 +202,13 @@ class BagWriter:
             raise self._failed(error) from error
 
     def close(self) -> None:
-        """
-        Finish the bag, make sure it is on the disk, and give it its name.
+        """Finish the bag, make sure it is on the disk, and give it its name.
 
         Does nothing when the bag is closed already, or was given up after an error.
 
         Raises:
             UserError: the disk is full or fails, or the name was taken meanwhile; what is written
                 so far is kept in the partial folder.
-
         """
         if self._writer is None:
             return

@@ -1,5 +1,4 @@
-"""
-The node `bag_recorder`: records topics into a bag where `ros2 bag record` is not installed.
+"""The node `bag_recorder`: records topics into a bag where `ros2 bag record` is not installed.
 
 A topic is recorded from when its first publisher appears, with the message type and the quality of
 service that the publisher offers; so it works for one arm and for a fleet, reliable or not.
@@ -38,12 +37,10 @@ _DRAIN_SILENCE = 0.1
 
 
 class BagRecorder(Node):
-    """
-    Writes what arrives, serialised as it came, with the time of receipt.
+    """Writes what arrives, serialised as it came, with the time of receipt.
 
     Raises:
         UserError: a parameter is missing, of the wrong type or out of range; the bag exists.
-
     """
 
     def __init__(self) -> None:
@@ -114,8 +111,7 @@ class BagRecorder(Node):
         return value
 
     def _take(self, timeout: float) -> int:
-        """
-        Wait for anything to arrive and handle all of it; return how many messages there were.
+        """Wait for anything to arrive and handle all of it; return how many messages there were.
 
         Not an executor: at thousands of messages a second its overhead alone would lose some.
         """

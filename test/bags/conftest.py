@@ -1,0 +1,40 @@
+import pytest
+
+from neuron_reach.bags.storage import humble_types
+from neuron_reach.bags.writer import BagWriter
+
+STRING = 'std_msgs/msg/String'
+
+
+@pytest.fixture(params=['mcap', 'sqlite3'])
+def storage(request):
+    return request.param
+
+
+@pytest.fixture
+def types():
+    return humble_types()
+
+
+@pytest.fixture
+def text_message(types):
+    """Serialises a text as a std_msgs/String."""
+
+    def serialise(text):
+        return types.serialize_cdr(types.types[STRING](text), STRING)
+
+    return serialise
+
+
+@pytest.fixture
+def write_texts(text_message):
+    """Writes one bag with the texts on a topic; message i has time i."""
+
+    def write(path, storage, texts, topic='/arm/checkpoint'):
+        with BagWriter(path, storage) as bag:
+            bag.add_topic(topic, STRING, transient_local=True)
+            for time, text in enumerate(texts):
+                bag.write(topic, time, text_message(text))
+        return next(item for item in path.iterdir() if item.suffix != '.yaml')
+
+    return write

@@ -1,0 +1,360 @@
+import random
+import sqlite3
+import struct
+import zlib
+from contextlib import closing
+
+import lz4.frame
+import pytest
+from backports import zstd
+
+from neuron_reach.bags.reader import BagReader
+from neuron_reach.errors import UserError
+
+STRING = 'std_msgs/msg/String'
+TEXTS = [f'text {number} ' + 'x' * 60 for number in range(12)]
+MAGIC = b'\x89MCAP0\r\n'
+
+
+def texts_of(reader, topics=None):
+    # Damage may turn a message into one of another type.
+    return [getattr(message, 'data', None) for _, _, message in reader.messages(topics)]
+
+
+def record(opcode, content):
+    return struct.pack('<BQ', opcode, len(content)) + content
+
+
+def name(text):
+    return struct.pack('<I', len(text)) + text.encode()
+
+
+def mcap_file(blocks, profile='ros2'):
+    """An MCAP file made by hand, as another program might write it: without any index."""
+    header = record(1, name(profile) + name('test'))
+    end = record(15, bytes(4)) + record(2, bytes(20)) + MAGIC
+    return MAGIC + header + b''.join(blocks) + end
+
+
+def chunk(records, compression, checksum=None):
+    pack = {'': bytes, 'lz4': lz4.frame.compress, 'zstd': zstd.compress}
+    packed = pack.get(compression, bytes)(records)
+    checksum = zlib.crc32(records) if checksum is None else checksum
+    head = struct.pack('<QQQI', 0, 0, len(records), checksum)
+    return record(6, head + name(compression) + struct.pack('<Q', len(packed)) + packed)
+
+
+def text_records(texts, text_message, encoding='cdr', channel=7):
+    schema = record(3, struct.pack('<H', 3) + name(STRING) + name('ros2msg') + name('string data'))
+    topic = struct.pack('<HH', 7, 3) + name('/checkpoint') + name(encoding) + struct.pack('<I', 0)
+    messages = (
+        record(5, struct.pack('<HIQQ', channel, 0, time, time) + bytes(text_message(text)))
+        for time, text in enumerate(texts)
+    )
+    return schema + record(4, topic) + b''.join(messages)
+
+
+def humble_database(path, rows):
+    """The tables that `ros2 bag record` of Humble makes."""
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            'CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL,'
+            ' serialization_format TEXT NOT NULL, offered_qos_profiles TEXT NOT NULL);'
+            'CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER NOT NULL,'
+            ' timestamp INTEGER NOT NULL, data BLOB NOT NULL);'
+            'CREATE INDEX timestamp_idx ON messages (timestamp ASC);'
+            f"INSERT INTO topics VALUES(1, '/checkpoint', '{STRING}', 'cdr', '');"
+        )
+        insert = 'INSERT INTO messages(topic_id, timestamp, data) VALUES(?, ?, ?)'
+        database.executemany(insert, rows)
+        database.commit()
+
+
+def test_topics_are_chosen_by_name_in_any_namespace(tmp_path, storage, write_texts):
+    write_texts(tmp_path / 'a', storage, ['one'], topic='/left/checkpoint')
+    write_texts(tmp_path / 'b', storage, ['two'], topic='/right/checkpoint')
+    write_texts(tmp_path / 'c', storage, ['three'], topic='/other')
+    reader = BagReader([tmp_path / 'a', tmp_path / 'b', tmp_path / 'c'])
+    topics = ('/left/checkpoint', '/right/checkpoint', '/other')
+    assert reader.topics == dict.fromkeys(topics, STRING)
+    assert texts_of(reader) == ['one', 'two', 'three']
+    assert texts_of(reader, ['checkpoint']) == ['one', 'two']
+    assert texts_of(reader, ['right/checkpoint', 'other']) == ['two', 'three']
+    assert texts_of(reader, ['point']) == []
+    assert reader.incomplete is None
+
+
+def test_raw_messages_are_the_bytes_written(tmp_path, storage, write_texts, text_message):
+    write_texts(tmp_path / 'bag', storage, ['text'])
+    messages = list(BagReader(tmp_path / 'bag').messages(raw=True))
+    assert messages == [('/arm/checkpoint', 0, bytes(text_message('text')))]
+
+
+def test_a_single_file_is_a_bag(tmp_path, storage, write_texts):
+    reader = BagReader(str(write_texts(tmp_path / 'bag', storage, TEXTS)))
+    assert texts_of(reader) == TEXTS
+    assert reader.incomplete is None
+    assert reader.storage == storage
+
+
+def test_reading_leaves_no_trace(tmp_path, storage, write_texts):
+    write_texts(tmp_path / 'bag', storage, TEXTS)
+    before = {item: item.read_bytes() for item in (tmp_path / 'bag').iterdir()}
+    texts_of(BagReader(tmp_path / 'bag'))
+    assert {item: item.read_bytes() for item in (tmp_path / 'bag').iterdir()} == before
+
+
+@pytest.mark.parametrize('with_metadata', [True, False])
+def test_parts_of_a_split_bag_come_in_order(tmp_path, storage, write_texts, with_metadata):
+    split = tmp_path / 'split'
+    split.mkdir()
+    names = []
+    for part in range(11):
+        file = write_texts(tmp_path / f'part{part}', storage, [str(part)])
+        names.append(f'split_{part}{file.suffix}')
+        file.rename(split / names[-1])
+    if with_metadata:
+        text = (tmp_path / 'part0' / 'metadata.yaml').read_text()
+        listed = ''.join(f'  - old_folder/{name_}\n' for name_ in names)
+        text = text.replace(f'  - part0{file.suffix}\n', listed)
+        (split / 'metadata.yaml').write_text(text)
+    reader = BagReader(split)
+    assert texts_of(reader) == [str(part) for part in range(11)]
+    assert (reader.incomplete is None) == with_metadata
+    (split / names[4]).unlink()
+    reader = BagReader(split)
+    assert len(texts_of(reader)) == 10
+    assert with_metadata == (f'{names[4]} is missing' in reader.incomplete)
+
+
+@pytest.mark.parametrize('compression', ['', 'lz4', 'zstd'])
+def test_chunks_of_other_recorders_are_read(tmp_path, text_message, compression):
+    records = text_records(TEXTS, text_message)
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([chunk(records, compression)]))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert reader.topics == {'/checkpoint': STRING}
+    assert texts_of(reader) == TEXTS
+    assert reader.incomplete is None
+
+
+def test_mcap_without_chunks_is_read(tmp_path, text_message):
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([text_records(TEXTS, text_message)]))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert texts_of(reader) == TEXTS
+    assert reader.incomplete is None
+
+
+@pytest.mark.parametrize(
+    ('compression', 'checksum', 'words'),
+    [('zstd', 1, 'checksum'), ('brotli', None, "'brotli'")],
+)
+def test_a_bad_chunk_ends_reading(tmp_path, text_message, compression, checksum, words):
+    records = text_records(TEXTS, text_message)
+    blocks = [chunk(records, 'zstd'), chunk(records, compression, checksum)]
+    (tmp_path / 'x.mcap').write_bytes(mcap_file(blocks))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert texts_of(reader) == TEXTS
+    assert words in reader.incomplete
+
+
+@pytest.mark.parametrize('compression', ['lz4', 'zstd'])
+def test_a_chunk_cannot_hold_more_than_it_says(tmp_path, text_message, compression):
+    packed = chunk(bytes(10_000_000), compression)
+    # The promised size stands after the record's head and two times.
+    lying = packed[:25] + struct.pack('<Q', 100) + packed[33:]
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([text_records(TEXTS, text_message), lying]))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert texts_of(reader) == TEXTS
+    assert 'instead of 100' in reader.incomplete
+
+
+def test_messages_without_topic_or_of_other_encodings_end_reading(tmp_path, text_message):
+    for records, words in (
+        (text_records(TEXTS, text_message, channel=8), 'belongs to no topic'),
+        (text_records(TEXTS, text_message, encoding='protobuf'), 'protobuf'),
+    ):
+        (tmp_path / 'x.mcap').write_bytes(mcap_file([records]))
+        reader = BagReader(tmp_path / 'x.mcap')
+        assert texts_of(reader) == []
+        assert words in reader.incomplete
+
+
+def test_databases_of_humble_are_read(tmp_path, text_message):
+    humble_database(tmp_path / 'x.db3', [(1, 5, bytes(text_message('text')))])
+    reader = BagReader(tmp_path / 'x.db3')
+    assert reader.topics == {'/checkpoint': STRING}
+    assert texts_of(reader) == ['text']
+    assert reader.incomplete is None
+
+
+@pytest.mark.parametrize('row', [(2, 5, b''), (1, 'now', b''), (1, 5, 'text')])
+def test_rows_that_make_no_sense_end_reading(tmp_path, text_message, row):
+    good = (1, 5, bytes(text_message('text')))
+    humble_database(tmp_path / 'x.db3', [good, row, good])
+    reader = BagReader(tmp_path / 'x.db3')
+    assert texts_of(reader) == ['text']
+    assert reader.incomplete
+
+
+def test_a_message_that_cannot_be_decoded_ends_reading(tmp_path, text_message):
+    good = (1, 5, bytes(text_message('text')))
+    humble_database(tmp_path / 'x.db3', [good, (1, 6, b'\0\1\0\0\xff\xff'), good])
+    reader = BagReader(tmp_path / 'x.db3')
+    assert texts_of(reader) == ['text']
+    assert 'cannot be decoded' in reader.incomplete
+
+
+def test_types_that_humble_does_not_have_come_as_bytes(tmp_path):
+    humble_database(tmp_path / 'x.db3', [(1, 5, b'bytes')])
+    with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
+        database.execute("UPDATE topics SET type = 'my_msgs/msg/Own'")
+        database.commit()
+    assert list(BagReader(tmp_path / 'x.db3').messages()) == [('/checkpoint', 5, b'bytes')]
+
+
+def test_a_view_is_no_table(tmp_path):
+    with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
+        database.execute('CREATE VIEW topics AS SELECT 1 id')
+        database.execute('CREATE VIEW messages AS SELECT 1 id')
+    with pytest.raises(UserError, match='missing'):
+        BagReader(tmp_path / 'x.db3')
+
+
+def make_folder(path):
+    path.mkdir()
+
+
+def make_ros1(path):
+    path.write_bytes(mcap_file([], profile='ros1'))
+
+
+def make_metadata_only(path):
+    path.mkdir()
+    (path / 'metadata.yaml').write_text('rosbag2_bagfile_information: {relative_file_paths: []}')
+
+
+@pytest.mark.parametrize(
+    ('make', 'words'),
+    [
+        (lambda path: None, 'does not exist'),
+        (lambda path: path.touch(), 'is empty'),
+        (lambda path: path.write_text('hello'), 'neither an MCAP nor an SQLite file'),
+        (lambda path: path.write_bytes(MAGIC), 'cut off'),
+        (lambda path: path.write_bytes(b'SQLite format 3\0'), 'cut off'),
+        (lambda path: path.write_bytes(b'SQLite format 3\0' + bytes(5000)), 'no readable database'),
+        (lambda path: sqlite3.connect(path).execute('CREATE TABLE x(y)').close(), 'are missing'),
+        (make_ros1, 'no recording of ROS 2'),
+        (make_folder, 'holds no .mcap or .db3 file'),
+        (make_metadata_only, 'holds no .mcap or .db3 file'),
+    ],
+)
+def test_what_is_no_bag_is_named(tmp_path, make, words):
+    path = tmp_path / 'thing'
+    make(path)
+    with pytest.raises(UserError, match=words) as caught:
+        BagReader(path)
+    assert str(path) in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+def test_no_path_is_no_bag():
+    with pytest.raises(UserError, match='no bag given'):
+        BagReader([])
+
+
+@pytest.mark.parametrize('mode', ['FILE', 'message'])
+def test_compressed_bags_are_refused(tmp_path, storage, write_texts, mode):
+    write_texts(tmp_path / 'bag', storage, TEXTS)
+    metadata = tmp_path / 'bag' / 'metadata.yaml'
+    text = metadata.read_text()
+    metadata.write_text(text.replace("compression_mode: ''", f'compression_mode: {mode}'))
+    with pytest.raises(UserError, match='compressed'):
+        BagReader(tmp_path / 'bag')
+
+
+def test_metadata_is_never_turned_into_objects(tmp_path, storage, write_texts):
+    write_texts(tmp_path / 'bag', storage, TEXTS)
+    victim = tmp_path / 'victim'
+    metadata = tmp_path / 'bag' / 'metadata.yaml'
+    metadata.write_text(f"!!python/object/apply:os.mkdir ['{victim}']")
+    reader = BagReader(tmp_path / 'bag')
+    assert texts_of(reader) == TEXTS
+    assert 'damaged' in reader.incomplete
+    assert not victim.exists()
+
+
+@pytest.mark.parametrize('damage', ['', '[', 'a: 1', '- 1', '\0', 'a: &a [*a]', '[' * 500])
+def test_without_usable_metadata_the_files_are_read(tmp_path, storage, write_texts, damage):
+    write_texts(tmp_path / 'bag', storage, TEXTS)
+    (tmp_path / 'bag' / 'metadata.yaml').write_text(damage)
+    reader = BagReader(tmp_path / 'bag')
+    assert texts_of(reader) == TEXTS
+    assert 'metadata.yaml is damaged' in reader.incomplete
+
+
+def test_metadata_never_leads_out_of_the_folder(tmp_path, storage, write_texts):
+    file = write_texts(tmp_path / 'secret', storage, ['secret'])
+    write_texts(tmp_path / 'bag', storage, TEXTS)
+    metadata = tmp_path / 'bag' / 'metadata.yaml'
+    metadata.write_text(metadata.read_text().replace(f'- bag{file.suffix}', f'- {file}'))
+    reader = BagReader(tmp_path / 'bag')
+    assert texts_of(reader) == TEXTS
+    assert 'is missing' in reader.incomplete
+
+
+def read_all(path):
+    """Everything a damaged file may be asked; nothing but a UserError may come out of it."""
+    try:
+        reader = BagReader(path)
+        topics = reader.topics
+        texts = texts_of(reader)
+    except UserError as error:
+        assert '\n' not in str(error)
+        return None, None
+    assert isinstance(topics, dict)
+    return texts, reader.incomplete
+
+
+def test_a_cut_file_gives_its_beginning(tmp_path, storage, write_texts):
+    whole = write_texts(tmp_path / 'bag', storage, TEXTS).read_bytes()
+    cut = tmp_path / 'cut'
+    # SQLite's pages make its file 30 times as long.
+    lengths = range(len(whole)) if storage == 'mcap' else range(0, len(whole), 64)
+    found = set()
+    for length in lengths:
+        cut.write_bytes(whole[:length])
+        texts, incomplete = read_all(cut)
+        if texts is not None:
+            assert texts == TEXTS[: len(texts)]
+            assert incomplete
+            found.add(len(texts))
+    assert {0, len(TEXTS)} <= found
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_flipped_bytes_do_no_harm(tmp_path, storage, write_texts, seed):
+    whole = write_texts(tmp_path / 'bag', storage, TEXTS).read_bytes()
+    generator = random.Random(seed)
+    damaged = tmp_path / 'damaged'
+    for _ in range(100):
+        content = bytearray(whole)
+        for _ in range(generator.choice([1, 4, 64])):
+            content[generator.randrange(len(content))] = generator.randrange(256)
+        damaged.write_bytes(content)
+        texts, incomplete = read_all(damaged)
+        # The topic's own name may have been hit; else what is lost is told.
+        assert texts is None or len(texts) <= len(TEXTS)
+        assert incomplete is None or '\n' not in incomplete
+
+
+@pytest.mark.parametrize('seed', range(2))
+def test_flipped_bytes_in_packed_chunks_do_no_harm(tmp_path, text_message, seed):
+    generator = random.Random(seed)
+    damaged = tmp_path / 'damaged'
+    for compression in ('lz4', 'zstd'):
+        whole = mcap_file([chunk(text_records(TEXTS, text_message), compression, checksum=0)])
+        for _ in range(200):
+            content = bytearray(whole)
+            content[generator.randrange(len(content))] = generator.randrange(256)
+            damaged.write_bytes(content)
+            read_all(damaged)

@@ -1,0 +1,228 @@
+"""The recorder as a process of its own, over real DDS."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PointStamped, PoseArray
+from rcl_interfaces.srv import DescribeParameters
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
+
+from neuron_reach.bags import layout
+from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.summary import summarize
+
+DOMAIN = 41
+DEADLINE = 30.0
+CYCLES = 1000
+LATCHED = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+DEEP = QoSProfile(depth=2 * CYCLES)
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + DEADLINE
+    while not (result := condition()):
+        assert time.monotonic() < end, f'no {what} within {DEADLINE} s'
+        time.sleep(0.01)
+    return result
+
+
+@pytest.fixture
+def node(monkeypatch):
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(DOMAIN))
+    if 'AMENT_PREFIX_PATH' not in os.environ:
+        monkeypatch.setenv('AMENT_PREFIX_PATH', sys.prefix)
+    context = Context()
+    rclpy.init(context=context, domain_id=DOMAIN)
+    node = rclpy.create_node('robot', namespace='/left', context=context)
+    yield node
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+@pytest.fixture
+def start():
+    """Starts recorders; what a failed test leaves running is killed."""
+    started = []
+
+    def begin(*parameters):
+        command = [sys.executable, '-m', 'neuron_reach.nodes.bag_recorder', '--ros-args']
+        command += ['-r', '__ns:=/left']
+        for parameter in parameters:
+            command += ['-p', parameter]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def end(process, number):
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=DEADLINE)
+    assert 'Traceback' not in errors
+    return process.returncode, output
+
+
+def wait_for_start(process, bag):
+    wait_for(lambda: process.poll() is not None or bag.with_name('bag.partial').exists(), 'bag')
+    assert process.poll() is None, process.communicate()
+
+
+def test_everything_on_the_topics_is_in_the_bag(tmp_path, node, start):
+    goal = node.create_publisher(PoseArray, layout.GOAL, LATCHED)
+    checkpoint = node.create_publisher(String, layout.CHECKPOINT, LATCHED)
+    joints = node.create_publisher(JointState, layout.JOINT_STATES, BEST_EFFORT)
+    steps = [
+        node.create_publisher(Float32MultiArray, topic, DEEP)
+        for topic in (layout.OBSERVATION, layout.activation_topic('input'))
+    ]
+    # Before the recorder is there: it must get what is kept for late joiners.
+    goal.publish(PoseArray())
+    checkpoint.publish(String(data='where'))
+    recorder = start(f'bag:={tmp_path / "bag"}', 'storage:=mcap')
+    publishers = (goal, checkpoint, joints, *steps)
+    wait_for(lambda: all(each.get_subscription_count() for each in publishers), 'recorder')
+
+    message = Float32MultiArray()
+    for cycle in range(CYCLES):
+        values = np.full((2, 3), cycle)
+        layout.fill_fleet_step(message, MultiArrayDimension, values, cycle // 50 * 2, cycle % 50)
+        for publisher in steps:
+            publisher.publish(message)
+        time.sleep(0.0005)
+    state = JointState(name=['joint_1'], position=[0.5])
+    state_time = time.monotonic() + 0.5
+    while time.monotonic() < state_time:
+        joints.publish(state)
+        time.sleep(0.01)
+
+    code, output = end(recorder, signal.SIGINT)
+    assert code == 0
+    assert f'/left/observation {CYCLES}' in output
+    assert len(output.splitlines()) == 1
+    summary = summarize(tmp_path / 'bag')
+    assert summary.incomplete is None
+    assert summary.storage == 'mcap'
+    assert summary.messages['/left/observation'] == CYCLES
+    assert summary.messages['/left/activations/input'] == CYCLES
+    assert all(topic.unbroken for topic in summary.continuity.values())
+    assert summary.messages['/left/goal'] == 1
+    reader = BagReader(tmp_path / 'bag')
+    assert reader.topics['/left/goal'] == 'geometry_msgs/msg/PoseArray'
+    recorded = list(reader.messages([layout.OBSERVATION]))
+    values = [layout.read_fleet_step(each).values for _, _, each in recorded]
+    assert np.array_equal(values, np.arange(CYCLES)[:, None, None] * np.ones((2, 3)))
+    times = [each for _, each, _ in recorded]
+    assert times == sorted(times)
+    assert abs(times[-1] / 1e9 - time.time()) < 3600
+    assert [each.data for _, _, each in reader.messages([layout.CHECKPOINT])] == ['where']
+    states = [each for _, _, each in reader.messages([layout.JOINT_STATES])]
+    assert states[0].name == ['joint_1']
+    assert states[0].position.tolist() == [0.5]
+
+
+def test_the_graph_sees_what_the_recorder_does(tmp_path, node, start):
+    goal = node.create_publisher(PointStamped, layout.GOAL, LATCHED)
+    goal.publish(PointStamped())
+    diagnosed = []
+
+    def diagnose(message):
+        diagnosed.extend(
+            (status.name, value.key, value.value)
+            for status in message.status
+            for value in status.values
+        )
+
+    node.create_subscription(DiagnosticArray, '/diagnostics', diagnose, 10)
+    client = node.create_client(DescribeParameters, 'bag_recorder/describe_parameters')
+    recorder = start(f'bag:={tmp_path / "bag"}', 'storage:=sqlite3')
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+
+    def spin_until(condition, what):
+        wait_for(lambda: executor.spin_once(timeout_sec=0.05) or condition(), what)
+
+    spin_until(lambda: ('/left/bag_recorder', '/left/goal', '1') in diagnosed, 'diagnostics')
+    spin_until(client.service_is_ready, 'service')
+    names = ['bag', 'storage', 'topics']
+    answer = client.call_async(DescribeParameters.Request(names=names))
+    spin_until(answer.done, 'answer')
+    assert all(each.description and each.read_only for each in answer.result().descriptors)
+    executor.shutdown()
+
+    assert end(recorder, signal.SIGTERM)[0] == 0
+    reader = BagReader(tmp_path / 'bag')
+    assert reader.storage == 'sqlite3'
+    assert reader.topics == {'/left/goal': 'geometry_msgs/msg/PointStamped'}
+    assert len(list(reader.messages())) == 1
+
+
+def test_only_the_topics_asked_for_are_recorded(tmp_path, node, start):
+    publishers = [
+        node.create_publisher(String, layout.CHECKPOINT, LATCHED),
+        node.create_publisher(PoseArray, layout.GOAL, LATCHED),
+        # Not the type that this topic has in this project.
+        node.create_publisher(String, layout.OBSERVATION, LATCHED),
+    ]
+    bag = tmp_path / 'bag'
+    recorder = start(f'bag:={bag}', 'topics:=[checkpoint, observation]')
+    wait_for(publishers[0].get_subscription_count, 'recorder')
+    publishers[0].publish(String(data='one'))
+    code, output = end(recorder, signal.SIGINT)
+    assert code == 0
+    assert '1 messages (/left/checkpoint 1)' in output
+    assert list(BagReader(bag).topics) == ['/left/checkpoint']
+
+
+def test_a_recording_of_nothing_is_a_bag(tmp_path, node, start):
+    recorder = start(f'bag:={tmp_path / "bag"}')
+    wait_for_start(recorder, tmp_path / 'bag')
+    code, output = end(recorder, signal.SIGINT)
+    assert code == 0
+    assert '0 messages (no topic seen)' in output
+    assert list(BagReader(tmp_path / 'bag').messages()) == []
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        (['bag:={path}/there'], 'exists already'),
+        ([], 'parameter bag is missing'),
+        (['bag:={path}/bag', 'storage:=rosbag1'], 'mcap, sqlite3'),
+        (['bag:={path}/bag', 'topics:=[rosout]'], "'rosout'"),
+        (['bag:={path}/bag', 'topics:=3'], 'parameter topics must be a list'),
+        (['bag:=3'], 'parameter bag must be text'),
+    ],
+)
+def test_bad_parameters_end_it_at_once(tmp_path, node, start, parameters, words):
+    (tmp_path / 'there').mkdir()
+    recorder = start(*(parameter.format(path=tmp_path) for parameter in parameters))
+    _, errors = recorder.communicate(timeout=DEADLINE)
+    assert recorder.returncode == 2
+    assert errors.startswith('bag_recorder: ')
+    assert words in errors
+    assert len(errors.splitlines()) == 1
+    assert [item.name for item in tmp_path.iterdir()] == ['there']
