@@ -29,4 +29,6 @@ def forward_kinematics(joint_angles: ArrayLike, link_lengths: ArrayLike) -> NDAr
     """Return the tip positions p, (..., 2) in m, for joint angles (..., n) in rad."""
     absolute = np.cumsum(np.asarray(joint_angles), axis=-1)
     lengths = np.asarray(link_lengths, dtype=absolute.dtype)
-    return np.stack((np.cos(absolute) @ lengths, np.sin(absolute) @ lengths), axis=-1)
+    x = (np.cos(absolute) * lengths).sum(axis=-1)
+    z = (np.sin(absolute) * lengths).sum(axis=-1)
+    return np.stack((x, z), axis=-1)
