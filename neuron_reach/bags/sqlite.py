@@ -48,11 +48,11 @@ class SqliteFile:
     def messages(self, wanted: Callable[[str], bool]) -> Iterator[Message]:
         """Yield the messages of the wanted topics; damage ends it, and shows in `incomplete`."""
         unwanted = [str(key) for key, topic in self._topics.items() if not wanted(topic[0])]
-        # Filtered by SQLite, as it then need not load the data; what has no known topic comes too,
-        # as it is a sign of damage.
+        # Filtered by SQLite, as it then need not load the data of the others; a topic that is not
+        # known comes too, as it is a sign of damage.
         query = (
             'SELECT id, topic_id, timestamp, data FROM messages '
-            f'WHERE topic_id IS NULL OR topic_id NOT IN ({",".join(unwanted)}) ORDER BY id'
+            f'WHERE topic_id NOT IN ({",".join(unwanted)}) ORDER BY id'
         )
         previous = None
         try:

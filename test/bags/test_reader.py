@@ -165,7 +165,7 @@ def test_a_chunk_cannot_hold_more_than_it_says(tmp_path, text_message, compressi
     (tmp_path / 'x.mcap').write_bytes(mcap_file([text_records(TEXTS, text_message), lying]))
     reader = BagReader(tmp_path / 'x.mcap')
     assert texts_of(reader) == TEXTS
-    assert 'instead of 100' in reader.incomplete
+    assert 'holds 101 bytes instead of 100' in reader.incomplete
 
 
 def test_messages_without_topic_or_of_other_encodings_end_reading(tmp_path, text_message):

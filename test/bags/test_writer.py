@@ -1,7 +1,9 @@
 import errno
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from rosbags.rosbag2 import Reader
@@ -19,15 +21,18 @@ from neuron_reach.bags.writer import BagWriter
 types = humble_types()
 bag = BagWriter(sys.argv[1], sys.argv[2])
 bag.add_topic('/checkpoint', 'std_msgs/msg/String')
-def write(number):
-    message = types.types['std_msgs/msg/String'](str(number))
+def write(number, padding=''):
+    message = types.types['std_msgs/msg/String'](str(number) + padding)
     bag.write('/checkpoint', number, types.serialize_cdr(message, 'std_msgs/msg/String'))
 for number in range(500):
     write(number)
 end = time.monotonic() + 1.2
 while time.monotonic() < end:
     bag.flush_if_due()
-print('flushed', flush=True)
+# More than a database keeps in memory, so that some of what is not committed is in the file.
+for number in range(500, 700):
+    write(number, ' ' * 50_000)
+print('killable', flush=True)
 while True:
     number += 1
     write(number)
@@ -57,7 +62,7 @@ def killed_bag(tmp_path, storage):
     path = tmp_path / 'run' / 'bag'
     command = [sys.executable, '-c', KILLED_WRITER, str(path), storage]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout.readline() == b'flushed\n'
+        assert writer.stdout.readline() == b'killable\n'
         writer.kill()
     assert writer.returncode == -signal.SIGKILL
     return path
@@ -165,11 +170,19 @@ def test_ctrl_c_closes_the_bag(tmp_path, storage, text_message):
 def test_a_killed_writer_leaves_what_was_flushed(killed_bag):
     assert not killed_bag.exists()
     reader = BagReader(killed_bag.with_name('bag.partial'))
-    texts = [message.data for _, _, message in reader.messages(['checkpoint'])]
+    texts = [message.data.rstrip() for _, _, message in reader.messages(['checkpoint'])]
     assert len(texts) >= 500
     assert texts == [str(number) for number in range(len(texts))]
     assert 'stopped' in reader.incomplete
     assert '\n' not in reader.incomplete
+
+
+@pytest.mark.parametrize('storage', ['sqlite3'])
+def test_a_killed_writers_database_is_sound_without_repair(killed_bag):
+    (file,) = killed_bag.with_name('bag.partial').glob('*.db3')
+    with closing(sqlite3.connect(f'{file.as_uri()}?mode=ro', uri=True)) as database:
+        assert database.execute('PRAGMA integrity_check').fetchall() == [('ok',)]
+        assert database.execute('SELECT count(*) FROM messages').fetchone()[0] >= 500
 
 
 def test_what_a_killed_writer_left_is_set_aside(killed_bag, storage, text_message):
