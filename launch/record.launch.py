@@ -1,0 +1,9 @@
+"""Record sample episodes of a trained network, with all activations, into a bag."""
+
+from launch import LaunchDescription
+
+from neuron_reach.launching import describe
+
+
+def generate_launch_description() -> LaunchDescription:
+    return describe('record')

@@ -1,0 +1,9 @@
+"""Train an arm to reach over ROS topics, then record sample episodes into a bag."""
+
+from launch import LaunchDescription
+
+from neuron_reach.launching import describe
+
+
+def generate_launch_description() -> LaunchDescription:
+    return describe('train')

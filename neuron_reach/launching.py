@@ -1,0 +1,122 @@
+"""Translate a graph into a description for `ros2 launch`; the graph itself is said elsewhere."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ament_index_python.packages import get_package_prefix
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, OpaqueFunction
+from launch.events import matches_action
+from launch.events.process import ProcessExited, ShutdownProcess
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from neuron_reach import graph
+from neuron_reach.graph import Phase, Process
+from neuron_reach.options import check_keys
+from neuron_reach.starter import PATIENCE
+
+PACKAGE = 'neuron_reach'
+_LAUNCHS_OWN = {'launch-prefix', 'launch-prefix-filter'}
+
+
+def describe(name: str) -> LaunchDescription:
+    """Return the launch description of a graph: its arguments, and what starts its processes."""
+    arguments = [
+        # Empty stands for "not given": only so can the config file's keys show through.
+        DeclareLaunchArgument(
+            field.name,
+            default_value='',
+            description=graph.describe_argument(field),
+            choices=['', *field.metadata['choices']] if field.metadata['choices'] else None,
+        )
+        for field in graph.argument_fields()
+    ]
+    config = DeclareLaunchArgument(
+        'config', default_value='', description='YAML file with any of these arguments as its keys'
+    )
+    start = OpaqueFunction(function=_start, args=(name, [config.name, *_names(arguments)]))
+    return LaunchDescription([config, *arguments, start])
+
+
+def _names(arguments: Iterable[DeclareLaunchArgument]) -> list[str]:
+    return [argument.name for argument in arguments]
+
+
+def _start(context: LaunchContext, name: str, arguments: Sequence[str]) -> list[Any]:
+    """
+    Start the first phase.
+
+    Raises:
+        UserError: an argument is unknown or bad; launch prints its message and returns 1.
+
+    """
+    if f'{name}.launch.py' in (Path(word).name for word in sys.argv):
+        # Not included by another launch file, whose arguments would be no business of ours.
+        given = {word.partition(':=')[0] for word in context.argv}
+        check_keys(dict.fromkeys(given - _LAUNCHS_OWN), set(arguments), 'arguments')
+    values = {argument: context.launch_configurations[argument] for argument in arguments}
+    return _actions(graph.build(name, values))
+
+
+def _actions(phases: Sequence[Phase]) -> list[Any]:
+    """Return the processes of the first phase; when they have ended, the next phase starts."""
+    if not phases:
+        return []
+    phase, *later = phases
+    ended = []
+
+    def on_exit(event: ProcessExited, context: LaunchContext) -> list[Any] | None:
+        if context.is_shutdown:  # by Ctrl-C or a failure; launch ends the others by itself
+            return None
+        ended.append(event.action)
+        process = processes[actions.index(event.action)]
+        interrupted = actions[0] in ended[:-1] and bool(process.command)
+        # The `ros2` command answers an interrupt with its number.
+        if event.returncode not in ({0, int(signal.SIGINT)} if interrupted else {0}):
+            raise RuntimeError(f'{process.name} failed (exit code {event.returncode})')
+        if actions[0] not in ended:
+            raise RuntimeError(f'{process.name} ended early')
+        remaining = [action for action in actions if action not in ended]
+        if remaining:
+            return [EmitEvent(event=ShutdownProcess(process_matcher=matches_action(remaining[0])))]
+        return _actions(later)
+
+    processes = [phase.leader, *phase.followers]
+    actions = [_action(process, on_exit) for process in processes]
+    return actions
+
+
+def _action(process: Process, on_exit: Any) -> ExecuteProcess:
+    # Saving a checkpoint or closing a bag may take longer than launch's five seconds.
+    shared = {'output': 'screen', 'on_exit': on_exit, 'sigterm_timeout': str(PATIENCE)}
+    if process.command:
+        command = [_python() if word == sys.executable else word for word in process.command]
+        return ExecuteProcess(cmd=command, name=process.name, **shared)
+    return Node(
+        package=PACKAGE,
+        executable=process.name,
+        name=process.name,
+        parameters=[_parameters(process.parameters)],
+        additional_env={'PYTHONUNBUFFERED': '1'},
+        **shared,
+    )
+
+
+def _python() -> str:
+    """Return the interpreter of the nodes; `ros2` may run in the system's, which lacks PyTorch."""
+    python = Path(get_package_prefix(PACKAGE), 'bin', 'python3')
+    return str(python) if python.exists() else 'python3'
+
+
+def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Say of texts that they are texts; launch_ros would read '1' as a number."""
+    return {
+        key: ParameterValue(value, value_type=str) if isinstance(value, str) else value
+        for key, value in values.items()
+    }

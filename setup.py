@@ -1,0 +1,58 @@
+"""Builds and installs the package; pip and colcon both run this."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+PACKAGE = 'neuron_reach'
+SHARED = ('config', 'launch', 'urdf')
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    description='Train arms to reach over ROS 2, record their networks, prune and map them',
+    license='Apache-2.0',
+    maintainer='neuron_reach maintainers',
+    maintainer_email='maintainers@neuron-reach.example',
+    packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    python_requires='>=3.10',
+    # PyTorch is left out on purpose: pip would fetch its CUDA build, several gigabytes.
+    install_requires=[
+        'backports.zstd; python_version < "3.14"',
+        'gymnasium>=1.0',
+        'lz4',
+        'matplotlib',
+        'numpy>=1.21',
+        'pyyaml',
+        'rosbags>=0.11,<0.12',
+        'ruamel.yaml',
+        'safetensors',
+        'scipy>=1.8',
+        'tqdm',
+    ],
+    extras_require={
+        # A whole ROS 2, as far as the nodes need one, for machines without an installed one.
+        'ros': [
+            'ros-ament-index-python',
+            'ros-diagnostic-msgs',
+            'ros-geometry-msgs',
+            'ros-rclpy[fastrtps]',
+            'ros-rosgraph-msgs',
+            'ros-sensor-msgs',
+            'ros-std-msgs',
+            'ros-std-srvs',
+            'ros-visualization-msgs',
+        ],
+        'test': ['hypothesis', 'mypy', 'pytest', 'ruff', 'stable-baselines3', 'types-PyYAML'],
+    },
+    entry_points={'console_scripts': [f'{PACKAGE} = {PACKAGE}.cli:main']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (f'share/{PACKAGE}', ['package.xml']),
+        *((f'share/{PACKAGE}/{folder}', glob(f'{folder}/*')) for folder in SHARED),
+        # Where `ros2 run` and `ros2 launch` look for the nodes. As data, because of the two
+        # installers only colcon can be told to put entry points there.
+        (f'lib/{PACKAGE}', glob('scripts/*')),
+    ],
+    zip_safe=False,
+)
