@@ -83,7 +83,10 @@ class ReachingTask:
 
     def reward(self, joint_angles: ArrayLike, goals: ArrayLike) -> NDArray[np.float64]:
         """Return r in [0, 1] (paper, section 3) for angles (..., n) and goals (..., 2)."""
-        distance = self.distance(joint_angles, goals)
+        return self.reward_at(self.distance(joint_angles, goals))
+
+    def reward_at(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return r in [0, 1] for distances of the tip from the goal, (...), m."""
         if self.options.reward == 'inverse':
             return (1.0 / (1.0 + distance)) ** 2
         return np.clip(1.0 - distance / (2.0 * self.arm.arm_length), 0.0, None) ** 2
