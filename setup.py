@@ -1,11 +1,17 @@
 """Builds and installs the package; pip and colcon both run this."""
 
-from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
 PACKAGE = 'neuron_reach'
 SHARED = ('config', 'launch', 'urdf')
+
+
+def files(folder: str) -> list[str]:
+    """Return the files right in a folder."""
+    return sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
+
 
 setup(
     name=PACKAGE,
@@ -43,16 +49,16 @@ setup(
             'ros-std-srvs',
             'ros-visualization-msgs',
         ],
-        'test': ['hypothesis', 'mypy', 'pytest', 'ruff', 'stable-baselines3', 'types-PyYAML'],
+        'test': ['hypothesis', 'mypy', 'pytest', 'ruff', 'stable-baselines3'],
     },
     entry_points={'console_scripts': [f'{PACKAGE} = {PACKAGE}.cli:main']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),
-        *((f'share/{PACKAGE}/{folder}', glob(f'{folder}/*')) for folder in SHARED),
+        *((f'share/{PACKAGE}/{folder}', files(folder)) for folder in SHARED),
         # Where `ros2 run` and `ros2 launch` look for the nodes. As data, because of the two
         # installers only colcon can be told to put entry points there.
-        (f'lib/{PACKAGE}', glob('scripts/*')),
+        (f'lib/{PACKAGE}', files('scripts')),
     ],
     zip_safe=False,
 )

@@ -49,12 +49,10 @@ def _names(arguments: Iterable[DeclareLaunchArgument]) -> list[str]:
 
 
 def _start(context: LaunchContext, name: str, arguments: Sequence[str]) -> list[Any]:
-    """
-    Start the first phase.
+    """Start the first phase.
 
     Raises:
         UserError: an argument is unknown or bad; launch prints its message and returns 1.
-
     """
     if f'{name}.launch.py' in (Path(word).name for word in sys.argv):
         # Not included by another launch file, whose arguments would be no business of ours.
