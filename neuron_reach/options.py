@@ -45,10 +45,14 @@ def allowed(field: dataclasses.Field[Any]) -> str:
         kind = 'a whole number or a list of whole numbers, each'
     low, high = field.metadata['low'], field.metadata['high']
     if low > -math.inf and high < math.inf:
-        return f'{kind} from {low:g} to {high:g}'
+        return f'{kind} from {_bound(low)} to {_bound(high)}'
     if low > -math.inf:
-        return f'{kind} of at least {low:g}'
-    return kind if high == math.inf else f'{kind} of at most {high:g}'
+        return f'{kind} of at least {_bound(low)}'
+    return kind if high == math.inf else f'{kind} of at most {_bound(high)}'
+
+
+def _bound(value: float) -> str:
+    return str(int(value)) if value == int(value) else f'{value:g}'
 
 
 def _read(field: dataclasses.Field[Any], value: Any) -> Any:
