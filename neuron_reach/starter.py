@@ -82,7 +82,8 @@ def command_of(process: Process) -> list[str]:
     command = [sys.executable, '-m', f'neuron_reach.nodes.{process.name}', '--ros-args']
     command += ['-r', f'__node:={process.name}']
     for key, value in process.parameters.items():
-        command += ['-p', f'{key}:={json.dumps(value)}']  # JSON is YAML, with the types kept
+        # JSON is YAML with the types kept, but for its way to escape rare characters.
+        command += ['-p', f'{key}:={json.dumps(value, ensure_ascii=False)}']
     return command
 
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import TaskOptions
 from neuron_reach.errors import UserError
@@ -81,7 +83,9 @@ class Setup:
             UserError: a value is out of range, or the values contradict each other.
         """
         learning = fill(LearningOptions, values, source)
-        if len(learning.hidden) == 1 and not isinstance(values['hidden'], list | tuple):
+        hidden = values.get('hidden', ())
+        hidden = yaml.safe_load(hidden) if isinstance(hidden, str) else hidden
+        if not hasattr(hidden, '__len__'):
             learning = dataclasses.replace(learning, hidden=learning.hidden * 6)
         setup = cls(
             fill(ArmOptions, values, source),

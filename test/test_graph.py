@@ -1,0 +1,268 @@
+"""The graphs of the runs: arguments, phases, and the command lines of the starter."""
+
+import json
+import math
+import re
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neuron_reach import graph
+from neuron_reach.errors import UserError
+from neuron_reach.learning.setup import Setup
+from neuron_reach.starter import command_of
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """What a graph needs of the checkpoint of a 2-joint network."""
+    folder = tmp_path / 'run' / 'checkpoint'
+    folder.mkdir(parents=True)
+    setup = Setup.from_values({'joints': 2, 'hidden': [32, 16], 'gamma': 0.5}, 'test')
+    (folder / 'metadata.json').write_text(json.dumps({'options': setup.values()}))
+    return folder
+
+
+def names(phases):
+    return [[process.name for process in (phase.leader, *phase.followers)] for phase in phases]
+
+
+def parameters(phases, name):
+    """Return the parameters of the first process of this name."""
+    processes = [p for phase in phases for p in (phase.leader, *phase.followers)]
+    return next(process.parameters for process in processes if process.name == name)
+
+
+RECORDING = ['dqn_policy', 'activation_recorder', 'bag_recorder', 'arm_simulator']
+PLAYING = ['dqn_policy', 'activation_recorder', 'arm_simulator']
+
+
+def test_train_learns_then_records_then_reports(tmp_path):
+    phases = graph.build('train', {'run_dir': str(tmp_path)})
+    assert names(phases) == [PLAYING, RECORDING, ['report']]
+    assert phases[1].leader.parameters['checkpoint'] == str(tmp_path / 'checkpoint')
+    assert phases[1].leader.parameters['episodes'] == 300
+
+
+def test_train_can_leave_out_the_recording(tmp_path):
+    phases = graph.build('train', {'run_dir': str(tmp_path), 'record': '0'})
+    assert names(phases) == [PLAYING, ['report']]
+
+
+def test_train_never_records_over_a_bag(tmp_path):
+    (tmp_path / 'bag').mkdir()
+    assert names(graph.build('train', {'run_dir': str(tmp_path)})) == [PLAYING, ['report']]
+
+
+def test_run_plays_in_real_time_with_one_arm(checkpoint):
+    phases = graph.build('run', {'checkpoint': str(checkpoint)})
+    assert names(phases) == [PLAYING]
+    assert phases[0].leader.parameters['mode'] == 'run'
+    assert parameters(phases, 'arm_simulator')['clock'] == 'realtime'
+    assert parameters(phases, 'arm_simulator')['arms'] == 1
+
+
+def test_record_uses_what_the_checkpoint_was_trained_with(checkpoint):
+    phases = graph.build('record', {'checkpoint': str(checkpoint), 'record': '6'})
+    assert names(phases) == [RECORDING, ['report']]
+    policy = phases[0].leader.parameters
+    assert (policy['joints'], policy['hidden'], policy['gamma']) == (2, [32, 16], 0.5)
+
+
+def test_record_finds_the_checkpoint_of_run_dir(checkpoint):
+    phases = graph.build('record', {'run_dir': str(checkpoint.parent), 'record': '6'})
+    assert phases[0].leader.parameters['checkpoint'] == str(checkpoint)
+
+
+@given(episodes=st.integers(1, 5000), arms=st.integers(1, 300))
+def test_the_recorded_fleet_plays_whole_rounds(tmp_path_factory, episodes, arms):
+    run_dir = tmp_path_factory.getbasetemp() / 'none'
+    values = {'run_dir': str(run_dir), 'record': str(episodes), 'arms': str(arms)}
+    fleet = graph.build('train', values)[1].leader.parameters['arms']
+    assert episodes % fleet == 0
+    assert 1 <= fleet <= min(arms, episodes)
+
+
+@pytest.mark.parametrize(
+    ('text', 'hidden'),
+    [
+        ('32', [32] * 6),
+        ('[32]', [32]),
+        ('[64, 32]', [64, 32]),
+        ('[1, 1, 1]', [1, 1, 1]),
+        ('', [48] * 6),
+    ],
+)
+def test_hidden_takes_a_width_or_a_list(text, hidden):
+    assert parameters(graph.build('train', {'hidden': text}), 'dqn_policy')['hidden'] == hidden
+
+
+def test_arguments_come_before_the_config_file(tmp_path):
+    config = tmp_path / 'config.yaml'
+    config.write_text('joints: 2\ngamma: 0.5\nhidden: [8]\n')
+    phases = graph.build('train', {'config': str(config), 'joints': '4', 'gamma': ''})
+    policy = parameters(phases, 'dqn_policy')
+    assert (policy['joints'], policy['gamma'], policy['hidden']) == (4, 0.5, [8])
+
+
+@pytest.mark.parametrize(
+    ('name', 'arguments', 'words'),
+    [
+        ('train', {'jonts': '3'}, ['jonts', 'joints']),
+        ('train', {'joints': '0'}, ['joints', '1', '6', "'0'"]),
+        ('train', {'joints': '99'}, ['joints', '99']),
+        ('train', {'joints': '2.5'}, ['joints', 'whole number']),
+        ('train', {'joints': 'three'}, ['joints', 'three']),
+        ('train', {'joints': '[2'}, ['joints', '[2']),
+        ('train', {'seed': '-1'}, ['seed', '-1', '4294967295']),
+        ('train', {'seed': 'true'}, ['seed', 'true']),
+        ('train', {'gamma': 'nan'}, ['gamma', 'nan']),
+        ('train', {'gamma': '.inf'}, ['gamma']),
+        ('train', {'hidden': '[]'}, ['hidden']),
+        ('train', {'hidden': '[48, 0]'}, ['hidden', '4096']),
+        ('train', {'hidden': '[48, x]'}, ['hidden']),
+        ('train', {'hidden': '{a: 1}'}, ['hidden']),
+        ('train', {'storage': 'rosbag1'}, ['storage', 'mcap', 'sqlite3']),
+        ('train', {'backend': 'gazebo7'}, ['backend', 'kinematic']),
+        ('train', {'record': '-1'}, ['record']),
+        ('train', {'arms': '1e9'}, ['arms', '10000']),
+        ('train', {'reach_steps': '61'}, ['reach_steps', 'episode_steps']),
+        ('train', {'checkpoint': 'somewhere'}, ['checkpoint', 'run_dir']),
+        ('record', {'run_dir': 'nowhere'}, ['nowhere', 'metadata.json', 'checkpoint:=']),
+        ('run', {'checkpoint': 'nowhere'}, ['nowhere', 'metadata.json', 'checkpoint:=']),
+    ],
+)
+def test_bad_arguments_are_named(name, arguments, words):
+    with pytest.raises(UserError) as error:
+        graph.build(name, arguments)
+    assert_one_clear_line(error, words)
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('jonts: 3', ['jonts', 'joints']),
+        ('joints: 99', ['joints', '99', '1', '6']),
+        ('joints: [1, 2]', ['joints', '[1, 2]']),
+        ('joints: true', ['joints', 'True']),
+        ('hidden: {a: 1}', ['hidden']),
+        ('storage: zip', ['storage', 'mcap']),
+        ('record: some', ['record', 'some']),
+        ('- joints', ['list']),
+        ('just words', ['str']),
+        ('joints: [1', ['YAML']),
+        ('!!python/object/apply:os.system [false]', ['YAML']),
+        ('1: 2', ["'1'"]),
+        ('\x00', ['YAML']),
+    ],
+)
+def test_errors_in_a_config_file_name_it_and_the_key(tmp_path, text, words):
+    config = tmp_path / 'config.yaml'
+    config.write_text(text)
+    with pytest.raises(UserError) as error:
+        graph.build('train', {'config': str(config)})
+    assert_one_clear_line(error, [str(config), *words])
+
+
+def test_a_config_file_that_cannot_be_read_is_named(tmp_path):
+    for path in (tmp_path / 'none.yaml', tmp_path):
+        with pytest.raises(UserError) as error:
+            graph.build('train', {'config': str(path)})
+        assert_one_clear_line(error, [str(path)])
+    (tmp_path / 'latin.yaml').write_bytes(b'run_dir: \xe9\n')
+    with pytest.raises(UserError) as error:
+        graph.build('train', {'config': str(tmp_path / 'latin.yaml')})
+    assert_one_clear_line(error, ['latin.yaml', 'YAML'])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ({'joints': '3'}, ['joints=3', 'joints=2']),
+        ({'hidden': '48'}, ['hidden', '[32, 16]']),
+        ({'record': '0'}, ['record', 'at least 1']),
+    ],
+)
+def test_arguments_must_agree_with_the_checkpoint(checkpoint, arguments, words):
+    with pytest.raises(UserError) as error:
+        graph.build('record', {'checkpoint': str(checkpoint), **arguments})
+    assert_one_clear_line(error, words)
+
+
+@pytest.mark.parametrize('text', ['', '{"options": {"joints"', '[]', '{}', '{"options": 3}', '7'])
+def test_foreign_or_truncated_checkpoints_are_named(checkpoint, text):
+    (checkpoint / 'metadata.json').write_text(text)
+    with pytest.raises(UserError) as error:
+        graph.build('record', {'checkpoint': str(checkpoint)})
+    assert_one_clear_line(error, ['metadata.json', 'checkpoint'])
+
+
+def test_record_never_writes_over_a_bag(checkpoint):
+    (checkpoint.parent / 'bag').mkdir()
+    with pytest.raises(UserError) as error:
+        graph.build('record', {'checkpoint': str(checkpoint)})
+    assert_one_clear_line(error, [str(checkpoint.parent / 'bag'), 'exists'])
+
+
+def assert_one_clear_line(error, words):
+    message = str(error.value)
+    assert '\n' not in message
+    for word in words:
+        assert word in message
+
+
+SCALARS = {
+    bool: st.booleans(),
+    int: st.integers(-(2**63), 2**63 - 1),
+    float: st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False),
+    str: st.text(
+        st.characters(exclude_categories=['C', 'Zl', 'Zp'], include_characters='\n\t'), max_size=20
+    ),
+}
+PARAMETERS = st.dictionaries(
+    st.from_regex(r'[a-z][a-z_]{0,8}', fullmatch=True),
+    st.one_of(*SCALARS.values(), *(st.lists(s, min_size=1, max_size=4) for s in SCALARS.values())),
+    max_size=4,
+)
+
+
+@given(PARAMETERS)
+def test_command_lines_keep_values_and_types(values):
+    command = command_of(graph.Process('dqn_policy', values))
+    assert command[1:3] == ['-m', 'neuron_reach.nodes.dqn_policy']
+    pairs = [command[i + 1].split(':=', 1) for i, word in enumerate(command) if word == '-p']
+    read = {key: read_as_rcl_does(text) for key, text in pairs}
+    assert repr(read) == repr(values)
+
+
+def read_as_rcl_does(text):
+    """YAML 1.1 takes 1e-6 for a text; rcl takes what C's strtod reads for a number."""
+    value = yaml.safe_load(text)
+    return [number(v, text) for v in value] if isinstance(value, list) else number(value, text)
+
+
+def number(value, text):
+    if (
+        isinstance(value, str)
+        and re.fullmatch(r'-?\d+(\.\d+)?e[-+]?\d+', value)
+        and '"' not in text
+    ):
+        return float(value)
+    return value
+
+
+def test_a_process_that_is_no_node_starts_as_it_is():
+    command = ('ros2', 'bag', 'record')
+    assert command_of(graph.Process('bag_recorder', command=command)) == list(command)
+
+
+def test_all_arguments_say_what_they_mean():
+    for field in graph.argument_fields():
+        text = graph.describe_argument(field)
+        assert text[0].islower() or text[0].isupper()
+        assert '(' in text and text.endswith(')')
+        assert not (isinstance(field.default, float) and math.isnan(field.default))
+    keys = [field.name for field in graph.argument_fields()]
+    assert len(keys) == len(set(keys))
