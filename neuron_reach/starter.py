@@ -79,7 +79,7 @@ def command_of(process: Process) -> list[str]:
     """Return the command line that starts a process."""
     if process.command:
         return list(process.command)
-    command = [sys.executable, '-m', f'neuron_reach.nodes.{process.name}', '--ros-args']
+    command = [sys.executable, '-m', 'neuron_reach.nodes', process.name, '--ros-args']
     command += ['-r', f'__node:={process.name}']
     for key, value in process.parameters.items():
         # JSON is YAML with the types kept, but for its way to escape rare characters.

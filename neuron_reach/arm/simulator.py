@@ -28,7 +28,7 @@ class ArmOptions:
         0.3, 'angle of every joint but the first in the start pose, rad', low=-3.0, high=3.0
     )
     inner_steps: int = option(10, 'PID steps in one 50 ms control cycle', low=10, high=1000)
-    pid_p: float = option(40.0, 'proportional gain, 1/s', low=0.0, high=1000.0)
+    pid_p: float = option(80.0, 'proportional gain, 1/s', low=0.0, high=1000.0)
     pid_i: float = option(10.0, 'integral gain, 1/s^2', low=0.0, high=10000.0)
     pid_d: float = option(0.05, 'derivative gain (on the measured velocity)', low=0.0, high=0.9)
     integral_limit: float = option(

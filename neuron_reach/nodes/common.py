@@ -37,14 +37,41 @@ def latched() -> QoSProfile:
     return profile
 
 
+class Interrupt:
+    """Whether SIGINT or SIGTERM has come.
+
+    An exception raised from a signal handler may surface in a destructor and get lost; so the
+    handler only takes note, and `Loop.wait` raises KeyboardInterrupt, once.
+    """
+
+    pending = False
+
+    @classmethod
+    def install(cls) -> None:
+        """Take note of SIGINT and SIGTERM from now on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, cls._note)
+
+    @classmethod
+    def _note(cls, _number: int, _frame: Any) -> None:
+        cls.pending = True
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise KeyboardInterrupt if a signal has come since the last check."""
+        if cls.pending:
+            cls.pending = False
+            for number in (signal.SIGINT, signal.SIGTERM):  # nothing may disturb the closing
+                signal.signal(number, signal.SIG_IGN)
+            raise KeyboardInterrupt
+
+
 def run_node(name: str, body: Callable[[Node], int]) -> int:
     """Run a node's body from start to end and return the process's exit code.
 
-    SIGINT and SIGTERM raise KeyboardInterrupt in the body, once: whatever comes later must not
-    disturb its closing.
+    Being interrupted is the normal end of a node that does not end by itself.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt_once)
+    Interrupt.install()
     node = None
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -59,12 +86,6 @@ def run_node(name: str, body: Callable[[Node], int]) -> int:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-
-
-def _interrupt_once(_number: int, _frame: Any) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def declare(node: Node, options: type[T]) -> T:

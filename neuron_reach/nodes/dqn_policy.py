@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 from std_srvs.srv import Trigger
@@ -84,7 +85,12 @@ class DqnPolicy:
         self.session: Session | None = None
         self.requests: dict[str, list[Any]] = {'validate': [], 'save_checkpoint': []}
         self.services = [
-            node.create_service(Trigger, f'~/{name}', self.make_handler(name))
+            node.create_service(
+                Trigger,
+                f'~/{name}',
+                self.make_handler(name),
+                callback_group=ReentrantCallbackGroup(),  # while one waits, the others go on
+            )
             for name in self.requests
         ]
         self.diagnostics = Diagnostics(node, self.figures)

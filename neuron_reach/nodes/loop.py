@@ -17,6 +17,8 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
+from neuron_reach.nodes.common import Interrupt
+
 HOUSEKEEPING_PERIOD = 0.05
 """Seconds between two looks at timers and whatever else can wait."""
 
@@ -66,6 +68,9 @@ class Loop:
         """Wait until a subscription or service has something, or for `timeout` seconds.
 
         What the executor is responsible for is done before this returns.
+
+        Raises:
+            KeyboardInterrupt: SIGINT or SIGTERM has come.
         """
         services = list(self.node.services)
         clients = list(self.node.clients)
@@ -87,6 +92,7 @@ class Loop:
         for client in clients:
             wait_set.add_client(client.handle)
         wait_set.wait(int(1e9 * max(0.0, min(timeout, LONGEST_WAIT))))
+        Interrupt.check()
         urgent = len(entities) > len(self._subscriptions) and (
             wait_set.get_ready_entities('service') or wait_set.get_ready_entities('client')
         )

@@ -1,0 +1,136 @@
+"""Real processes over real DDS, in a ROS domain of their own, on this host only."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from neuron_reach.starter import free_domain
+
+pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
+
+import rclpy
+from rclpy.context import Context
+
+DEADLINE = 60.0
+
+
+@pytest.fixture(scope='session')
+def domain():
+    number, lock = free_domain(first=60)
+    yield number
+    lock.close()
+
+
+@pytest.fixture(autouse=True)
+def ros_environment(monkeypatch, domain):
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    if os.environ.get('ROS_DISTRO') == 'humble':
+        monkeypatch.setenv('ROS_LOCALHOST_ONLY', '1')
+    monkeypatch.setenv('AMENT_PREFIX_PATH', os.environ.get('AMENT_PREFIX_PATH', sys.prefix))
+
+
+class Peer:
+    """The test's own end of the topics: an rclpy node and how to wait with it."""
+
+    def __init__(self, domain):
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = rclpy.create_node('peer', context=self.context)
+        self.executor = rclpy.executors.SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+
+    def wait(self, condition, what='answer', timeout=DEADLINE):
+        end = time.monotonic() + timeout
+        while not (result := condition()):
+            assert time.monotonic() < end, f'no {what} within {timeout:g} s'
+            self.executor.spin_once(timeout_sec=0.05)
+        return result
+
+    def spin_for(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def listen(self, message_type, topic, qos=1000):
+        received = []
+        self.node.create_subscription(message_type, topic, received.append, qos)
+        return received
+
+    def call(self, service_type, name):
+        client = self.node.create_client(service_type, name)
+        self.wait(client.service_is_ready, f'service {name}')
+        future = client.call_async(service_type.Request())
+        self.wait(future.done, f'answer of {name}')
+        return future.result()
+
+    def close(self):
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+
+@pytest.fixture
+def peer(domain):
+    peer = Peer(domain)
+    yield peer
+    peer.close()
+
+
+class Running:
+    """A process that was started, and what it has printed."""
+
+    def __init__(self, command, folder):
+        self.out = folder / f'{os.urandom(4).hex()}.out'
+        with self.out.open('w') as out:
+            self.process = subprocess.Popen(
+                command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    @property
+    def text(self):
+        return self.out.read_text()
+
+    def finish(self, number=None, timeout=DEADLINE):
+        """Send a signal, if one is given, and return the exit code."""
+        if number is not None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f'still running after {timeout:g} s: {self.text}') from None
+
+    def interrupt(self):
+        return self.finish(signal.SIGINT)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start processes; whatever a failed test leaves running is killed."""
+    started = []
+
+    def begin(*command):
+        started.append(Running([sys.executable, '-m', *map(str, command)], tmp_path))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        if running.process.poll() is None:
+            os.killpg(running.process.pid, signal.SIGKILL)
+            running.process.wait()
+
+
+@pytest.fixture
+def start_node(start):
+    def begin(name, **parameters):
+        command = ['neuron_reach.nodes', name, '--ros-args']
+        for key, value in parameters.items():
+            text = str(value).lower() if isinstance(value, bool) else value
+            command += ['-p', f'{key}:={text}']
+        return start(*command)
+
+    return begin

@@ -1,0 +1,241 @@
+"""The policy as a process of its own: training, acting, and what may go wrong around it."""
+
+import math
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import torch
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import Trigger
+
+from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.bags import layout
+from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_checkpoint
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.session import Session
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Member
+
+SMALL = {
+    'joints': 1,
+    'hidden': [16, 16],
+    'arms': 20,
+    'batch_size': 32,
+    'validation_interval': 100,
+}
+TRAINING = {**SMALL, 'mode': 'train', 'test_episodes': 0}
+ENDLESS = {**TRAINING, 'success_reward': 1.0, 'checkpoint_interval': 0.2}
+"""Nobody reaches a goal exactly, so this training goes on until it is interrupted."""
+
+
+def small_setup(**options):
+    return Setup.from_values({**SMALL, **options}, 'test')
+
+
+def finished_rounds(run_dir):
+    folders = (run_dir / 'checkpoints').glob('episode_*')
+    return sorted(int(path.name.split('_')[1]) for path in folders if path.suffix == '')
+
+
+def wait_until(condition, what, timeout=60.0):
+    end = time.monotonic() + timeout
+    while not (result := condition()):
+        assert time.monotonic() < end, f'no {what}'
+        time.sleep(0.02)
+    return result
+
+
+@pytest.fixture
+def simulator(start_node):
+    return start_node('arm_simulator', joints=1, arms=20, clock='lockstep')
+
+
+@pytest.fixture
+def untrained(tmp_path):
+    """A checkpoint of a network that has learned nothing yet."""
+    setup = small_setup()
+    network = QNetwork(setup.layer_sizes)
+    network.initialize([torch.Generator().manual_seed(1)], 1.0)
+    return save_checkpoint(tmp_path / 'untrained', network, describe(setup, Member(0), None))
+
+
+def test_training_over_topics_gives_the_same_network_as_in_process(
+    start_node, simulator, tmp_path
+):
+    policy = start_node('dqn_policy', run_dir=tmp_path / 'ros', **TRAINING)
+    setup = small_setup()
+    with torch.no_grad():
+        session = Session(setup, tmp_path / 'here', 3600.0)
+        session.train(lambda arms: FleetSimulator(setup.arm, arms), lambda training: None)
+    assert policy.finish(timeout=180) == 0, policy.text
+    there, here = (load_checkpoint(tmp_path / name / 'checkpoint') for name in ('ros', 'here'))
+    assert torch.equal(there.network.flat, here.network.flat)
+    assert there.metadata['validation'] == here.metadata['validation']
+    assert there.metadata['validation']['confirmed'] is not None
+
+
+def test_ctrl_c_saves_and_the_next_start_goes_on_exactly(start_node, simulator, tmp_path):
+    run_dir = tmp_path / 'run'
+    for interruption in (signal.SIGINT, signal.SIGKILL, signal.SIGINT):
+        before = max(finished_rounds(run_dir), default=0)
+        policy = start_node('dqn_policy', run_dir=run_dir, **ENDLESS)
+        wait_until(lambda least=before: max(finished_rounds(run_dir), default=0) > least, 'save')
+        code = policy.finish(interruption)
+        if interruption == signal.SIGINT:
+            assert code == 130, policy.text
+            assert 'interrupted; saved' in policy.text
+    saved = Session(small_setup(success_reward=1.0), run_dir, 3600.0).training
+    alone = Session(small_setup(success_reward=1.0), tmp_path / 'alone', 3600.0).training
+    with torch.no_grad():
+        fleet = FleetSimulator(alone.setup.arm, 20)
+        while alone.episodes < saved.episodes:
+            alone.round(fleet)
+    assert torch.equal(alone.learner.online.flat, saved.learner.online.flat)
+    assert torch.equal(alone.memory.rows, saved.memory.rows)
+
+
+def test_a_folder_in_use_or_of_another_run_is_refused(start_node, simulator, tmp_path):
+    first = start_node('dqn_policy', run_dir=tmp_path, **ENDLESS)
+    wait_until(lambda: finished_rounds(tmp_path), 'save')
+    second = start_node('dqn_policy', run_dir=tmp_path, **ENDLESS)
+    assert second.finish() == 2
+    assert 'another run is using this folder' in second.text
+    assert first.interrupt() == 130
+    other = start_node('dqn_policy', run_dir=tmp_path, **{**ENDLESS, 'gamma': 0.5})
+    assert other.finish() == 2
+    assert 'was trained with gamma=0.7, not 0.5' in other.text
+
+
+def test_without_a_simulator_there_is_a_clear_error_after_the_stated_time(start_node, tmp_path):
+    policy = start_node('dqn_policy', run_dir=tmp_path, simulator_timeout=1.0, **TRAINING)
+    assert policy.finish() == 2
+    assert 'no simulator answered within 1 s' in policy.text
+    assert 'Traceback' not in policy.text
+
+
+def test_a_simulator_that_dies_ends_the_training_with_its_state_saved(
+    start_node, simulator, tmp_path
+):
+    policy = start_node('dqn_policy', run_dir=tmp_path, simulator_timeout=1.0, **ENDLESS)
+    wait_until(lambda: max(finished_rounds(tmp_path), default=0) > 0, 'save')
+    simulator.finish(signal.SIGKILL)
+    assert policy.finish() == 2
+    assert 'no simulator answered within 1 s' in policy.text
+
+
+def test_joint_states_that_make_no_sense_are_ignored(peer, start_node, untrained):
+    """A made-up simulator answers every command with nonsense first."""
+    node, arms = peer.node, 20
+    states = node.create_publisher(JointState, layout.JOINT_STATES, 10)
+    clock = {'cycle': 0}
+
+    def answer(position):
+        message = JointState(position=position)
+        nanoseconds = clock['cycle'] * 50_000_000
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(nanoseconds, 10**9)
+        states.publish(message)
+
+    def on_reset(_request, response):
+        answer([1.57] * arms)
+        response.success = True
+        return response
+
+    def on_command(_message):
+        clock['cycle'] += 1
+        answer([math.nan] * arms)
+        answer([1.0] * (arms + 1))
+        answer([1.57] * arms)
+
+    node.create_service(Trigger, 'reset', on_reset)
+    node.create_subscription(Float64MultiArray, layout.COMMANDS, on_command, 10)
+    episodes = peer.listen(Float64MultiArray, layout.EPISODE)
+    policy = start_node('dqn_policy', mode='run', checkpoint=untrained, episodes=40, **SMALL)
+    peer.wait(lambda: len(episodes) == 2, 'two rounds of episodes')
+    assert policy.finish() == 0
+    assert 'joint states ignored' in policy.text
+    assert 'not finite' in policy.text or 'expected 20 x 1' in policy.text
+
+
+def test_run_plays_the_episodes_asked_for_and_says_what_came_of_them(
+    peer, start_node, simulator, untrained
+):
+    episodes = peer.listen(Float64MultiArray, layout.EPISODE)
+    policy = start_node('dqn_policy', mode='run', checkpoint=untrained, episodes=60, **SMALL)
+    peer.wait(lambda: len(episodes) == 3, 'three rounds of episodes')
+    assert policy.finish() == 0
+    results = np.concatenate([layout.read_episodes(message) for message in episodes])
+    assert (results[:, 0] == np.arange(60)).all()
+    assert (results[:, 3] == 60).all()
+    assert ((results[:, 4] >= 0.9) == results[:, 5]).all()
+    assert 'of 60 episodes' in policy.text
+
+
+@pytest.mark.parametrize('change', [{'joints': 2}, {'hidden': [16, 17]}, {'hidden': [16]}])
+def test_a_checkpoint_of_another_network_is_refused(start_node, untrained, change):
+    asked = {**SMALL, **change}
+    policy = start_node('dqn_policy', mode='run', checkpoint=untrained, **asked)
+    assert policy.finish() == 2
+    assert str(untrained) in policy.text
+    assert 'joints and hidden' in policy.text
+
+
+def test_a_checkpoint_that_is_missing_or_truncated_is_refused(start_node, untrained, tmp_path):
+    missing = start_node('dqn_policy', mode='run', checkpoint=tmp_path / 'nowhere', **SMALL)
+    assert missing.finish() == 2
+    assert 'no such checkpoint' in missing.text
+    model = untrained / 'model.safetensors'
+    os.truncate(model, model.stat().st_size // 2)
+    cut = start_node('dqn_policy', mode='run', checkpoint=untrained, **SMALL)
+    assert cut.finish() == 2
+    assert f'{model}: is truncated or no safetensors file' in cut.text
+
+
+def test_services_validate_and_save(peer, start_node, simulator, tmp_path):
+    policy = start_node('dqn_policy', run_dir=tmp_path, **ENDLESS)
+    saved = peer.call(Trigger, 'dqn_policy/save_checkpoint')
+    assert saved.success
+    assert load_checkpoint(saved.message).metadata['joints'] == 1
+    verdict = peer.call(Trigger, 'dqn_policy/validate')
+    assert not verdict.success
+    assert verdict.message == '0 of 300 episodes: not passed'
+    assert policy.interrupt() == 130
+
+
+def test_a_round_goes_on_when_a_command_gets_lost(peer, start_node, untrained):
+    """A made-up simulator that loses every tenth command and every tenth answer."""
+    node, arms = peer.node, 20
+    states = node.create_publisher(JointState, layout.JOINT_STATES, 10)
+    seen = {'sequence': 0, 'steps': 0, 'messages': 0}
+
+    def answer():
+        message = JointState(position=[1.57] * arms)
+        nanoseconds = seen['steps'] * 50_000_000
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(nanoseconds, 10**9)
+        states.publish(message)
+
+    def on_reset(_request, response):
+        answer()
+        response.success = True
+        return response
+
+    def on_command(message):
+        seen['messages'] += 1
+        if seen['messages'] % 20 == 7:
+            return  # the command is lost
+        sequence, _ = layout.read_commands(message)
+        if sequence != seen['sequence']:
+            seen['sequence'] = sequence
+            seen['steps'] += 1
+        if seen['messages'] % 20 != 13:  # else the answer is lost
+            answer()
+
+    node.create_service(Trigger, 'reset', on_reset)
+    node.create_subscription(Float64MultiArray, layout.COMMANDS, on_command, 10)
+    policy = start_node('dqn_policy', mode='run', checkpoint=untrained, episodes=20, **SMALL)
+    peer.wait(lambda: policy.process.poll() is not None, 'end')
+    assert policy.finish() == 0, policy.text
+    assert seen['steps'] == 60, 'a control cycle was lost or made twice'
