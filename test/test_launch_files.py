@@ -1,0 +1,183 @@
+"""The launch files, run by ROS 2's own launch where it is installed."""
+
+import importlib.util
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from neuron_reach import graph
+from neuron_reach.graph import Phase, Process
+
+FOLDER = Path(__file__).parents[1] / 'launch'
+
+
+def test_every_graph_has_its_launch_file():
+    assert {file.name for file in FOLDER.glob('*.py')} == {
+        f'{name}.launch.py' for name in graph.DESCRIPTIONS
+    }
+
+
+@pytest.fixture
+def launch():
+    # Not by `launch`, which would find the folder of that name here.
+    reason = "ROS 2's launch is not installed (it has no wheels)"
+    pytest.importorskip('launch_ros', reason=reason)
+    return pytest.importorskip('launch.launch_service', reason=reason).LaunchService
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f'{name}.launch.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.generate_launch_description()
+
+
+@pytest.mark.parametrize('name', graph.DESCRIPTIONS)
+def test_launch_files_declare_every_argument(launch, name):
+    arguments = {a.name: a for a in load(name).get_launch_arguments()}
+    assert set(arguments) == {'config', *(field.name for field in graph.argument_fields())}
+    assert all(argument.description for argument in arguments.values())
+    assert arguments['storage'].choices == ['', 'mcap', 'sqlite3']
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Small programs that write into one file what happens to them."""
+
+    def make(name, code=0, after=None):
+        """One that ends after others have started, or without such when it is interrupted."""
+        text = (
+            'import pathlib, signal, sys, time\n'
+            f'log = pathlib.Path({str(tmp_path / "log")!r})\n'
+            'def say(word):\n'
+            '    with log.open("a") as file:\n'
+            f'        print({name!r}, word, file=file)\n'
+            'stopped = []\n'
+            'signal.signal(signal.SIGINT, lambda *_: stopped.append(1))\n'
+            'say("starts")\n'
+            f'after = {after!r}\n'
+            'while not stopped:\n'
+            '    if after is not None:\n'
+            '        said = log.read_text().splitlines()\n'
+            '        if all(f"{other} starts" in said for other in after):\n'
+            '            break\n'
+            '    time.sleep(0.01)\n'
+            'say("ends")\n'
+            f'sys.exit({code})\n'
+        )
+        return Process(name, command=(sys.executable, '-c', text))
+
+    return make
+
+
+@pytest.fixture
+def run(launch, monkeypatch, tmp_path, caplog):
+    """Run phases; return the exit code, what the programs said, and what launch said."""
+
+    def play(*phases):
+        monkeypatch.setattr(graph, 'build', lambda *_: list(phases))
+        monkeypatch.setattr('neuron_reach.launching._python', lambda: sys.executable)
+        service = launch()
+        service.include_launch_description(load('train'))
+        code = service.run()
+        return code, (tmp_path / 'log').read_text().splitlines(), caplog.text
+
+    return play
+
+
+def test_phases_follow_each_other_and_followers_end_in_order(run, program):
+    code, said, _ = run(
+        Phase('1', program('a', after='bcd'), (program('b'), program('c'), program('d'))),
+        Phase('2', program('e', after='f'), (program('f'),)),
+        Phase('3', program('g', after='')),
+    )
+    assert code == 0
+    assert [line[0] for line in said if 'ends' in line] == list('abcdefg')
+    assert said.index('d ends') < said.index('e starts')
+    assert said.index('f ends') < said.index('g starts')
+
+
+def test_a_failing_leader_ends_the_run(run, program):
+    first = Phase('1', program('a', code=2, after='b'), (program('b'),))
+    code, said, messages = run(first, Phase('2', program('c', after='')))
+    assert code == 1
+    assert 'b ends' in said
+    assert 'c starts' not in said
+    assert 'a failed (exit code 2)' in messages
+
+
+@pytest.mark.parametrize(('code', 'words'), [(0, 'b ended early'), (3, 'b failed (exit code 3)')])
+def test_a_follower_that_ends_early_ends_the_run(run, program, code, words):
+    followers = (program('b', code, after='ac'), program('c'))
+    result, said, messages = run(Phase('1', program('a'), followers))
+    assert result == 1
+    assert 'a ends' in said
+    assert 'c ends' in said
+    assert words in messages
+
+
+def test_a_follower_that_fails_while_closing_fails_the_run(run, program):
+    first = Phase('1', program('a', after='b'), (program('b', code=4),))
+    code, said, _ = run(first, Phase('2', program('c', after='')))
+    assert code == 1
+    assert 'c starts' not in said
+
+
+def test_ros2_commands_may_answer_an_interrupt_with_its_number(run, program):
+    phase = Phase('1', program('a', after='b'), (program('b', code=int(signal.SIGINT)),))
+    assert run(phase)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['joints:=99'], 'joints must be a whole number from 1 to 6'),
+        (['config:=none.yaml'], 'none.yaml: cannot be read'),
+        (['jonts:=3'], "unknown key 'jonts'"),
+    ],
+)
+def test_bad_arguments_end_with_one_line(launch, monkeypatch, caplog, arguments, words):
+    monkeypatch.setattr(sys, 'argv', ['ros2', 'launch', 'neuron_reach', 'train.launch.py'])
+    service = launch(argv=arguments)
+    service.include_launch_description(load_with(arguments))
+    assert service.run() == 1
+    errors = [record.getMessage() for record in caplog.records if record.levelname == 'ERROR']
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert '\n' not in errors[0]
+
+
+def load_with(arguments):
+    """Include the train launch file with arguments, as `ros2 launch` does."""
+    from launch.actions import IncludeLaunchDescription
+    from launch.launch_description import LaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    source = PythonLaunchDescriptionSource(str(FOLDER / 'train.launch.py'))
+    pairs = [tuple(argument.split(':=')) for argument in arguments]
+    return LaunchDescription([IncludeLaunchDescription(source, launch_arguments=pairs)])
+
+
+@pytest.mark.slow
+def test_a_whole_run_under_launch(launch, monkeypatch, tmp_path):
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    from neuron_reach.starter import free_domain
+
+    try:
+        get_package_prefix('neuron_reach')
+    except PackageNotFoundError:
+        pytest.skip('neuron_reach is not installed in AMENT_PREFIX_PATH')
+    domain, lock = free_domain(first=60)
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+    run_dir = tmp_path / '1'  # a text that looks like a number must stay a text
+    monkeypatch.chdir(tmp_path)
+    arguments = ['joints:=1', 'hidden:=16', 'record:=20', 'test_episodes:=100', 'run_dir:=1']
+    service = launch(argv=arguments)
+    service.include_launch_description(load_with(arguments))
+    with lock:
+        assert service.run() == 0
+    assert (run_dir / 'checkpoint' / 'model.safetensors').exists()
+    assert (run_dir / 'bag' / 'metadata.yaml').exists()
