@@ -1,0 +1,227 @@
+"""What is shipped: declared dependencies, shared files, executables, and the default options."""
+
+import ast
+import dataclasses
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import textwrap
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+import yaml
+
+import neuron_reach
+from neuron_reach import graph
+from neuron_reach.learning.setup import Setup
+from neuron_reach.options import allowed, fill
+
+ROOT = Path(__file__).parents[1]
+NODES = {'arm_simulator', 'dqn_policy', 'activation_recorder', 'bag_recorder'}
+
+# Imported names whose package is called otherwise, as rosdep and as PyPI call it.
+ROSDEP = {name: f'python3-{name}' for name in ('matplotlib', 'numpy', 'scipy', 'tqdm', 'yaml')}
+ROSDEP['ruamel'] = 'python3-ruamel.yaml'
+PYPI = {'backports': 'backports.zstd', 'ruamel': 'ruamel.yaml', 'yaml': 'pyyaml'}
+# Without a rosdep key that installs anywhere but into the system's Python; the README names them.
+PIP_ONLY = {'backports', 'gymnasium', 'lz4', 'rosbags', 'safetensors', 'torch'}
+# ROS packages that have no wheels; imported only where ROS 2 is installed.
+ROS_ONLY = {'launch', 'launch_ros'}
+# Come along with rclpy.
+WITH_RCLPY = {'rcl_interfaces', 'builtin_interfaces'}
+
+
+@pytest.fixture(scope='module')
+def manifest():
+    return ElementTree.parse(ROOT / 'package.xml').getroot()
+
+
+@pytest.fixture(scope='module')
+def distribution():
+    """Return what setup.py says, without building anything."""
+    run_setup = pytest.importorskip('setuptools').distutils.core.run_setup
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        return run_setup('setup.py', stop_after='init')
+    finally:
+        os.chdir(before)
+
+
+def imports():
+    """Return the top-level names that the package imports, those of Python itself left out."""
+    names = set()
+    for file in [*ROOT.glob('neuron_reach/**/*.py'), *ROOT.glob('launch/*.py')]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.split('.')[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(node.module.split('.')[0])
+    return names - set(sys.stdlib_module_names) - {'neuron_reach'}
+
+
+def test_the_manifest_is_what_ament_expects(manifest, distribution):
+    assert manifest.tag == 'package'
+    assert manifest.get('format') == '3'
+    assert manifest.findtext('name') == 'neuron_reach'
+    assert manifest.findtext('license') == 'Apache-2.0'
+    assert manifest.findtext('export/build_type') == 'ament_python'
+    versions = {manifest.findtext('version'), distribution.get_version(), neuron_reach.__version__}
+    assert len(versions) == 1
+    # colcon leaves its prefix hook out, and says nothing, if this is malformed.
+    email = manifest.find('maintainer').get('email')
+    assert re.fullmatch(r'[a-z.-]+@[a-z-]+(\.[a-z-]+)+', email)
+    assert distribution.get_maintainer_email() == email
+
+
+def test_the_manifest_declares_what_is_imported(manifest):
+    declared = {element.text for element in manifest.findall('exec_depend')}
+    needed = {ROSDEP.get(name, name) for name in imports() - PIP_ONLY - WITH_RCLPY}
+    assert needed <= declared
+
+
+def test_setup_declares_what_is_imported(distribution):
+    def names(requirements):
+        return {re.match(r'[\w.-]+', requirement)[0] for requirement in requirements}
+
+    libraries = names(distribution.install_requires)
+    assert 'torch' not in libraries  # pip would bring its CUDA build
+    wheels = {
+        name.removeprefix('ros-').replace('-', '_')
+        for name in names(distribution.extras_require['ros'])
+    }
+    needed = {PYPI.get(name, name) for name in imports() - ROS_ONLY - WITH_RCLPY - {'torch'}}
+    assert needed <= libraries | wheels
+
+
+def test_the_readme_tells_how_to_get_what_rosdep_does_not(distribution):
+    text = (ROOT / 'README.md').read_text()
+    for name in PIP_ONLY - {'backports', 'lz4'}:  # these come with rosbags
+        assert name in text
+
+
+def test_every_node_has_an_executable():
+    scripts = {file.name: file for file in (ROOT / 'scripts').iterdir()}
+    assert set(scripts) == NODES
+    for name, file in scripts.items():
+        assert file.stat().st_mode & stat.S_IXUSR
+        assert (ROOT / 'neuron_reach' / 'nodes' / f'{name}.py').exists()
+    started = [
+        process.name
+        for phase in graph.build('train', {})
+        for process in (phase.leader, *phase.followers)
+        if not process.command
+    ]
+    assert set(started) <= NODES
+
+
+def default_configuration():
+    """Return what config/default.yaml must say: every option's meaning, range and default."""
+    lines = [
+        '# All arguments of the launch files, and of `neuron_reach train`, `record` and `run`,',
+        '# that are no paths, with their defaults. Copy the lines you want to change into a file',
+        '# of your own and name it with config:=FILE; arguments on the command line count more.',
+    ]
+    groups = [graph.RunOptions, *(field.default_factory for field in dataclasses.fields(Setup))]
+    for group in groups:
+        lines += ['', f'# == {group.__doc__.splitlines()[0]} ==', '']
+        for field in dataclasses.fields(group):
+            if field.name in ('run_dir', 'checkpoint'):
+                continue
+            meaning = f'{field.metadata["description"]} ({allowed(field)})'
+            lines += [f'# {line}' for line in textwrap.wrap(meaning, 97)]
+            default = field.default
+            text = default if isinstance(default, str) else json.dumps(default)
+            lines.append(f'{field.name}: {text}')
+    return '\n'.join(lines) + '\n'
+
+
+def test_the_default_configuration_states_every_default_and_its_meaning():
+    # After a change of options, `python test/test_packaging.py` writes the file anew.
+    text = (ROOT / 'config' / 'default.yaml').read_text()
+    assert text == default_configuration()
+    values = graph.read_arguments({'config': str(ROOT / 'config' / 'default.yaml')})
+    assert Setup.from_values(values, 'default.yaml') == Setup()
+    assert fill(graph.RunOptions, values, 'default.yaml') == graph.RunOptions()
+
+
+@pytest.fixture(scope='module')
+def prefix(tmp_path_factory):
+    """Install a copy of the package as pip does, but for its dependencies."""
+    pytest.importorskip('setuptools')
+    folder = tmp_path_factory.mktemp('pip')
+    source = folder / 'source'
+    source.mkdir()
+    leave_out = shutil.ignore_patterns('__pycache__', '*.pyc')
+    for name in ('config', 'launch', 'neuron_reach', 'resource', 'scripts', 'test', 'urdf'):
+        if (ROOT / name).exists():  # git keeps no empty folders
+            shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=leave_out)
+    for name in ('LICENSE', 'README.md', 'package.xml', 'pyproject.toml', 'setup.cfg', 'setup.py'):
+        shutil.copy(ROOT / name, source)
+    prefix = folder / 'prefix'
+    options = ['--quiet', '--no-deps', '--no-index', '--no-build-isolation', '--ignore-installed']
+    pip = [sys.executable, '-m', 'pip', 'install', *options, '--prefix', prefix, source]
+    subprocess.run(pip, check=True)
+    return prefix
+
+
+@pytest.mark.slow
+def test_pip_installs_modules_shared_files_and_the_command(prefix):
+    (modules,) = prefix.glob('lib/python3*/site-packages')
+    shipped = {str(path.relative_to(modules)) for path in modules.glob('neuron_reach/**/*.py')}
+    assert shipped == {str(path.relative_to(ROOT)) for path in ROOT.glob('neuron_reach/**/*.py')}
+    assert not (modules / 'test').exists()
+    share = prefix / 'share' / 'neuron_reach'
+    assert (share / 'package.xml').read_text() == (ROOT / 'package.xml').read_text()
+    for folder in ('config', 'launch'):
+        assert {path.name for path in (ROOT / folder).iterdir() if path.is_file()} == {
+            path.name for path in (share / folder).iterdir() if path.is_file()
+        }
+    assert os.access(prefix / 'bin' / 'neuron_reach', os.X_OK)
+
+
+@pytest.mark.slow
+def test_the_ament_index_finds_what_pip_installed(prefix, monkeypatch):
+    reason = 'ROS 2 (ament_index_python) is not installed'
+    packages = pytest.importorskip('ament_index_python.packages', reason=reason)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
+    found = packages.get_package_share_directory('neuron_reach')
+    assert Path(found) == prefix / 'share' / 'neuron_reach'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('own', [True, False])
+def test_executables_run_their_node_with_the_interpreter_of_their_prefix(prefix, tmp_path, own):
+    def interpreter(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        python = folder / 'python3'
+        python.write_text('#!/bin/sh\necho "$0" "$@"\n')
+        python.chmod(0o755)
+        return python
+
+    expected = interpreter(tmp_path / 'bin')
+    if own:
+        expected = interpreter(prefix / 'bin')
+    else:
+        (prefix / 'bin' / 'python3').unlink(missing_ok=True)
+    environment = {**os.environ, 'PATH': f'{tmp_path / "bin"}:{os.environ["PATH"]}'}
+    for name in NODES:
+        result = subprocess.run(
+            [prefix / 'lib' / 'neuron_reach' / name, '--ros-args', 'a b'],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        python, *words = result.stdout.split(maxsplit=1)
+        assert Path(python).resolve() == expected
+        assert words == [f'-m neuron_reach.nodes.{name} --ros-args a b\n']
+
+
+if __name__ == '__main__':
+    (ROOT / 'config' / 'default.yaml').write_text(default_configuration())
