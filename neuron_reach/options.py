@@ -61,7 +61,7 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
     if isinstance(value, str) and not isinstance(default, str):
         value = yaml.safe_load(value)
     if isinstance(default, tuple):
-        if isinstance(value, str):
+        if isinstance(value, str | bytes | Mapping):
             raise ValueError
         items = value if hasattr(value, '__len__') else (value,)
         result: Any = tuple(_read_number(item, int) for item in items)
@@ -71,8 +71,9 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
     elif isinstance(default, bool):
         result, in_range = value, isinstance(value, bool)
     elif isinstance(default, str):
-        result = str(value)
-        in_range = not field.metadata['choices'] or result in field.metadata['choices']
+        result, in_range = value, isinstance(value, str)
+        if field.metadata['choices']:
+            in_range = value in field.metadata['choices']
     else:
         result = _read_number(value, type(default))
         in_range = field.metadata['low'] <= result <= field.metadata['high']
@@ -105,7 +106,7 @@ def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
         value = values[field.name]
         try:
             known[field.name] = _read(field, value)
-        except (ValueError, TypeError, OverflowError, yaml.YAMLError):
+        except (ValueError, TypeError, OverflowError, RecursionError, yaml.YAMLError):
             raise UserError(
                 f'{source}: {field.name} must be {allowed(field)}, not {value!r}'
             ) from None
@@ -132,7 +133,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:  # a bad date is a ValueError
         line = str(error).splitlines()[0]
         raise UserError(f'{path}: is not a YAML file: {line}') from None
     if values is None:

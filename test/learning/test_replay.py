@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from neuron_reach.learning.replay import ReplayMemory
+
+INPUTS = 3
+
+
+def transitions(first, count, members):
+    """Transitions numbered from `first`; every number also tells the member and the field."""
+    number = np.arange(first, first + count) + 1000.0 * np.arange(members)[:, None]
+    wide = np.repeat(number[..., None], INPUTS, axis=-1).astype(np.float32)
+    return wide, (number % 7).astype(np.int64), number * 0.5, wide + 0.25
+
+
+def stored(memory):
+    """The numbers that each member remembers, oldest first."""
+    order = (np.arange(memory.size) + memory.position - memory.size) % memory.capacity
+    return memory.rows[:, order, 0].numpy()
+
+
+@settings(deadline=None)
+@given(
+    capacity=st.integers(1, 20),
+    counts=st.lists(st.integers(1, 50), min_size=1, max_size=8),
+    members=st.integers(1, 3),
+)
+def test_the_newest_transitions_stay(capacity, counts, members):
+    memory = ReplayMemory(members, capacity, INPUTS)
+    total = 0
+    for count in counts:
+        memory.add(*transitions(total, count, members))
+        total += count
+        assert memory.size == min(total, capacity)
+        newest = np.arange(total - memory.size, total)
+        assert np.array_equal(stored(memory), newest + 1000.0 * np.arange(members)[:, None])
+
+
+def test_a_batch_holds_whole_transitions_of_the_right_member():
+    memory = ReplayMemory(2, 10, INPUTS)
+    memory.add(*transitions(0, 25, 2))
+    generators = [np.random.default_rng(seed) for seed in (0, 1)]
+    observations, actions, rewards, following = memory.sample(generators, 64)
+    number = observations[..., 0]
+    assert observations.shape == following.shape == (2, 64, INPUTS)
+    assert actions.shape == (2, 64, 1)
+    assert actions.dtype == torch.int64
+    assert torch.equal(observations, number[..., None].expand(-1, -1, INPUTS))
+    assert torch.equal(following, observations + 0.25)
+    assert torch.equal(actions[..., 0], number.long() % 7)
+    assert torch.equal(rewards, number * 0.5)
+    assert number[0].min() >= 15
+    assert number[0].max() < 25
+    assert number[1].min() >= 1015
+    assert number[1].max() < 1025
+
+
+@pytest.mark.parametrize(('filled', 'seen'), [(13, 13), (47, 40)])
+def test_sampling_is_uniform_over_the_filled_part_only(filled, seen):
+    memory = ReplayMemory(1, 40, INPUTS)
+    memory.add(*transitions(1, filled, 1))
+    numbers = memory.sample([np.random.default_rng(5)], 20_000)[0][0, :, 0].numpy().astype(int)
+    values, counts = np.unique(numbers, return_counts=True)
+    assert values.tolist() == list(range(filled - seen + 1, filled + 1))
+    assert chisquare(counts).pvalue > 0.01
+
+
+def test_a_member_draws_the_same_batches_with_others_around_as_alone():
+    together, alone = ReplayMemory(3, 10, INPUTS), ReplayMemory(1, 10, INPUTS)
+    everything = transitions(0, 8, 3)
+    together.add(*everything)
+    alone.add(*(field[1:2] for field in everything))
+    for _ in range(2):
+        batches = together.sample([np.random.default_rng(seed) for seed in (1, 2, 3)], 5)
+        own = alone.sample([np.random.default_rng(2)], 5)
+        assert all(torch.equal(b[1], o[0]) for b, o in zip(batches, own, strict=True))
+
+
+def test_a_batch_is_not_changed_by_later_transitions():
+    memory = ReplayMemory(1, 10, INPUTS)
+    memory.add(*transitions(0, 10, 1))
+    batch = memory.sample([np.random.default_rng(0)], 5)
+    kept = [field.clone() for field in batch]
+    memory.add(*transitions(100, 10, 1))
+    assert all(map(torch.equal, batch, kept))
