@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = 'neuron_reach'
-SHARED = ('config', 'launch', 'urdf')
+SHARED = ('config', 'launch')
 
 
 def files(folder: str) -> list[str]:

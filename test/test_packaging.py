@@ -14,7 +14,6 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-import yaml
 
 import neuron_reach
 from neuron_reach import graph
@@ -150,6 +149,17 @@ def test_the_default_configuration_states_every_default_and_its_meaning():
     assert fill(graph.RunOptions, values, 'default.yaml') == graph.RunOptions()
 
 
+def shared_folders():
+    """Return the folders that belong into the package's share folder."""
+    names = ('config', 'launch', 'rviz', 'urdf', 'worlds')
+    return [name for name in names if any((ROOT / name).glob('*.*'))]
+
+
+def test_run_installs_every_shared_folder():
+    (sources,) = re.findall(r'^sources=\((.*)\)$', (ROOT / 'run').read_text(), re.MULTILINE)
+    assert {*shared_folders(), 'neuron_reach', 'resource', 'scripts'} <= set(sources.split())
+
+
 @pytest.fixture(scope='module')
 def prefix(tmp_path_factory):
     """Install a copy of the package as pip does, but for its dependencies."""
@@ -158,9 +168,8 @@ def prefix(tmp_path_factory):
     source = folder / 'source'
     source.mkdir()
     leave_out = shutil.ignore_patterns('__pycache__', '*.pyc')
-    for name in ('config', 'launch', 'neuron_reach', 'resource', 'scripts', 'test', 'urdf'):
-        if (ROOT / name).exists():  # git keeps no empty folders
-            shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=leave_out)
+    for name in (*shared_folders(), 'neuron_reach', 'resource', 'scripts', 'test'):
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=leave_out)
     for name in ('LICENSE', 'README.md', 'package.xml', 'pyproject.toml', 'setup.cfg', 'setup.py'):
         shutil.copy(ROOT / name, source)
     prefix = folder / 'prefix'
@@ -178,7 +187,7 @@ def test_pip_installs_modules_shared_files_and_the_command(prefix):
     assert not (modules / 'test').exists()
     share = prefix / 'share' / 'neuron_reach'
     assert (share / 'package.xml').read_text() == (ROOT / 'package.xml').read_text()
-    for folder in ('config', 'launch'):
+    for folder in shared_folders():
         assert {path.name for path in (ROOT / folder).iterdir() if path.is_file()} == {
             path.name for path in (share / folder).iterdir() if path.is_file()
         }
