@@ -214,6 +214,7 @@ def _divisor(episodes: int, arms: int) -> int:
 
 
 def run_folder(setup: Setup, run: RunOptions) -> Path:
+    """Return the folder of a training run."""
     return Path(run.run_dir or f'runs/joints{setup.arm.joints}_seed{setup.training.seed}')
 
 

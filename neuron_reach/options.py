@@ -40,6 +40,8 @@ def allowed(field: dataclasses.Field[Any]) -> str:
         return 'true or false'
     if isinstance(field.default, str):
         return 'text'
+    if isinstance(field.default, tuple) and isinstance(field.default[0], str):
+        return 'a list of texts'
     kind = 'a number' if isinstance(field.default, float) else 'a whole number'
     if isinstance(field.default, tuple):
         kind = 'a whole number or a list of whole numbers, each'
@@ -64,6 +66,8 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
         if isinstance(value, str | bytes | Mapping):
             raise ValueError
         items = value if hasattr(value, '__len__') else (value,)
+        if isinstance(default[0], str):
+            return tuple(map(str, items))
         result: Any = tuple(_read_number(item, int) for item in items)
         in_range = result and all(
             field.metadata['low'] <= item <= field.metadata['high'] for item in result

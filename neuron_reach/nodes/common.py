@@ -146,7 +146,7 @@ class Diagnostics:
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
         values = [KeyValue(key=key, value=str(value)) for key, value in self._figures().items()]
-        name = self._node.get_name()
+        name = self._node.get_fully_qualified_name()
         message.status = [
             DiagnosticStatus(level=DiagnosticStatus.OK, name=name, message='running', values=values)
         ]

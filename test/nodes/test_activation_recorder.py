@@ -38,9 +38,7 @@ class Policy:
         self.peer = peer
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.checkpoints = peer.node.create_publisher(String, layout.CHECKPOINT, latched)
-        self.observations = peer.node.create_publisher(
-            Float32MultiArray, layout.OBSERVATION, 1000
-        )
+        self.observations = peer.node.create_publisher(Float32MultiArray, layout.OBSERVATION, 1000)
         self.heard = {
             layer: peer.listen(Float32MultiArray, layout.activation_topic(layer))
             for layer in LAYERS
@@ -56,9 +54,7 @@ class Policy:
         observations = np.random.default_rng((episode, step)).normal(size=(ARMS, size))
         observations = observations.astype(np.float32)
         message = Float32MultiArray()
-        layout.fill_fleet_step(
-            message, MultiArrayDimension, observations, episode, step, 'feature'
-        )
+        layout.fill_fleet_step(message, MultiArrayDimension, observations, episode, step, 'feature')
         self.observations.publish(message)
         return observations
 
@@ -110,7 +106,7 @@ def test_gaps_are_counted_and_foreign_messages_are_ignored(peer, start_node, net
         for message in reversed(diagnostics):
             for status in message.status:
                 figures = {value.key: value.value for value in status.values}
-                if status.name == 'activation_recorder' and figures['observations'] == '3':
+                if status.name == '/activation_recorder' and figures['observations'] == '3':
                     return figures
         return None
 

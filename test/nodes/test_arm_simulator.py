@@ -50,7 +50,7 @@ def figures(peer):
     def newest():
         for message in reversed(messages[1:]):  # the first may be older than the question
             for status in message.status:
-                if status.name == 'arm_simulator':
+                if status.name == '/arm_simulator':
                     return {value.key: value.value for value in status.values}
         return None
 

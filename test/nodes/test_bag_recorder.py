@@ -1,6 +1,5 @@
 """The recorder as a process of its own, over real DDS."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from neuron_reach.bags import layout
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.summary import summarize
 
-DOMAIN = 41
 DEADLINE = 30.0
 CYCLES = 1000
 LATCHED = QoSProfile(
@@ -43,13 +41,9 @@ def wait_for(condition, what):
 
 
 @pytest.fixture
-def node(monkeypatch):
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(DOMAIN))
-    if 'AMENT_PREFIX_PATH' not in os.environ:
-        monkeypatch.setenv('AMENT_PREFIX_PATH', sys.prefix)
+def node(domain):
     context = Context()
-    rclpy.init(context=context, domain_id=DOMAIN)
+    rclpy.init(context=context, domain_id=domain)
     node = rclpy.create_node('robot', namespace='/left', context=context)
     yield node
     node.destroy_node()
@@ -62,7 +56,7 @@ def start():
     started = []
 
     def begin(*parameters):
-        command = [sys.executable, '-m', 'neuron_reach.nodes.bag_recorder', '--ros-args']
+        command = [sys.executable, '-m', 'neuron_reach.nodes', 'bag_recorder', '--ros-args']
         command += ['-r', '__ns:=/left']
         for parameter in parameters:
             command += ['-p', parameter]

@@ -63,9 +63,7 @@ def untrained(tmp_path):
     return save_checkpoint(tmp_path / 'untrained', network, describe(setup, Member(0), None))
 
 
-def test_training_over_topics_gives_the_same_network_as_in_process(
-    start_node, simulator, tmp_path
-):
+def test_training_over_topics_gives_the_same_network_as_in_process(start_node, simulator, tmp_path):
     policy = start_node('dqn_policy', run_dir=tmp_path / 'ros', **TRAINING)
     setup = small_setup()
     with torch.no_grad():
