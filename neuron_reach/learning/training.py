@@ -30,6 +30,9 @@ STREAMS = ('weights', 'exploration', 'sampling', 'goals', 'validation', 'test', 
 TYPICAL_REWARD = 0.35
 """Mean reward of random motion; sets the output bias, so that learning starts near the truth."""
 
+Verdict = tuple[tuple[int, int, int], bool, bool]
+"""Of a validation test: (episodes, successes, tests played), passed, confirmed."""
+
 
 def random_streams(seed: int) -> dict[str, np.random.Generator]:
     """Return the independent generators of a seed by their names (see `STREAMS`)."""
@@ -121,6 +124,21 @@ class Training:
         verdicts = None
         if episodes // self.setup.training.validation_interval > before:
             verdicts = self._validate(fleet, episodes, watcher)
+        start = self._boundary
+        try:
+            self._finish_round(rollout, episodes, verdicts)
+        except KeyboardInterrupt:  # the oldest transitions may be gone: there is no way back
+            if self._boundary is start:
+                self._finish_round(rollout, episodes, verdicts)
+            raise
+
+    def _finish_round(
+        self, rollout: Rollout, episodes: int, verdicts: list[Verdict] | None
+    ) -> None:
+        """Write the round down; done over from any point in it, the outcome is the same."""
+        counters = self._boundary[1]
+        self.memory.position = counters['replay_position']
+        self.memory.size = counters['replay_size']
         self._remember(rollout)
         self.episodes = episodes
         if verdicts is not None:
@@ -155,10 +173,8 @@ class Training:
             watcher=watcher,
         )
 
-    def _validate(
-        self, fleet: Arms, episodes: int, watcher: Watcher | None
-    ) -> list[tuple[tuple[int, int, int], bool, bool]]:
-        """Test, and test once more those that passed: (entry, passed, confirmed) by member."""
+    def _validate(self, fleet: Arms, episodes: int, watcher: Watcher | None) -> list[Verdict]:
+        """Test, and test once more those that passed; one verdict by member."""
         required = required_successes()
         first = self.test(fleet, watcher=watcher)
         passed = [int(won.sum()) >= required for won in first]
@@ -178,9 +194,10 @@ class Training:
             for won, ok, sure in zip(first, passed, confirmed, strict=True)
         ]
 
-    def _record_verdicts(self, verdicts: list[tuple[tuple[int, int, int], bool, bool]]) -> None:
+    def _record_verdicts(self, verdicts: list[Verdict]) -> None:
         for member, (entry, passed, confirmed) in zip(self.members, verdicts, strict=True):
-            member.validations.append(entry)
+            if entry not in member.validations:
+                member.validations.append(entry)
             if passed and member.first_pass is None:
                 member.first_pass = self.episodes
             if confirmed:
