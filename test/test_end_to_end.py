@@ -1,0 +1,189 @@
+"""The product's main job, with all its processes, on a configuration that is small and easy."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from neuron_reach.bags import layout
+from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.summary import summarize
+from neuron_reach.learning.checkpoint import load_checkpoint
+
+pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
+
+EASY = ['joints:=1', 'hidden:=[24,24]', 'arms:=50', 'batch_size:=64', 'validation_interval:=100']
+ENDLESS = [*EASY, 'success_reward:=1.0', 'checkpoint_interval:=0.2']
+DEADLINE = 240.0
+
+
+@pytest.fixture
+def environment():
+    """The user's environment, without a ROS domain: the starter finds a free one."""
+    return {key: value for key, value in os.environ.items() if key != 'ROS_DOMAIN_ID'}
+
+
+def command(*arguments):
+    return [sys.executable, '-m', 'neuron_reach', *map(str, arguments)]
+
+
+def neuron_reach(*arguments, **options):
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=DEADLINE, **options
+    )
+
+
+def leftovers(run_dir):
+    """Return the command lines of processes that still work for a run."""
+    found = subprocess.run(['ps', '-eo', 'args'], capture_output=True, text=True, check=True)
+    return [line for line in found.stdout.splitlines() if str(run_dir) in line]
+
+
+def check_bag(run_dir, episodes, storage):
+    """Recompute from the checkpoint alone what the bag says that every neuron did."""
+    checkpoint = load_checkpoint(run_dir / 'checkpoint')
+    summary = summarize(run_dir / 'bag')
+    assert summary.incomplete is None
+    assert summary.storage == storage
+    assert summary.episodes == episodes
+    assert summary.steps == episodes * 60
+    assert all(topic.unbroken for topic in summary.continuity.values())
+    seen, layers = {}, {name: {} for name in layout.layer_names(2)}
+    for topic, _, message in BagReader(run_dir / 'bag').messages():
+        if layout.is_topic(topic, layout.OBSERVATION):
+            episode, step, values = layout.read_fleet_step(message)
+            seen[episode, step] = values
+        elif (layer := layout.layer_of(topic)) is not None:
+            episode, step, values = layout.read_fleet_step(message)
+            layers[layer][episode, step] = values
+    assert sum(len(values) for values in seen.values()) == episodes * 60
+    for key, observations in seen.items():
+        with torch.no_grad():
+            expected = checkpoint.network.activations(torch.from_numpy(observations.copy())[None])
+        for name, values in zip(layers, expected, strict=True):
+            assert np.allclose(layers[name][key], values[0], rtol=1e-5, atol=1e-6)
+    assert all(len(steps) == len(seen) for steps in layers.values())
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_train_ends_by_itself_and_leaves_checkpoint_and_bag(tmp_path, environment, storage):
+    run_dir = tmp_path / 'run'
+    arguments = [*EASY, f'run_dir:={run_dir}', 'record:=60', f'storage:={storage}']
+    result = neuron_reach('train', *arguments, 'test_episodes:=200', env=environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert 'Traceback' not in result.stderr
+    assert 'Confirmed' in result.stdout
+    assert 'The bag is complete.' in result.stdout
+    check_bag(run_dir, 60, storage)
+    assert not leftovers(run_dir)
+
+    again = neuron_reach('train', *arguments, env=environment)
+    assert again.returncode == 0
+    assert 'is trained already' in again.stdout
+
+    refused = neuron_reach('record', f'checkpoint:={run_dir / "checkpoint"}', env=environment)
+    assert refused.returncode == 2
+    assert 'exists already' in refused.stderr
+    more = ['record:=20', f'run_dir:={tmp_path / "more"}', 'arms:=1', f'storage:={storage}']
+    recorded = neuron_reach(
+        'record', f'checkpoint:={run_dir / "checkpoint"}', *more, env=environment
+    )
+    assert recorded.returncode == 0, recorded.stdout + recorded.stderr
+    summary = summarize(tmp_path / 'more' / 'bag')
+    assert (summary.episodes, summary.arms, summary.steps) == (20, 1, 1200)
+
+
+def start_endless(run_dir, environment):
+    process = subprocess.Popen(
+        command('train', *ENDLESS, f'run_dir:={run_dir}'),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    newest = max(progress(run_dir), default=0)
+    end = time.monotonic() + DEADLINE
+    while max(progress(run_dir), default=0) <= newest:
+        assert time.monotonic() < end, 'no progress'
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.02)
+    return process
+
+
+def progress(run_dir):
+    folders = (run_dir / 'checkpoints').glob('episode_*')
+    return [int(folder.name.split('_')[1]) for folder in folders if folder.suffix == '']
+
+
+def test_ctrl_c_and_kill_leave_nothing_behind_and_the_run_goes_on(tmp_path, environment):
+    process = start_endless(tmp_path, environment)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130, output
+    assert 'interrupted; saved' in output
+    assert 'Traceback' not in output
+    assert not leftovers(tmp_path)
+
+    before = max(progress(tmp_path))
+    process = start_endless(tmp_path, environment)
+    process.kill()
+    process.communicate(timeout=DEADLINE)
+    end = time.monotonic() + 30
+    while leftovers(tmp_path):
+        assert time.monotonic() < end, f'still there: {leftovers(tmp_path)}'
+        time.sleep(0.1)
+    assert max(progress(tmp_path)) > before
+
+    process = start_endless(tmp_path, environment)
+    process.terminate()
+    output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130, output
+
+
+def test_a_node_that_dies_ends_the_run(tmp_path, environment):
+    process = start_endless(tmp_path, environment)
+    children = subprocess.run(
+        ['pgrep', '-P', str(process.pid), '-f', 'arm_simulator'], capture_output=True, text=True
+    )
+    os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+    output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == signal.SIGKILL
+    assert 'arm_simulator ended early (exit code -9)' in output
+    assert 'interrupted; saved' in output
+    assert not leftovers(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['train', 'joins:=2'], "unknown key 'joins'"),
+        (['train', 'joints:=9'], 'joints must be a whole number from 1 to 6'),
+        (['train', 'joints=2'], 'written name:=value'),
+        (['train', 'gamma:=often'], 'gamma must be a number'),
+        (['train', 'backend:=hydraulic'], 'backend must be one of kinematic'),
+        (['train', 'storage:=tape'], 'storage must be one of mcap, sqlite3'),
+        (['train', 'config:=nowhere.yaml'], 'nowhere.yaml: cannot be read'),
+        (['run', 'checkpoint:=nowhere'], 'no trained network there'),
+        (['record', 'checkpoint:=nowhere'], 'no trained network there'),
+        (['info', 'nowhere'], 'no such file'),
+    ],
+)
+def test_bad_input_ends_in_one_line_that_says_what_is_allowed(tmp_path, arguments, words):
+    result = neuron_reach(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_every_argument():
+    result = neuron_reach('train', '--help')
+    assert result.returncode == 0
+    for name in ('joints', 'hidden', 'arms', 'seed', 'run_dir', 'record', 'storage', 'config'):
+        assert f'  {name} ' in result.stdout
