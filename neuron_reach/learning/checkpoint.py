@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import math
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -78,6 +77,18 @@ def _git_revision() -> str | None:
     return found.stdout.strip()
 
 
+def _facts(setup: Setup) -> dict[str, Any]:
+    """Return what the metadata says of arm, task and network in so many words."""
+    return {
+        'joints': setup.arm.joints,
+        'hidden': list(setup.learning.hidden),
+        'link_lengths': setup.arm.link_lengths.tolist(),
+        'start_pose': setup.arm.start_pose.tolist(),
+        'actions': action_table(setup.arm.joints).tolist(),
+        'goals': setup.task.goals,
+    }
+
+
 def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> dict[str, Any]:
     """Return the metadata of a network.
 
@@ -102,12 +113,7 @@ def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> 
         }
     return {
         'format': FORMAT,
-        'joints': setup.arm.joints,
-        'hidden': list(setup.learning.hidden),
-        'link_lengths': setup.arm.link_lengths.tolist(),
-        'start_pose': setup.arm.start_pose.tolist(),
-        'actions': action_table(setup.arm.joints).tolist(),
-        'goals': setup.task.goals,
+        **_facts(setup),
         'seed': member.seed,
         'options': setup.values(),
         'versions': versions(),
@@ -164,7 +170,7 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except ValueError:  # of the text's encoding, or of JSON
+    except (ValueError, RecursionError):  # of the text's encoding, or of JSON
         raise UserError(f'{path}: is truncated or not JSON') from None
 
 
@@ -177,6 +183,23 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f'{path}: is truncated or no safetensors file: {error}') from None
 
 
+def _read_metadata(file: Path) -> tuple[dict[str, Any], Setup]:
+    metadata = _read_json(file)
+    if not isinstance(metadata, dict) or metadata.get('format') != FORMAT:
+        raise UserError(f'{file}: is no checkpoint metadata of format {FORMAT}')
+    for key, kind in (('options', dict), ('validation', dict), ('versions', dict), ('seed', int)):
+        if not isinstance(metadata.get(key), kind):
+            raise UserError(f'{file}: has no {key}')
+    missing = {'history', 'training_duration', 'confirmed'} - metadata['validation'].keys()
+    if missing:
+        raise UserError(f'{file}: validation has no {min(missing)}')
+    setup = Setup.from_values(metadata['options'], str(file))
+    for key, value in _facts(setup).items():
+        if metadata.get(key) != value:
+            raise UserError(f'{file}: {key} is missing or contradicts the options')
+    return metadata, setup
+
+
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint folder.
 
@@ -187,13 +210,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint; expected a folder with {MODEL}')
-    metadata = _read_json(path / METADATA)
-    if not isinstance(metadata, dict) or metadata.get('format') != FORMAT:
-        raise UserError(f'{path / METADATA}: is no checkpoint metadata of format {FORMAT}')
-    options = metadata.get('options')
-    if not isinstance(options, dict):
-        raise UserError(f'{path / METADATA}: has no options')
-    setup = Setup.from_values(options, str(path / METADATA))
+    metadata, setup = _read_metadata(path / METADATA)
     network = QNetwork(setup.layer_sizes)
     tensors = _read_tensors(path / MODEL)
     for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -208,7 +225,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             place.copy_(value)
     if tensors:
         raise UserError(f'{path / MODEL}: unexpected tensor {min(tensors)!r}')
-    if not math.isfinite(float(network.flat.abs().sum())):
+    if not network.flat.isfinite().all():
         raise UserError(f'{path / MODEL}: holds numbers that are not finite')
     return Checkpoint(path, network, metadata, setup)
 
@@ -223,8 +240,20 @@ def load_training(path: str | Path, setup: Setup) -> Training:
     tensors = _read_tensors(path / STATE_TENSORS)
     counters = _read_json(path / STATE_COUNTERS)
     training = Training(setup)
+    for name, like in training.state()[0].items():
+        value = tensors.get(name)
+        if value is not None and name == 'replay' and value.ndim == like.ndim:
+            like = value.new_empty(like.shape[0], value.shape[1], like.shape[2])  # of any length
+        if (
+            value is None
+            or value.shape != like.shape
+            or value.dtype != torch.float32
+            or not value.isfinite().all()
+        ):
+            raise UserError(f'{path / STATE_TENSORS}: {name} is not that of this network')
     try:
         training.restore(tensors, counters)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f'{path}: is no training state of this network: {error!r}') from None
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f'is no training state of this network: {error!r}'
+        raise UserError(f'{path / STATE_COUNTERS}: {problem}') from None
     return training

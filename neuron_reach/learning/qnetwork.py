@@ -14,13 +14,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+ALIGNMENT = 16
+"""Every member's parameters begin at a multiple of this many numbers.
+
+That is a cache line. How torch rounds depends on where in one an array begins, so only thus does a
+member of a stack learn bit by bit what it would learn alone.
+"""
+
 
 class QNetwork:
     """A stack of `members` multilayer perceptrons x -> Q(x, .); a single network has one member.
 
     Attributes:
         sizes: neurons per layer, input and output included.
-        flat: every parameter, (members, parameters), float32.
+        flat: every parameter, (members, parameters, padded with zeros), float32.
         weights: per layer, a view into `flat`, (members, out, in).
         biases: per layer, a view into `flat`, (members, 1, out).
     """
@@ -28,7 +35,8 @@ class QNetwork:
     def __init__(self, sizes: Sequence[int], members: int = 1) -> None:
         self.sizes = tuple(sizes)
         shapes = list(zip(self.sizes[1:], self.sizes[:-1], strict=True))
-        self.flat = torch.zeros(members, sum(out * (fan_in + 1) for out, fan_in in shapes))
+        parameters = sum(out * (fan_in + 1) for out, fan_in in shapes)
+        self.flat = torch.zeros(members, -(-parameters // ALIGNMENT) * ALIGNMENT)
         self.weights: list[Tensor] = []
         self.biases: list[Tensor] = []
         start = 0

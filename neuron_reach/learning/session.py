@@ -83,13 +83,21 @@ class Session:
         return sorted(folder for folder in folders if re.fullmatch(r'episode_\d+', folder.name))
 
     def _resume(self) -> Training | None:
-        problem = None
+        damaged: list[Path] = []
+        problem: UserError | None = None
         for folder in reversed(self._saved()):
-            _check_same_options(load_checkpoint(folder), self.setup)
             try:
-                return load_training(folder, self.setup)
+                checkpoint = load_checkpoint(folder)
+                training = load_training(folder, checkpoint.setup)
             except UserError as error:  # damaged: the one before may be whole
+                damaged.append(folder)
                 problem = error
+                continue
+            _check_same_options(checkpoint, self.setup)
+            training.setup = self.setup  # max_episodes may be another
+            for other in damaged:  # training will come by there again, and save
+                shutil.rmtree(other)
+            return training
         if problem is not None:
             raise problem
         return None

@@ -256,7 +256,20 @@ class Training:
         return network
 
     def restore(self, tensors: Mapping[str, torch.Tensor], counters: Mapping[str, Any]) -> None:
-        """Go on exactly from a `state` of a training of the same setup."""
+        """Go on exactly from a `state` of a training of the same setup.
+
+        Raises:
+            KeyError, TypeError, ValueError: the counters are not those of such a state.
+        """
+        size, position = counters['replay_size'], counters['replay_position']
+        whole = (counters['episodes'], counters['updates'], size, position)
+        if not all(isinstance(count, int) and count >= 0 for count in whole):
+            raise ValueError('a count is no whole number')
+        filled = size == self.memory.capacity > position or size == position < self.memory.capacity
+        if not filled or size != tensors['replay'].shape[1]:
+            raise ValueError('the replay memory is of another size')
+        if len(counters['members']) != len(self.members):
+            raise ValueError('another number of members')
         for name, value in self.learner.tensors().items():
             value.copy_(tensors[name])
         self.episodes = counters['episodes']

@@ -117,14 +117,12 @@ def test_what_is_remembered_is_what_was_played(setup):
 
 
 def test_a_stack_trains_each_member_as_if_it_were_alone(setup):
-    """To rounding only: torch multiplies a stack of matrices in another order than a single one."""
     own, seeds = setup(validation_interval=25), [7, 8, 9]
     stack = played(own, 10, seeds)
     for member, seed in enumerate(seeds):
         alone = played(own, 10, [seed])
         for name, tensor in alone.learner.tensors().items():
-            together = stack.learner.tensors()[name][member]
-            torch.testing.assert_close(together, tensor[0], rtol=1e-3, atol=1e-5)
+            assert torch.equal(stack.learner.tensors()[name][member], tensor[0])
         assert torch.equal(stack.memory.rows[member], alone.memory.rows[0])
         assert stack.members[member] == alone.members[0]
         assert len(alone.members[0].validations) == 2
@@ -166,7 +164,7 @@ def test_members_leave_the_stack_when_trained_and_the_others_go_on_undisturbed(s
         [(same, expected)] = alone.finished or [(alone.members[0], alone.saved_network(0))]
         assert member == same
         assert network.members == 1
-        torch.testing.assert_close(network.flat, expected.flat, rtol=1e-2, atol=1e-4)
+        assert torch.equal(network.flat, expected.flat)
 
 
 # --- validation ---------------------------------------------------------------------------------
