@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from neuron_reach.graph import Phase, Process
@@ -29,11 +32,14 @@ def run(phases: Sequence[Phase]) -> int:
     """
     _ros_environment()
     signal.signal(signal.SIGTERM, _interrupt)
-    for phase in phases:
-        code = _run_phase(phase)
-        if code != 0:
-            return code
-    return 0
+    try:
+        for phase in phases:
+            code = _run_phase(phase)
+            if code != 0:
+                return code
+        return 0
+    finally:
+        remove_dead_segments()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -73,6 +79,28 @@ def free_domain(first: int = 0) -> tuple[int, socket.socket]:
         else:
             return domain, lock
     raise RuntimeError('all ROS domains are taken')
+
+
+def remove_dead_segments() -> int:
+    """Remove shared memory that killed Fast DDS processes left behind; return how many segments.
+
+    The owner of a segment holds a lock on the file `<segment>_el` for as long as it lives, which
+    is also how Fast DDS's own `fastdds shm clean` tells the living from the dead.
+    """
+    removed = 0
+    for lock_file in Path('/dev/shm').glob('fast*_*_el'):
+        if not re.fullmatch(r'(fastdds|fastrtps)_([0-9a-f]{16}|port\d+)_el', lock_file.name):
+            continue
+        try:
+            with lock_file.open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                name = lock_file.name[: -len('_el')]
+                for part in (name, f'sem.{name}_mutex', lock_file.name):
+                    lock_file.with_name(part).unlink(missing_ok=True)
+                removed += 1
+        except OSError:  # alive, somebody else's, or gone by now
+            continue
+    return removed
 
 
 def command_of(process: Process) -> list[str]:

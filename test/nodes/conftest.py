@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from neuron_reach.starter import free_domain
+from neuron_reach.starter import free_domain, remove_dead_segments
 
 pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
 
@@ -23,6 +23,7 @@ def domain():
     number, lock = free_domain(first=60)
     yield number
     lock.close()
+    remove_dead_segments()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,30 @@
+"""What a killed process leaves in shared memory, and that only that is removed."""
+
+import signal
+from pathlib import Path
+
+from sensor_msgs.msg import JointState
+
+from neuron_reach.bags import layout
+from neuron_reach.starter import remove_dead_segments
+
+
+def segments():
+    return {path.name for path in Path('/dev/shm').glob('fast*_el') if 'port' not in path.name}
+
+
+def test_segments_of_the_dead_are_removed_and_those_of_the_living_stay(peer, start_node):
+    remove_dead_segments()
+    before = segments()
+    simulator = start_node('arm_simulator')
+    peer.wait(lambda: segments() - before, 'segment of the simulator')
+    states = peer.listen(JointState, layout.JOINT_STATES)
+    own = segments() - before
+    remove_dead_segments()
+    assert own <= segments(), 'a living process lost its memory'
+    simulator.finish(signal.SIGKILL)
+    assert own <= segments()
+    assert remove_dead_segments() >= 1
+    assert not own & segments()
+    assert before <= segments(), 'the test itself lost its memory'
+    assert not states
