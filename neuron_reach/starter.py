@@ -82,25 +82,37 @@ def free_domain(first: int = 0) -> tuple[int, socket.socket]:
 
 
 def remove_dead_segments() -> int:
-    """Remove shared memory that killed Fast DDS processes left behind; return how many segments.
+    """Remove shared memory that killed Fast DDS processes left behind; return how many pieces.
 
-    The owner of a segment holds a lock on the file `<segment>_el` for as long as it lives, which
-    is also how Fast DDS's own `fastdds shm clean` tells the living from the dead.
+    The owner of a piece holds a lock on a file beside it for as long as it lives, which is also
+    how Fast DDS's own `fastdds shm clean` tells the living from the dead.
     """
     removed = 0
-    for lock_file in Path('/dev/shm').glob('fast*_*_el'):
-        if not re.fullmatch(r'(fastdds|fastrtps)_([0-9a-f]{16}|port\d+)_el', lock_file.name):
+    for piece in Path('/dev/shm').glob('fast*_*'):
+        if not re.fullmatch(r'(fastdds|fastrtps)_([0-9a-f]{16}|port\d+)', piece.name):
             continue
+        locks = [piece.with_name(piece.name + suffix) for suffix in ('_el', '_sl')]
         try:
-            with lock_file.open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                name = lock_file.name[: -len('_el')]
-                for part in (name, f'sem.{name}_mutex', lock_file.name):
-                    lock_file.with_name(part).unlink(missing_ok=True)
-                removed += 1
-        except OSError:  # alive, somebody else's, or gone by now
+            # What was made just now may be about to get its lock.
+            if time.time() - piece.stat().st_ctime < 1.0 or any(map(_is_locked, locks)):
+                continue
+            for part in (piece, *locks, piece.with_name(f'sem.{piece.name}_mutex')):
+                part.unlink(missing_ok=True)
+            removed += 1
+        except OSError:  # somebody else's, or gone by now
             continue
     return removed
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def command_of(process: Process) -> list[str]:
