@@ -49,7 +49,7 @@ setup(
             'ros-std-srvs',
             'ros-visualization-msgs',
         ],
-        'test': ['hypothesis', 'mypy', 'pytest', 'ruff', 'stable-baselines3'],
+        'test': ['hypothesis', 'mypy', 'pytest', 'ruff', 'stable-baselines3', 'xacro'],
     },
     entry_points={'console_scripts': [f'{PACKAGE} = {PACKAGE}.cli:main']},
     data_files=[

@@ -1,0 +1,63 @@
+"""The robot description, expanded by the real xacro: one tree, and the kinematics of the core."""
+
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from neuron_reach.arm.kinematics import forward_kinematics
+from neuron_reach.arm.simulator import ArmOptions
+
+DESCRIPTION = Path(__file__).parents[1] / 'urdf' / 'planar_arm.urdf.xacro'
+
+
+def numbers(element, name):
+    return np.array([float(text) for text in element.get(name).split()])
+
+
+@pytest.fixture(params=range(1, 7))
+def arm(request):
+    xacro = shutil.which('xacro', path=str(Path(sys.executable).parent)) or shutil.which('xacro')
+    if xacro is None:
+        pytest.skip('xacro is not installed')
+    command = [xacro, str(DESCRIPTION), f'joints:={request.param}']
+    expanded = subprocess.run(command, capture_output=True, text=True)
+    assert expanded.returncode == 0, expanded.stderr
+    return request.param, ElementTree.fromstring(expanded.stdout)
+
+
+def test_the_tip_is_where_the_core_says(arm):
+    joints, robot = arm
+    by_child = {joint.find('child').get('link'): joint for joint in robot.findall('joint')}
+    generator = np.random.default_rng(joints)
+    for _ in range(20):
+        angles = generator.uniform(-np.pi, np.pi, joints)
+        position, frame = np.zeros(3), 'tip'
+        while frame != 'base_link':
+            joint = by_child[frame]
+            if joint.get('type') == 'revolute':
+                angle = angles[int(joint.get('name').split('_')[1]) - 1]
+                turn = Rotation.from_rotvec(angle * numbers(joint.find('axis'), 'xyz'))
+                position = turn.apply(position)
+            position = position + numbers(joint.find('origin'), 'xyz')
+            frame = joint.find('parent').get('link')
+        x, z = forward_kinematics(angles, ArmOptions(joints=joints).link_lengths)
+        assert position == pytest.approx([x, 0.0, z], abs=1e-9)
+
+
+def test_links_are_bodies_that_can_exist(arm):
+    joints, robot = arm
+    assert len(robot.findall("joint[@type='revolute']")) == joints
+    for link in robot.findall('link'):
+        if not link.get('name').startswith('link_'):
+            continue
+        inertia = link.find('inertial/inertia')
+        x, y, z = sorted(float(inertia.get(name)) for name in ('ixx', 'iyy', 'izz'))
+        assert x > 0
+        assert x + y >= z, 'no body has such moments of inertia'
+        assert float(link.find('inertial/mass').get('value')) > 0
