@@ -83,6 +83,8 @@ class Session:
         return sorted(folder for folder in folders if re.fullmatch(r'episode_\d+', folder.name))
 
     def _resume(self) -> Training | None:
+        for partial in (self.run_dir / 'checkpoints').glob('*.partial'):
+            shutil.rmtree(partial)  # its writer was killed
         damaged: list[Path] = []
         problem: UserError | None = None
         for folder in reversed(self._saved()):
@@ -116,7 +118,8 @@ class Session:
 
     def _write(self, folder: Path) -> None:
         assert self.training is not None
-        metadata = describe(self.setup, self.training.members[0], None)
+        member = [*self.training.members, *(done for done, _ in self.training.finished)][0]
+        metadata = describe(self.setup, member, None)
         save_checkpoint(folder, self.training.saved_network(0), metadata, self.training)
 
     def train(
@@ -144,14 +147,15 @@ class Session:
 
         def round_done(_: Training) -> None:
             after_round(training)
-            if training.members[0].trained is not None:
-                self._write(self.final)
-            elif time.monotonic() - self._saved_at >= self.interval:
+            trained = training.members[0].trained is not None
+            if not trained and time.monotonic() - self._saved_at >= self.interval:
                 self.save()
                 on_checkpoint(self.newest)
 
         try:
             training.run(make_fleet, round_done, watcher)
+            if training.finished:
+                self._write(self.final)
         except BaseException:
             self.save()
             raise
