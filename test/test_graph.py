@@ -231,7 +231,7 @@ PARAMETERS = st.dictionaries(
 @given(PARAMETERS)
 def test_command_lines_keep_values_and_types(values):
     command = command_of(graph.Process('dqn_policy', values))
-    assert command[1:3] == ['-m', 'neuron_reach.nodes.dqn_policy']
+    assert command[1:4] == ['-m', 'neuron_reach.nodes', 'dqn_policy']
     pairs = [command[i + 1].split(':=', 1) for i, word in enumerate(command) if word == '-p']
     read = {key: read_as_rcl_does(text) for key, text in pairs}
     assert repr(read) == repr(values)

@@ -229,7 +229,7 @@ def test_executables_run_their_node_with_the_interpreter_of_their_prefix(prefix,
         )
         python, *words = result.stdout.split(maxsplit=1)
         assert Path(python).resolve() == expected
-        assert words == [f'-m neuron_reach.nodes.{name} --ros-args a b\n']
+        assert words == [f'-m neuron_reach.nodes {name} --ros-args a b\n']
 
 
 if __name__ == '__main__':
