@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = 'neuron_reach'
-SHARED = ('config', 'launch')
+SHARED = ('config', 'launch', 'urdf')
 
 
 def files(folder: str) -> list[str]:
