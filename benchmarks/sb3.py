@@ -67,7 +67,9 @@ class Judge(BaseCallback):
     def passes(self) -> bool:
         """Play one validation test."""
         layers = [m for m in self.model.q_net_target.modules() if isinstance(m, torch.nn.Linear)]
-        for layer, weight, bias in zip(layers, self.network.weights, self.network.biases):
+        for layer, weight, bias in zip(
+            layers, self.network.weights, self.network.biases, strict=True
+        ):
             weight[0].copy_(layer.weight)
             bias[0, 0].copy_(layer.bias)
         goals = self.task.sample_goals(self.goals, TEST_EPISODES)[None]

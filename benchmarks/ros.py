@@ -1,0 +1,199 @@
+"""What does it cost to go over ROS topics?
+
+* `training`: the same training (same seed, so the same numbers) in one process and over topics with
+  three processes; wall time from the end of the first round of episodes to the trained network.
+* `recording`: sample episodes at full lockstep speed into a bag; control cycles a second, and
+  whether the bag lacks anything.
+* `realtime`: delay from a joint state to the policy's command, seen by a third process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rclpy
+import torch
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from neuron_reach import starter
+from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.bags import layout
+from neuron_reach.bags.summary import summarize
+from neuron_reach.graph import Process
+from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_checkpoint
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.session import Session
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Member
+from neuron_reach.nodes.common import reliable
+from neuron_reach.nodes.loop import Loop
+
+
+def in_process(setup: Setup, run_dir: Path) -> float:
+    """Return the wall time of a training in this process, s."""
+    session = Session(setup, run_dir, 10.0)
+    ends: list[float] = []
+    with torch.no_grad():
+        session.train(
+            lambda arms: FleetSimulator(setup.arm, arms),
+            lambda training: ends.append(time.monotonic()),
+        )
+    return time.monotonic() - ends[0]
+
+
+def over_topics(node: Node, setup: Setup, run_dir: Path) -> float:
+    """Return the wall time of the same training by three processes, s."""
+    loop = Loop(node)
+    episodes = loop.subscribe(Float64MultiArray, layout.EPISODE, reliable(10_000))
+    arms = setup.learning.arms
+    simulator = {**vars(setup.arm), 'arms': arms, 'clock': 'lockstep'}
+    policy = {**setup.values(), 'mode': 'train', 'run_dir': str(run_dir), 'observers': 1}
+    nodes = [
+        Process('arm_simulator', simulator),
+        Process('activation_recorder'),
+        Process('dqn_policy', {**policy, 'test_episodes': 0}),
+    ]
+    children = [
+        subprocess.Popen(starter.command_of(process), stdout=subprocess.DEVNULL)
+        for process in nodes
+    ]
+    first = None
+    try:
+        while not (run_dir / 'checkpoint').exists():
+            loop.wait(0.01)
+            if first is None and loop.take(episodes) is not None:
+                first = time.monotonic()
+            if children[-1].poll() not in (None, 0):
+                raise SystemExit('the policy failed')
+        return time.monotonic() - (first or 0.0)
+    finally:
+        end(children)
+
+
+def end(children: list[subprocess.Popen[bytes]]) -> None:
+    """End processes, the one started last first."""
+    for child in reversed(children):
+        if child.poll() is None:
+            child.send_signal(2)
+        child.wait()
+
+
+def training(node: Node, seeds: int, width: int) -> None:
+    """Print the table of training times."""
+    print(f'| seed (3 joints, 6 x {width}) | in process, s | over topics, s | ratio |')
+    print('|---|---|---|---|')
+    ratios = []
+    for seed in range(seeds):
+        setup = Setup.from_values({'seed': seed, 'hidden': width}, 'benchmark')
+        with tempfile.TemporaryDirectory() as folder:
+            here = in_process(setup, Path(folder) / 'here')
+            there = over_topics(node, setup, Path(folder) / 'there')
+            networks = [load_checkpoint(Path(folder) / n / 'checkpoint') for n in ('here', 'there')]
+        same = torch.equal(networks[0].network.flat, networks[1].network.flat)
+        ratios.append(there / here)
+        note = '' if same else ' (other weights!)'
+        print(f'| {seed} | {here:.2f} | {there:.2f} | {there / here:.2f}{note} |', flush=True)
+    print(f'| median | | | {np.median(ratios):.2f} |\n')
+
+
+def untrained(folder: Path, width: int) -> Path:
+    """Save a network to act with; how well it acts does not matter here."""
+    setup = Setup.from_values({'hidden': width}, 'benchmark')
+    network = QNetwork(setup.layer_sizes)
+    network.initialize([torch.Generator().manual_seed(0)], 1.0)
+    return save_checkpoint(folder / 'checkpoint', network, describe(setup, Member(0), None))
+
+
+def recording() -> None:
+    """Print the table of recordings."""
+    print('| network | arms | episodes | control cycles a second | messages | lost |')
+    print('|---|---|---|---|---|---|')
+    for width, arms, episodes in ((48, 100, 3000), (48, 1, 300), (256, 100, 300), (256, 1, 100)):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            checkpoint = untrained(folder, width)
+            command = [sys.executable, '-m', 'neuron_reach', 'record', f'record:={episodes}']
+            command += [f'checkpoint:={checkpoint}', f'arms:={arms}']
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            bag = summarize(folder / 'bag')
+            cycles = episodes // arms * 60
+            counts = [track.messages for track in bag.continuity.values()]
+            times = [t for _, t, _ in _observations(folder / 'bag')]
+            rate = (len(times) - 1) / ((times[-1] - times[0]) * 1e-9)
+            lost = sum(cycles - count for count in counts)
+            messages = sum(bag.messages.values())
+            print(
+                f'| 6 x {width} | {arms} | {episodes} | {rate:,.0f} | {messages:,} | {lost} |',
+                flush=True,
+            )
+    print()
+
+
+def _observations(bag: Path):
+    from neuron_reach.bags.reader import BagReader
+
+    return BagReader(bag).messages([layout.OBSERVATION], raw=True)
+
+
+def realtime(node: Node, cycles: int) -> None:
+    """Print the delays of the policy's commands."""
+    loop = Loop(node)
+    states = loop.subscribe(JointState, layout.JOINT_STATES, qos_profile_sensor_data)
+    commands = loop.subscribe(Float64MultiArray, layout.COMMANDS, reliable(10))
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, '-m', 'neuron_reach', 'run']
+        command += [f'checkpoint:={untrained(Path(name), 48)}']
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        delays: list[float] = []
+        seen = None
+        while len(delays) < cycles:
+            loop.wait(0.05)
+            while (state := loop.take(states)) is not None:
+                seen = time.monotonic()
+                del state
+            while loop.take(commands) is not None:
+                if seen is not None:
+                    delays.append(1000 * (time.monotonic() - seen))
+                    seen = None
+        end([child])
+    low, middle, high, most = np.quantile(delays, (0.01, 0.5, 0.99, 1.0))
+    print('| cycles | 1st percentile, ms | median | 99th percentile | largest |')
+    print('|---|---|---|---|---|')
+    print(f'| {cycles} | {low:.2f} | {middle:.2f} | {high:.2f} | {most:.2f} |\n')
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('what', nargs='*', default=['training', 'recording', 'realtime'])
+    parser.add_argument('--seeds', type=int, default=5)
+    parser.add_argument('--width', type=int, default=48)
+    parser.add_argument('--cycles', type=int, default=1000)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    domain, _lock = starter.free_domain(first=30)
+    os.environ.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
+    os.environ.setdefault('AMENT_PREFIX_PATH', sys.prefix)
+    rclpy.init()
+    node = rclpy.create_node('benchmark')
+    if 'training' in options.what:
+        training(node, options.seeds, options.width)
+    if 'recording' in options.what:
+        recording()
+    if 'realtime' in options.what:
+        realtime(node, options.cycles)
+    starter.remove_dead_segments()
+
+
+if __name__ == '__main__':
+    main()
