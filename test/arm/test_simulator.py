@@ -60,13 +60,14 @@ def test_a_far_target_is_approached_at_the_velocity_limit():
     assert np.all(velocities == options.velocity_limit)
 
 
-@settings(deadline=None, max_examples=8)
-@given(seed=seeds, joints=st.integers(1, 4))
-def test_every_target_is_reached_without_an_error_that_stays(seed, joints):
+@pytest.mark.parametrize('joints', [1, 4])
+def test_every_target_is_reached_without_an_error_that_stays(joints):
     options = ArmOptions(joints=joints)
-    targets = options.start_pose + np.random.default_rng(seed).uniform(-2.5, 2.5, (9, joints))
-    angles, velocities = play(FleetSimulator(options, 9), np.tile(targets, (800, 1, 1)))
-    # At 3 rad/s the way takes less than 17 cycles; then the integral share decays, in 4 s to 1/e.
+    targets = options.start_pose + np.random.default_rng(0).uniform(-2.5, 2.5, (30, joints))
+    # At 3 rad/s the way takes less than 17 cycles; then the integral share has to decay.
+    decay = options.pid_p / options.pid_i / CONTROL_PERIOD
+    cycles = 40 + round(12 * decay)
+    angles, velocities = play(FleetSimulator(options, 30), np.tile(targets, (cycles, 1, 1)))
     assert np.abs(angles[40] - targets).max() < 0.01
     assert np.abs(angles[-1] - targets).max() < 1e-6
     assert np.abs(velocities[-1]).max() < 1e-6
