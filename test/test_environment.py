@@ -60,7 +60,7 @@ def test_an_action_out_of_range_is_refused(action):
         envs.step(np.array([0, action]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     joints=st.integers(1, 2),
     goals=st.sampled_from(['upper', 'full']),

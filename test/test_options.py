@@ -130,7 +130,7 @@ def test_a_wrong_value_gets_one_line_with_source_key_and_what_is_allowed(key, va
     assert '\n' not in str(e.value)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.dictionaries(
         st.sampled_from(sorted(ALLOWED)),

@@ -30,7 +30,7 @@ def play(simulator, targets):
     return np.array(angles), np.array(velocities)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=seeds, joints=st.integers(1, 4), arms=st.integers(1, 70))
 def test_a_fleet_is_exactly_so_many_single_arms(seed, joints, arms):
     options = ArmOptions(joints=joints)
@@ -42,7 +42,7 @@ def test_a_fleet_is_exactly_so_many_single_arms(seed, joints, arms):
         assert np.array_equal(fleet[1][:, arm], alone[1][:, 0])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=seeds, limit=st.floats(0.1, 5.0), gain=st.floats(1.0, 150.0))
 def test_no_joint_is_ever_faster_than_its_limit(seed, limit, gain):
     options = ArmOptions(joints=2, velocity_limit=limit, pid_p=gain)
@@ -83,7 +83,7 @@ def test_a_ramp_as_in_an_episode_is_followed_closely():
     assert np.abs(angles[-1] - targets[-1]).max() < 0.005
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(seed=seeds)
 def test_after_a_reset_nothing_of_the_past_is_left(seed):
     options = ArmOptions(joints=2)
@@ -108,7 +108,6 @@ def test_what_was_handed_out_or_in_is_not_shared():
     assert (angles > simulator.options.start_pose).all()
 
 
-@settings(deadline=None)
 @given(joints=st.integers(1, 6), length=st.floats(0.01, 100.0), bend=st.floats(-3.0, 3.0))
 def test_links_share_the_length_and_the_start_pose_is_balanced_about_upright(joints, length, bend):
     options = ArmOptions(joints=joints, arm_length=length, bend=bend)

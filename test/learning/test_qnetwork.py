@@ -66,7 +66,7 @@ def test_forward_is_that_of_torchs_layers(sizes, members):
     assert torch.equal(network.q_values(observations), layers[-1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=2, max_size=6),
     members=st.integers(1, 3),

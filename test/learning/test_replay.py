@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -23,7 +23,6 @@ def stored(memory):
     return memory.rows[:, order, 0].numpy()
 
 
-@settings(deadline=None)
 @given(
     capacity=st.integers(1, 20),
     counts=st.lists(st.integers(1, 50), min_size=1, max_size=8),

@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neuron_reach.errors import UserError
@@ -34,7 +34,6 @@ within_range = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(within_range)
 def test_values_come_back_the_same_through_json_yaml_and_text(values):
     setup = Setup.from_values(values, 'test')
