@@ -233,19 +233,21 @@ def _policy(setup: Setup, run: RunOptions, **own: Any) -> Process:
 def _bag_recorder(setup: Setup, run: RunOptions, bag: Path) -> Process:
     """Return rosbag2's own recorder where it is installed, else ours; both write the same."""
     topics = recorded_topics(len(setup.learning.hidden))
-    if shutil.which('ros2') and _rosbag2_installed():
-        command = ('ros2', 'bag', 'record', '-s', run.storage, '-o', str(bag), *topics)
-        return Process('bag_recorder', command=command)
+    if shutil.which('ros2') and _installed('rosbag2_transport') and _installed('ros2bag'):
+        from ament_index_python.packages import get_package_share_directory
+
+        qos = Path(get_package_share_directory('neuron_reach'), 'config', 'bag_qos.yaml')
+        options = ('--qos-profile-overrides-path', str(qos), '-s', run.storage, '-o', str(bag))
+        return Process('bag_recorder', command=('ros2', 'bag', 'record', *options, *topics))
     parameters = {'bag': str(bag), 'storage': run.storage, 'topics': list(topics)}
     return Process('bag_recorder', parameters)
 
 
-def _rosbag2_installed() -> bool:
+def _installed(package: str) -> bool:
     from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
     try:
-        get_package_prefix('rosbag2_transport')
-        get_package_prefix('ros2bag')
+        get_package_prefix(package)
     except PackageNotFoundError:
         return False
     return True

@@ -132,6 +132,7 @@ class _Child:
 
     def __init__(self, process: Process) -> None:
         self.name = process.name
+        self._is_node = not process.command
         # A session of its own: Ctrl-C must reach the children in order, not all at once.
         self._popen = subprocess.Popen(
             command_of(process), start_new_session=True, preexec_fn=_end_with_parent
@@ -144,14 +145,18 @@ class _Child:
 
     def end(self) -> int:
         """Interrupt it, wait for its end and return the exit code."""
-        if self.code is None:
+        interrupted = self.code is None
+        if interrupted:
             self._popen.send_signal(signal.SIGINT)
         try:
-            return self._popen.wait(PATIENCE)
+            code = self._popen.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             print(f'{self.name} does not end; killed', file=sys.stderr)
-            self._popen.kill()
-            return self._popen.wait()
+            self.kill()
+            return -signal.SIGKILL
+        if interrupted and not self._is_node and abs(code) == signal.SIGINT:
+            return 0  # the `ros2` command answers an interrupt with its number
+        return code
 
     def kill(self) -> None:
         """End it at once."""
@@ -182,7 +187,7 @@ def _run_phase(phase: Phase) -> int:
             return INTERRUPTED
         if failed is not None and leader.code is None:
             print(f'{failed.name} ended early (exit code {failed.code})', file=sys.stderr)
-        codes = [child.end() for child in children]
+        codes = [leader.end(), *(child.end() for child in followers)]
     except KeyboardInterrupt:  # the second one: no more patience
         for child in children:
             child.kill()

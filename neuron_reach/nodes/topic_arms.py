@@ -21,6 +21,9 @@ from neuron_reach.nodes.loop import Loop
 ANSWER_PERIOD = 0.5
 """Seconds without an answer after which a lockstep command is sent again."""
 
+RESET_PERIOD = 2.0
+"""Seconds without an answer after which a reset is asked for again."""
+
 CONTROL_PERIOD_NS = round(CONTROL_PERIOD * 1e9)
 
 
@@ -87,17 +90,22 @@ class TopicArms:
 
     def reset(self) -> NDArray[np.float64]:
         """Put all arms into the start pose; return the joint angles, (arms, n), rad."""
-        while self._loop.take(self._states) is not None:
-            pass
-        future = self._reset.call_async(Trigger.Request())
-        if not self._loop.wait_until(future.done, self._timeout):
-            self._give_up('service reset')
-        answer = future.result()
-        if answer is None or not answer.success:
-            raise UserError(f'the arms refused to reset: {answer.message if answer else ""}')
-        asked = self._node.get_clock().now().nanoseconds
-        self._stamp = asked if self._realtime else -1
-        return self._next_state()
+        deadline = time.monotonic() + self._timeout
+        while time.monotonic() < deadline:
+            while self._loop.take(self._states) is not None:
+                pass
+            future = self._reset.call_async(Trigger.Request())
+            if not self._loop.wait_until(future.done, RESET_PERIOD):
+                self._reset.remove_pending_request(future)
+                continue
+            answer = future.result()
+            if not answer.success:
+                raise UserError(f'the arms refused to reset: {answer.message}')
+            self._stamp = self._node.get_clock().now().nanoseconds if self._realtime else -1
+            # Right after the start the simulator may not know of this subscription yet.
+            if self._wait_for_state(RESET_PERIOD):
+                return self.joint_angles
+        raise self._silent('joint states after a reset')
 
     def send(self, targets: NDArray[np.float64]) -> None:
         """Command new target angles, (arms, n), rad."""
@@ -112,25 +120,28 @@ class TopicArms:
 
     def receive(self) -> NDArray[np.float64]:
         """Wait for the joint states after the command; return the angles, (arms, n), rad."""
-        return self._next_state()
-
-    def _next_state(self) -> NDArray[np.float64]:
         deadline = time.monotonic() + self._timeout
-        again = time.monotonic() + ANSWER_PERIOD
+        while not self._wait_for_state(ANSWER_PERIOD):
+            if time.monotonic() >= deadline:
+                raise self._silent('joint states')
+            if not self._realtime:
+                self._publisher.publish(self._command)
+        return self.joint_angles
+
+    def _wait_for_state(self, timeout: float) -> bool:
+        """Wait for joint states that are new; return whether they came."""
+        deadline = time.monotonic() + timeout
         while True:
             while (message := self._loop.take(self._states)) is not None:
                 if self._accept(message):
-                    return self.joint_angles
-            now = time.monotonic()
-            if now >= deadline:
-                self._give_up('joint states')
-            if now >= again and not self._realtime and self._stamp >= 0:
-                again = now + ANSWER_PERIOD
-                self._publisher.publish(self._command)
-            self._loop.wait(deadline - now)
+                    return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._loop.wait(left)
 
-    def _give_up(self, what: str) -> None:
-        raise UserError(f'no simulator answered within {self._timeout:g} s: waited for {what}')
+    def _silent(self, what: str) -> UserError:
+        return UserError(f'no simulator answered within {self._timeout:g} s: waited for {what}')
 
     def _accept(self, message: JointState) -> bool:
         """Take over joint angles that are new and make sense; return whether they were."""
