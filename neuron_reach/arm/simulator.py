@@ -23,12 +23,12 @@ class ArmOptions:
     """The arm and its joint controllers."""
 
     joints: int = option(3, 'number of revolute joints', low=1, high=6)
-    arm_length: float = option(1.0, 'length of all links together, m', low=0.01, high=100.0)
+    arm_length: float = option(1.0, 'length of all links together, m', low=0.1, high=1.8)
     bend: float = option(
         0.3, 'angle of every joint but the first in the start pose, rad', low=-3.0, high=3.0
     )
     inner_steps: int = option(10, 'PID steps in one 50 ms control cycle', low=10, high=1000)
-    pid_p: float = option(80.0, 'proportional gain, 1/s', low=0.0, high=1000.0)
+    pid_p: float = option(80.0, 'proportional gain, 1/s', low=0.0, high=200.0)
     pid_i: float = option(10.0, 'integral gain, 1/s^2', low=0.0, high=10000.0)
     pid_d: float = option(0.05, 'derivative gain (on the measured velocity)', low=0.0, high=0.9)
     integral_limit: float = option(

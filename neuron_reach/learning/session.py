@@ -161,8 +161,9 @@ class Session:
             raise
         if not training.finished:
             self.save()
+            limit = self.setup.training.max_episodes
             raise UserError(
-                f'not trained: validation not passed within max_episodes={training.episodes}; '
+                f'not trained: validation not passed within max_episodes={limit}; '
                 'the same command with a larger max_episodes goes on from here'
             )
         self.newest = self.final

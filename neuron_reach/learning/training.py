@@ -297,7 +297,7 @@ class Training:
         after_round: Callable[[Training], None],
         watcher: Watcher | None = None,
     ) -> None:
-        """Train until every member has left the stack.
+        """Train until every member has passed or has played `max_episodes`.
 
         Args:
             make_fleet: returns a fleet of so many arms; asked again when members leave.

@@ -159,7 +159,7 @@ def test_realtime_keeps_the_period_and_the_last_command(peer, start_node):
         ('joints', 2.5, 'a whole number'),
         ('arms', -3, 'from 1'),
         ('clock', 'sundial', 'realtime, lockstep'),
-        ('pid_p', -1.0, 'from 0 to 1000'),
+        ('pid_p', -1.0, 'from 0 to 200'),
     ],
 )
 def test_a_parameter_out_of_range_ends_in_one_line(start_node, parameter, value, allowed):
