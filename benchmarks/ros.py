@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -71,8 +70,8 @@ def over_topics(node: Node, setup: Setup, run_dir: Path) -> float:
     try:
         while not (run_dir / 'checkpoint').exists():
             loop.wait(0.01)
-            if first is None and loop.take(episodes) is not None:
-                first = time.monotonic()
+            while loop.take(episodes) is not None:
+                first = first or time.monotonic()
             if children[-1].poll() not in (None, 0):
                 raise SystemExit('the policy failed')
         return time.monotonic() - (first or 0.0)
@@ -181,9 +180,7 @@ def main() -> None:
     parser.add_argument('--cycles', type=int, default=1000)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    domain, _lock = starter.free_domain(first=30)
-    os.environ.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
-    os.environ.setdefault('AMENT_PREFIX_PATH', sys.prefix)
+    starter.local_ros()
     rclpy.init()
     node = rclpy.create_node('benchmark')
     if 'training' in options.what:

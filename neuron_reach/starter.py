@@ -30,7 +30,7 @@ def run(phases: Sequence[Phase]) -> int:
 
     0 if all is well; 130 after Ctrl-C; else the code of the first process that failed.
     """
-    _ros_environment()
+    local_ros()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         for phase in phases:
@@ -49,7 +49,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 _domain_lock: socket.socket | None = None
 
 
-def _ros_environment() -> None:
+def local_ros() -> None:
     """Keep ROS traffic on this host and out of the way of other runs, unless the user chose."""
     global _domain_lock
     os.environ.setdefault('AMENT_PREFIX_PATH', sys.prefix)

@@ -35,7 +35,7 @@ class Watcher(Protocol):
         """A round of episodes starts, one per arm, with goals (arms, 2)."""
 
     def observe(self, observations: NDArray[np.float32]) -> None:
-        """The policy is about to act on observations (arms, inputs)."""
+        """The policy acts on observations (arms, inputs)."""
 
     def end(self, final_rewards: NDArray[np.float64]) -> None:
         """The round is over, with the reward of each arm's last step, (arms,)."""
@@ -86,11 +86,11 @@ def play(
     angles[0] = fleet.reset().reshape(targets.shape)
     for step in range(steps):
         observations[step] = task.observe(angles[step], goals)
-        if watcher is not None:
-            watcher.observe(observations[step].reshape(members * arms, -1))
         actions[step] = choose(observations[step])
         targets += task.actions[actions[step]]
         fleet.send(targets.reshape(-1, joints))
+        if watcher is not None:  # only now, as the arms move meanwhile
+            watcher.observe(observations[step].reshape(members * arms, -1))
         if meanwhile is not None:
             meanwhile()
         angles[step + 1] = fleet.receive().reshape(targets.shape)

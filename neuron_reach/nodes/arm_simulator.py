@@ -98,7 +98,7 @@ class ArmSimulator:
         self.state.position = array.array('d', self.fleet.joint_angles.tobytes())
         self.state.velocity = array.array('d', self.fleet.joint_velocities.tobytes())
         self.publisher.publish(self.state)
-        if self.clock is not None:
+        if self.clock is not None and self.clock.get_subscription_count():
             self.clock.publish(Clock(clock=stamp))
 
     def accept(self, message: Float64MultiArray) -> bool:

@@ -49,6 +49,8 @@ class Loop:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
         self._next_housekeeping = 0.0
+        self._sizes: tuple[int, int, int] | None = None
+        self._wait_set: Any = None
 
     def subscribe(self, message_type: Any, topic: str, qos: QoSProfile, raw: bool = False) -> Any:
         """Create a subscription whose messages are fetched with `take`."""
@@ -72,36 +74,34 @@ class Loop:
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM has come.
         """
-        services = list(self.node.services)
-        clients = list(self.node.clients)
-        entities = (*self._subscriptions, *services, *clients)
-        wait_set = rclpy_implementation.WaitSet(
-            len(self._subscriptions),
-            0,
-            0,
-            len(clients),
-            len(services),
-            0,
-            self.node.context.handle,
-        )
-        wait_set.clear_entities()
-        for subscription in self._subscriptions:
-            wait_set.add_subscription(subscription.handle)
-        for service in services:
-            wait_set.add_service(service.handle)
-        for client in clients:
-            wait_set.add_client(client.handle)
+        wait_set = self._filled_wait_set()
         wait_set.wait(int(1e9 * max(0.0, min(timeout, LONGEST_WAIT))))
         Interrupt.check()
-        urgent = len(entities) > len(self._subscriptions) and (
-            wait_set.get_ready_entities('service') or wait_set.get_ready_entities('client')
-        )
-        if urgent or time.monotonic() >= self._next_housekeeping:
+        if wait_set.get_ready_entities('service') or wait_set.get_ready_entities('client'):
             self.housekeeping()
+        elif time.monotonic() >= self._next_housekeeping:
+            self._next_housekeeping = time.monotonic() + HOUSEKEEPING_PERIOD
+            self._executor.spin_once(timeout_sec=0.0)
+
+    def _filled_wait_set(self) -> Any:
+        services, clients = list(self.node.services), list(self.node.clients)
+        sizes = (len(self._subscriptions), len(clients), len(services))
+        if sizes != self._sizes:  # to make a new one takes longer than to fill it
+            self._sizes = sizes
+            self._wait_set = rclpy_implementation.WaitSet(
+                sizes[0], 0, 0, sizes[1], sizes[2], 0, self.node.context.handle
+            )
+        self._wait_set.clear_entities()
+        for subscription in self._subscriptions:
+            self._wait_set.add_subscription(subscription.handle)
+        for client in clients:
+            self._wait_set.add_client(client.handle)
+        for service in services:
+            self._wait_set.add_service(service.handle)
+        return self._wait_set
 
     def housekeeping(self) -> None:
-        """Let the executor do what is due: services, timers, parameters."""
-        self._next_housekeeping = time.monotonic() + HOUSEKEEPING_PERIOD
+        """Let the executor run everything that is ready: services, timers, parameters."""
         for _ in range(4):
             self._executor.spin_once(timeout_sec=0.0)
 
