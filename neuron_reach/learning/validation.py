@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 
-from scipy.stats import binomtest
-
 TEST_EPISODES = 300
 REQUIRED_ACCURACY = 0.9
 SIGNIFICANCE = 0.05
@@ -17,6 +15,8 @@ def required_successes(episodes: int = TEST_EPISODES) -> int:
 
     Where even a flawless test could not, as for fewer than 29 episodes, it is `episodes + 1`.
     """
+    from scipy.stats import binomtest  # over a second to import, and many processes never test
+
     for successes in range(episodes, -1, -1):
         test = binomtest(successes, episodes, REQUIRED_ACCURACY, alternative='greater')
         if test.pvalue > SIGNIFICANCE:
@@ -26,5 +26,7 @@ def required_successes(episodes: int = TEST_EPISODES) -> int:
 
 def accuracy_interval(successes: int, episodes: int) -> tuple[float, float]:
     """Return the 95 % Wilson interval of an accuracy."""
+    from scipy.stats import binomtest
+
     interval = binomtest(successes, episodes).proportion_ci(0.95, 'wilson')
     return float(interval.low), float(interval.high)
