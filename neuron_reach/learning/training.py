@@ -7,7 +7,6 @@ not at all, so that a saved state resumes exactly.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -181,7 +180,7 @@ class Training:
         confirmed = [False] * len(first)
         if any(passed):
             # Members that failed draw no second set of goals, as they would not alone.
-            states = [copy.deepcopy(s['validation'].bit_generator.state) for s in self._streams]
+            states = [streams['validation'].bit_generator.state for streams in self._streams]
             second = self.test(fleet, watcher=watcher)
             confirmed = [
                 ok and int(won.sum()) >= required for ok, won in zip(passed, second, strict=True)
@@ -234,7 +233,7 @@ class Training:
             'replay_position': self.memory.position,
             'replay_size': self.memory.size,
         }
-        return tensors, copy.deepcopy(counters)
+        return tensors, counters  # all of it copies
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """Return tensors and counters as of the last round that was finished.
