@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import signal
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C."""
+    # A shell starts background jobs with SIGINT ignored; `kill -INT` shall end those as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         options = _parser().parse_args(argv)
         code: int = options.command(options)

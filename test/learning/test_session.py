@@ -231,9 +231,15 @@ def start_worker(setup, folder, **changes):
 def test_kill_9_at_any_moment_loses_nothing_that_was_saved(easy_setup, tmp_path, train):
     train(easy_setup(), tmp_path / 'straight', interval=3600.0)
     folder, begun = tmp_path / 'run', []
-    for moment in (0.0, 0.3, 0.11):
+    for moment in (0.0, 0.02, 0.05):
         process, start = start_worker(easy_setup(), folder)
         begun.append(start)
+        end = time.monotonic() + 60
+        while moment and not (folder / 'checkpoint').exists():
+            if any(int(name[8:17]) > start for name in names(folder / 'checkpoints')):
+                break
+            assert time.monotonic() < end, 'no progress'
+            time.sleep(0.001)
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -243,7 +249,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_saved(easy_setup, tmp_path,
         newest = max(name for name in states if not name.endswith('.partial'))
         assert load_checkpoint(folder / 'checkpoints' / newest)
     assert begun == sorted(begun)
-    assert begun[-1] > 0
+    assert begun[-1] > 0 or (folder / 'checkpoint').exists()
     train(easy_setup(), folder)
     assert final_bytes(folder) == final_bytes(tmp_path / 'straight')
 
