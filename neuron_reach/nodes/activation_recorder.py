@@ -20,6 +20,9 @@ from neuron_reach.options import option
 DEPTH = 1000
 """Messages that a subscriber may lag behind before any is lost."""
 
+OBSERVATION_DEPTH = 20_000
+"""Observations that this node may lag behind the policy before any is lost."""
+
 FLUSH_TIMEOUT = 10.0  # s
 
 
@@ -129,7 +132,7 @@ class ActivationRecorder:
         if self.observations is None:
             if self.networks and (not self.options.recorded or self.heard()):
                 self.observations = self.loop.subscribe(
-                    Float32MultiArray, layout.OBSERVATION, reliable(DEPTH)
+                    Float32MultiArray, layout.OBSERVATION, reliable(OBSERVATION_DEPTH)
                 )
             return False
         while (message := self.loop.take(self.observations)) is not None:

@@ -27,7 +27,7 @@ from neuron_reach.nodes.topic_arms import TopicArms
 FRAME = 'base_link'
 GREEN = ColorRGBA(r=0.0, g=0.7, b=0.2, a=1.0)
 GREY = ColorRGBA(r=0.5, g=0.5, b=0.5, a=1.0)
-OBSERVATION_DEPTH = 1000
+OBSERVATION_DEPTH = 20_000
 """Observations that a recorder may lag behind before any is lost."""
 
 

@@ -74,14 +74,15 @@ class Loop:
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM has come.
         """
+        if time.monotonic() >= self._next_housekeeping:
+            # Before the wait, not after it: then it delays no message that has just come.
+            self._next_housekeeping = time.monotonic() + HOUSEKEEPING_PERIOD
+            self._executor.spin_once(timeout_sec=0.0)
         wait_set = self._filled_wait_set()
         wait_set.wait(int(1e9 * max(0.0, min(timeout, LONGEST_WAIT))))
         Interrupt.check()
         if wait_set.get_ready_entities('service') or wait_set.get_ready_entities('client'):
             self.housekeeping()
-        elif time.monotonic() >= self._next_housekeeping:
-            self._next_housekeeping = time.monotonic() + HOUSEKEEPING_PERIOD
-            self._executor.spin_once(timeout_sec=0.0)
 
     def _filled_wait_set(self) -> Any:
         services, clients = list(self.node.services), list(self.node.clients)
