@@ -22,8 +22,11 @@ from neuron_reach.nodes.common import Interrupt
 HOUSEKEEPING_PERIOD = 0.05
 """Seconds between two looks at timers and whatever else can wait."""
 
-LONGEST_WAIT = 0.05
-"""Seconds after which a wait returns to Python, so that a signal is noticed."""
+LONGEST_WAIT = 0.02
+"""Seconds after which a wait returns to Python, so that a signal is noticed.
+
+Well below the control period: else housekeeping could start just when a joint state is due.
+"""
 
 
 class _Withheld(CallbackGroup):
