@@ -28,6 +28,7 @@ setup(
         'gymnasium>=1.0',
         'lz4',
         'matplotlib',
+        'numba',
         'numpy>=1.21',
         'pyyaml',
         'rosbags>=0.11,<0.12',

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 NODES = {'arm_simulator', 'dqn_policy', 'activation_recorder', 'bag_recorder'}
 
 # Imported names whose package is called otherwise, as rosdep and as PyPI call it.
-ROSDEP = {name: f'python3-{name}' for name in ('matplotlib', 'numpy', 'scipy', 'tqdm', 'yaml')}
+LIBRARIES = ('matplotlib', 'numba', 'numpy', 'scipy', 'tqdm', 'yaml')
+ROSDEP = {name: f'python3-{name}' for name in LIBRARIES}
 ROSDEP['ruamel'] = 'python3-ruamel.yaml'
 PYPI = {'backports': 'backports.zstd', 'ruamel': 'ruamel.yaml', 'yaml': 'pyyaml'}
 # Without a rosdep key that installs anywhere but into the system's Python; the README names them.

@@ -1,1 +1,1 @@
-"""The robot and its task: kinematics, joint control, the fleet simulator, reaching (numpy only)."""
+"""The robot and its task: kinematics, joint control, the fleet simulator, reaching."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.options import option
+
+Array = NDArray[np.float64]
 
 CONTROL_PERIOD = 0.05
 """Length of one control cycle, s (paper, section 3)."""
@@ -69,9 +72,8 @@ class FleetSimulator:
         self._velocities = np.empty(shape)
         self._integral = np.empty(shape)
         self._targets = np.empty(shape)
-        self._error = np.empty(shape)
-        self._scratch = np.empty(shape)
         self.reset()
+        self._advance(0)  # compiles, so that the first cycle is as fast as all others
 
     @property
     def joint_angles(self) -> NDArray[np.float64]:
@@ -99,24 +101,44 @@ class FleetSimulator:
 
     def receive(self) -> NDArray[np.float64]:
         """Advance one control cycle (50 ms) and return the joint angles, (arms, n), rad."""
-        options = self.options
-        period = CONTROL_PERIOD / options.inner_steps
-        integral_gain = options.pid_i * period
-        angles, velocities, integral = self._angles, self._velocities, self._integral
-        error, scratch = self._error, self._scratch
-        limit, integral_limit = options.velocity_limit, options.integral_limit
-        for _ in range(options.inner_steps):  # np.clip would cost twice the two calls
-            np.subtract(self._targets, angles, out=error)
-            velocities *= -options.pid_d
-            velocities += integral
-            np.multiply(error, options.pid_p, out=scratch)
-            velocities += scratch
-            np.maximum(velocities, -limit, out=velocities)
-            np.minimum(velocities, limit, out=velocities)
-            error *= integral_gain
-            integral += error
-            np.maximum(integral, -integral_limit, out=integral)
-            np.minimum(integral, integral_limit, out=integral)
-            np.multiply(velocities, period, out=scratch)
-            angles += scratch
+        self._advance(self.options.inner_steps)
         return self.joint_angles
+
+    def _advance(self, steps: int) -> None:
+        options = self.options
+        _pid_steps(
+            self._angles.reshape(-1),
+            self._velocities.reshape(-1),
+            self._integral.reshape(-1),
+            self._targets.reshape(-1),
+            steps,
+            CONTROL_PERIOD / options.inner_steps,
+            (options.pid_p, options.pid_i, options.pid_d),
+            options.integral_limit,
+            options.velocity_limit,
+        )
+
+
+@numba.njit(cache=True)
+def _pid_steps(
+    angles: Array,
+    velocities: Array,
+    integral: Array,
+    targets: Array,
+    steps: int,
+    period: float,
+    gains: tuple[float, float, float],
+    integral_limit: float,
+    velocity_limit: float,
+) -> None:
+    """Do `steps` PID steps of `period` seconds on every joint, (joints of all arms,)."""
+    p, i, d = gains
+    for _ in range(steps):
+        for joint in range(angles.size):  # the inner loop, so that joints share vector operations
+            error = targets[joint] - angles[joint]
+            velocity = p * error + integral[joint] - d * velocities[joint]
+            velocity = min(max(velocity, -velocity_limit), velocity_limit)
+            share = integral[joint] + i * period * error
+            integral[joint] = min(max(share, -integral_limit), integral_limit)
+            velocities[joint] = velocity
+            angles[joint] += period * velocity

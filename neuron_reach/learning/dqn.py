@@ -6,8 +6,10 @@ this small the bookkeeping would cost more than the arithmetic.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -47,14 +49,10 @@ class DqnLearner:
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Draw actions from softmax(Q / T), (members, arms), for (members, arms, inputs)."""
-        q_values = self.online.q_values(torch.from_numpy(observations))
-        weights = torch.softmax(q_values / self.options.temperature(self.updates), dim=-1)
-        cumulative = weights.cumsum(-1).numpy()
-        cumulative[..., -1] = 1.0  # whatever rounding did to the sum
+        q_values = self.online.q_values(torch.from_numpy(observations)).numpy()
         arms = observations.shape[1]
-        draws = np.stack([generator.random(arms, np.float32) for generator in self.exploration])
-        actions: NDArray[np.int64] = (cumulative > draws[..., None]).argmax(-1)
-        return actions
+        draws = np.stack([generator.random(arms) for generator in self.exploration])
+        return _draw_actions(q_values, self.options.temperature(self.updates), draws)
 
     def update(self, memory: ReplayMemory) -> None:
         """Do one step of Adam on the squared temporal-difference error of a batch.
@@ -104,3 +102,33 @@ class DqnLearner:
         self.second_moment = old['second_moment'][members]
         self.exploration = [self.exploration[member] for member in members]
         self.sampling = [self.sampling[member] for member in members]
+
+
+@numba.njit(cache=True)
+def _draw_actions(
+    q_values: NDArray[np.float32], temperature: float, draws: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Draw from softmax(Q / T) by where `draws` in [0, 1) lie in the cumulated probabilities.
+
+    Args:
+        q_values: (members, arms, actions).
+        temperature: T.
+        draws: (members, arms).
+
+    Returns:
+        Actions, (members, arms).
+    """
+    chosen = np.zeros(draws.shape, np.int64)
+    cumulated = np.empty(q_values.shape[2])
+    for member in range(draws.shape[0]):
+        for arm in range(draws.shape[1]):
+            values = q_values[member, arm]
+            largest, total = values.max(), 0.0
+            for action in range(values.size):
+                total += math.exp((values[action] - largest) / temperature)
+                cumulated[action] = total
+            action = 0
+            while cumulated[action] <= draws[member, arm] * total and action < values.size - 1:
+                action += 1
+            chosen[member, arm] = action
+    return chosen

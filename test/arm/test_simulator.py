@@ -43,6 +43,28 @@ def test_a_fleet_is_exactly_so_many_single_arms(seed, joints, arms):
 
 
 @settings(max_examples=25)
+@given(seed=seeds, steps=st.integers(10, 30), integral_limit=st.floats(0.0, 0.5))
+def test_the_compiled_controller_computes_what_numpy_does(seed, steps, integral_limit):
+    options = ArmOptions(joints=3, inner_steps=steps, integral_limit=integral_limit)
+    targets = random_targets(options, 5, 12, seed)
+    period, limit = CONTROL_PERIOD / steps, options.velocity_limit
+    angles = np.tile(options.start_pose, (5, 1))
+    velocity, integral = np.zeros((5, 3)), np.zeros((5, 3))
+    for target, angles_now, velocity_now in zip(
+        targets, *play(FleetSimulator(options, 5), targets), strict=True
+    ):
+        for _ in range(steps):
+            error = target - angles
+            velocity = options.pid_p * error + integral - options.pid_d * velocity
+            velocity = np.clip(velocity, -limit, limit)
+            integral = integral + options.pid_i * period * error
+            integral = np.clip(integral, -integral_limit, integral_limit)
+            angles = angles + period * velocity
+        assert np.array_equal(angles, angles_now)
+        assert np.array_equal(velocity, velocity_now)
+
+
+@settings(max_examples=25)
 @given(seed=seeds, limit=st.floats(0.1, 5.0), gain=st.floats(1.0, 150.0))
 def test_no_joint_is_ever_faster_than_its_limit(seed, limit, gain):
     options = ArmOptions(joints=2, velocity_limit=limit, pid_p=gain)
