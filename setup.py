@@ -37,7 +37,9 @@ setup(
         'scipy>=1.8',
         'tqdm',
     ],
+    package_data={f'{PACKAGE}.study': ['paper.yaml']},
     extras_require={
+        'cluster': ['distributed'],
         # A whole ROS 2, as far as the nodes need one, for machines without an installed one.
         'ros': [
             'ros-ament-index-python',
@@ -50,7 +52,15 @@ setup(
             'ros-std-srvs',
             'ros-visualization-msgs',
         ],
-        'test': ['hypothesis', 'mypy', 'pytest', 'ruff', 'stable-baselines3', 'xacro'],
+        'test': [
+            'distributed',
+            'hypothesis',
+            'mypy',
+            'pytest',
+            'ruff',
+            'stable-baselines3',
+            'xacro',
+        ],
     },
     entry_points={'console_scripts': [f'{PACKAGE} = {PACKAGE}.cli:main']},
     data_files=[

@@ -30,7 +30,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     aside.mkdir()
     try:
         yield aside
-        for file in aside.iterdir():
+        for file in aside.rglob('*'):
             fsync(file)
         fsync(aside)
         if path.exists():

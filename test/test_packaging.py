@@ -32,6 +32,8 @@ PYPI = {'backports': 'backports.zstd', 'ruamel': 'ruamel.yaml', 'yaml': 'pyyaml'
 PIP_ONLY = {'backports', 'gymnasium', 'lz4', 'rosbags', 'safetensors', 'torch'}
 # ROS packages that have no wheels; imported only where ROS 2 is installed.
 ROS_ONLY = {'launch', 'launch_ros'}
+# Of extras that nothing else needs.
+OPTIONAL = {'distributed'}
 # Come along with rclpy.
 WITH_RCLPY = {'rcl_interfaces', 'builtin_interfaces'}
 
@@ -81,7 +83,7 @@ def test_the_manifest_is_what_ament_expects(manifest, distribution):
 
 def test_the_manifest_declares_what_is_imported(manifest):
     declared = {element.text for element in manifest.findall('exec_depend')}
-    needed = {ROSDEP.get(name, name) for name in imports() - PIP_ONLY - WITH_RCLPY}
+    needed = {ROSDEP.get(name, name) for name in imports() - PIP_ONLY - OPTIONAL - WITH_RCLPY}
     assert needed <= declared
 
 
@@ -95,7 +97,9 @@ def test_setup_declares_what_is_imported(distribution):
         name.removeprefix('ros-').replace('-', '_')
         for name in names(distribution.extras_require['ros'])
     }
-    needed = {PYPI.get(name, name) for name in imports() - ROS_ONLY - WITH_RCLPY - {'torch'}}
+    needed = {
+        PYPI.get(name, name) for name in imports() - ROS_ONLY - OPTIONAL - WITH_RCLPY - {'torch'}
+    }
     assert needed <= libraries | wheels
 
 

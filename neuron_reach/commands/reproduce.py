@@ -1,0 +1,158 @@
+"""`neuron_reach reproduce STUDY`: run a study of the paper and write its report."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import textwrap
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuron_reach.errors import UserError
+from neuron_reach.study.studies import SCALES, STUDIES, plans
+
+if TYPE_CHECKING:
+    from neuron_reach.study.runner import Executor, Outcome, Status, Work
+    from neuron_reach.study.store import Store
+
+FAILED = 1
+DESCRIPTION = 'Repeat experiments of the paper and report how they compare with it.'
+RESULTS, REPORT = 'results', 'report.html'
+
+
+def add(commands: Any) -> None:
+    """Add the sub-command."""
+    names = {**{name: study.description for name, study in STUDIES.items()}, 'all': 'all of these'}
+    epilog = 'studies:\n' + '\n'.join(f'  {name:<12}{text}' for name, text in names.items())
+    parser = commands.add_parser(
+        'reproduce',
+        help=DESCRIPTION,
+        description=textwrap.fill(
+            f'{DESCRIPTION} What is finished is kept in the output folder: the same command goes '
+            'on where it was stopped, and studies share what they have in common.',
+            width=99,
+        ),
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('study', choices=list(names), metavar='STUDY', help='see below')
+    parser.add_argument(
+        '--scale',
+        choices=list(SCALES),
+        default='paper',
+        help='paper: as many networks as there; quick: fewer, to see what comes',
+    )
+    parser.add_argument('--dry-run', action='store_true', help='say what would run, and how long')
+    parser.add_argument('--workers', type=int, help='processes; as many as processors if not given')
+    parser.add_argument(
+        '--scheduler', metavar='ADDRESS', help='of a Dask cluster that works instead: tcp://...'
+    )
+    parser.add_argument(
+        '-o', '--output', type=Path, default=Path('runs/reproduce'), help='(%(default)s)'
+    )
+    parser.set_defaults(command=_reproduce)
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    if options.workers is not None and options.workers < 1:
+        raise UserError(f'--workers must be at least 1, not {options.workers}')
+    if options.workers is not None and options.scheduler is not None:
+        raise UserError('--workers is for this machine; a cluster has as many as it has')
+    from neuron_reach.study.executors import ClusterExecutor, LocalExecutor, processors
+    from neuron_reach.study.runner import Outcome, Work
+    from neuron_reach.study.store import Store
+
+    scale = SCALES[options.scale]
+    chosen = plans(options.study, scale)
+    store = Store(options.output / RESULTS)
+    if not options.dry_run:
+        store.lock()
+    work = Work.of([job for plan in chosen for job in plan.jobs], store)
+    outcome = Outcome([], [])
+    if work.todo or options.dry_run:
+        executor: Executor
+        if options.scheduler is not None:
+            executor = ClusterExecutor(options.scheduler)
+        else:
+            executor = LocalExecutor(options.workers or processors())
+        try:
+            if options.dry_run:
+                print(_forecast(work, executor.workers))
+                return 0
+            outcome = _run(options.study, work, store, executor)
+        finally:
+            executor.close()
+    from neuron_reach.figures.report import write_report
+    from neuron_reach.study.reporting import make_report
+
+    path = options.output / options.study / options.scale / REPORT
+    command = ['neuron_reach', 'reproduce', options.study, '--scale', options.scale]
+    command += ['-o', str(options.output)]
+    write_report(
+        path, make_report(options.study, scale, chosen, store, outcome, shlex.join(command))
+    )
+    print(f'report: {path}')
+    return _tell_failures(outcome, store)
+
+
+def _run(name: str, work: Work, store: Store, executor: Executor) -> Outcome:
+    from neuron_reach.progress import Progress
+    from neuron_reach.study.runner import run
+
+    total = len(work.jobs)
+    progress = Progress(name, total, total - len(work.todo), 'jobs')
+
+    def report(status: Status) -> None:
+        note = f'{len(status.running)} running, about {duration(status.seconds_left)} left'
+        if status.failed:
+            note += f', {status.failed} failed'
+        progress.update(status.done, note)
+
+    try:
+        return run(work, store, executor, report)
+    finally:
+        progress.close()
+
+
+def _forecast(work: Work, workers: int) -> str:
+    """Say what is to be done and how long it should take."""
+    done = Counter(job.function.name for job in work.jobs.values())
+    todo = Counter(job.function.name for job in work.todo.values())
+    rows = [('job', 'all', 'to do', 'CPU time')]
+    for name, count in done.items():
+        own = [job for job in work.todo.values() if job.function.name == name]
+        seconds = sum(work.estimates.seconds(job) for job in own)
+        rows.append((name, str(count), str(todo[name]), duration(seconds)))
+    lines = [f'{name:<20}{every:>8}{missing:>8}{time:>12}' for name, every, missing, time in rows]
+    basis = f'from the {work.estimates.count} jobs that are done'
+    if not work.estimates.count:
+        basis = 'from what it took on the machine of docs/benchmarks.md'
+    lines += ['', *(f'  {job.label}' for job in work.todo.values())] if work.todo else ['']
+    plural = '' if workers == 1 else 's'
+    lines.append(f'about {duration(work.duration(workers))} on {workers} worker{plural}, {basis}')
+    return '\n'.join(lines)
+
+
+def _tell_failures(outcome: Outcome, store: Store) -> int:
+    if not outcome.failures:
+        return 0
+    failed, skipped = len(outcome.failures), len(outcome.skipped)
+    print(
+        f'{failed} job{"" if failed == 1 else "s"} failed, {skipped} that needed '
+        f'{"it" if failed == 1 else "them"} were not tried; the same command tries again:',
+        file=sys.stderr,
+    )
+    for job, failure in outcome.failures:
+        print(f'  {job.label}: {failure.reason} ({store.error_file(job)})', file=sys.stderr)
+    return FAILED
+
+
+def duration(seconds: float) -> str:
+    """Say how long in words: `40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f'{seconds:.0f} s'
+    if seconds < 5400:
+        return f'{seconds / 60:.0f} min'
+    return f'{seconds / 3600:.1f} h'

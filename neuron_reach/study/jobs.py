@@ -1,0 +1,316 @@
+"""Jobs: named pure functions whose results are kept under the address of what they depend on.
+
+A job is a function and its arguments, which may be results of other jobs. Its address is a hash of
+the function's name and version, its arguments and the addresses of the jobs among them. What has
+been computed once is therefore found again, whoever asks for it. The code's revision is not part
+of the address: whoever changes what a function computes gives it another version.
+
+Results are JSON, `.npz` arrays and checkpoint folders; nothing in them is ever executed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib
+import inspect
+import json
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuron_reach.errors import UserError
+
+if TYPE_CHECKING:
+    from neuron_reach.learning.checkpoint import Checkpoint
+    from neuron_reach.learning.qnetwork import QNetwork
+
+VALUES, ARRAYS, CHECKPOINTS = 'result.json', 'arrays.npz', 'checkpoints'
+REFERENCE = '$job'
+"""In the JSON of arguments, `{REFERENCE: address}` stands for the result of another job."""
+
+Files = dict[str, bytes]
+"""What a result folder holds, by paths relative to it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a job's function returns.
+
+    Attributes:
+        values: anything that JSON can say.
+        arrays: named arrays, of numbers.
+        networks: named networks (stacks of one) with their metadata, see `checkpoint.describe`.
+    """
+
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
+    networks: Mapping[str, tuple[QNetwork, Mapping[str, Any]]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    def files(self) -> Files:
+        """Return the result as the files that a result folder holds."""
+        with tempfile.TemporaryDirectory(prefix='neuron_reach_') as name:
+            folder = Path(name)
+            (folder / VALUES).write_text(
+                json.dumps(self.values, indent=1, allow_nan=False), encoding='utf-8'
+            )
+            if self.arrays:
+                arrays: dict[str, Any] = {key: np.asarray(a) for key, a in self.arrays.items()}
+                np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
+            if self.networks:
+                from neuron_reach.learning.checkpoint import save_checkpoint
+
+                for key, (network, metadata) in self.networks.items():
+                    save_checkpoint(folder / CHECKPOINTS / key, network, metadata)
+            return read_files(folder)
+
+
+class StoredResult:
+    """A job's result in its folder; each part is read when it is first asked for.
+
+    Attributes:
+        folder: holds the files of `Result.files`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @functools.cached_property
+    def values(self) -> dict[str, Any]:
+        """The JSON part; UserError if it is damaged."""
+        values = read_json(self.folder / VALUES)
+        if not isinstance(values, dict):
+            raise _damaged(self.folder / VALUES)
+        return values
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays by name; UserError if they are damaged."""
+        path = self.folder / ARRAYS
+        if not path.exists():
+            return {}
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return dict(file)
+        except Exception:  # numpy, zipfile and zlib each have errors of their own
+            raise _damaged(path) from None
+
+    def checkpoints(self) -> list[str]:
+        """Return the names of the networks."""
+        return sorted(path.name for path in (self.folder / CHECKPOINTS).glob('*'))
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """Load a network; UserError if it is missing or damaged."""
+        from neuron_reach.learning.checkpoint import load_checkpoint
+
+        return load_checkpoint(self.folder / CHECKPOINTS / name)
+
+
+def read_files(folder: Path) -> Files:
+    """Return all files below a folder."""
+    paths = sorted(path for path in folder.rglob('*') if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def write_files(files: Files, folder: Path) -> None:
+    """Write files below a folder."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a result folder; UserError if it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError, RecursionError):
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f'{path}: is damaged; delete its folder to have it computed again')
+
+
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """A pure function that jobs run.
+
+    It is called with keyword arguments as they come out of JSON, those that are jobs replaced by
+    their `StoredResult`, and returns a `Result`; the same arguments give the same result, on any
+    executor. It is found in the workers by the name of its module, so it lives at the top of one.
+
+    Attributes:
+        name: part of the address; unique, and kept when the code moves.
+        version: part of the address; another one for every change of what is computed.
+        call: the function itself.
+        seconds: estimates its CPU seconds from the same arguments (jobs stay jobs).
+    """
+
+    name: str
+    version: int
+    call: Callable[..., Result]
+    seconds: Callable[..., float]
+
+    def job(self, label: str, /, **arguments: Any) -> Job:
+        """Return the job of calling the function with these arguments; `label` is for people.
+
+        Raises:
+            TypeError, ValueError: the function takes no such arguments, or JSON cannot say them.
+        """
+        bound = inspect.signature(self.call).bind(**arguments)
+        bound.apply_defaults()
+        return Job(self, label, bound.arguments)
+
+
+def function(
+    name: str, *, version: int, seconds: Callable[..., float]
+) -> Callable[[Callable[..., Result]], Function]:
+    """Decorate a function to make jobs of it, see `Function`."""
+    return lambda call: Function(name, version, call, seconds)
+
+
+class Job:
+    """A call of a function, with a result at an address.
+
+    Attributes:
+        function: what is called.
+        label: what people call it; no part of the address.
+        arguments: all arguments by name, defaults included.
+        text: the arguments as canonical JSON.
+        inputs: the jobs among the arguments, in the order in which they are met.
+        address: 40 hexadecimal digits.
+    """
+
+    def __init__(self, function: Function, label: str, arguments: Mapping[str, Any]) -> None:
+        inputs: dict[str, Job] = {}
+
+        def refer(value: object) -> dict[str, str]:
+            if not isinstance(value, Job):
+                raise TypeError(f'{function.name}: {value!r} is neither JSON nor a job')
+            inputs[value.address] = value
+            return {REFERENCE: value.address}
+
+        self.function = function
+        self.label = label
+        self.arguments = dict(arguments)
+        self.text = json.dumps(self.arguments, sort_keys=True, allow_nan=False, default=refer)
+        self.inputs = list(inputs.values())
+        identity = json.dumps([function.name, function.version, self.text])
+        self.address = hashlib.sha256(identity.encode()).hexdigest()[:40]
+
+    @property
+    def seconds(self) -> float:
+        """Estimated CPU seconds."""
+        return self.function.seconds(**self.arguments)
+
+    def call(self, inputs: Mapping[str, Path | Files]) -> Call:
+        """Return what a worker needs to do this job.
+
+        Args:
+            inputs: by address, the result folders of `self.inputs`, or what these hold for a
+                worker that does not see them.
+        """
+        module, name = self.function.call.__module__, self.function.call.__name__
+        return Call(module, name, self.function.version, self.text, inputs)
+
+
+def with_inputs(jobs: Mapping[str, Job] | list[Job]) -> Iterator[Job]:
+    """Yield jobs and all that they depend on once each, inputs before those who need them."""
+    seen: set[str] = set()
+
+    def visit(job: Job) -> Iterator[Job]:
+        if job.address not in seen:
+            seen.add(job.address)
+            for needed in job.inputs:
+                yield from visit(needed)
+            yield job
+
+    for job in jobs.values() if isinstance(jobs, Mapping) else jobs:
+        yield from visit(job)
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """A job on its way to a worker: plain data, see `Job.call`."""
+
+    module: str
+    name: str
+    version: int
+    arguments: str
+    inputs: Mapping[str, Path | Files]
+
+
+@dataclasses.dataclass(frozen=True)
+class Success:
+    """A job that was done.
+
+    Attributes:
+        files: its result.
+        seconds: how long it took.
+        cpu_seconds: what it took of a processor.
+        versions: of everything that has a part in the numbers.
+    """
+
+    files: Files
+    seconds: float
+    cpu_seconds: float
+    versions: dict[str, str | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A job that could not be done: why in one line, and the whole traceback if there is one."""
+
+    reason: str
+    traceback: str = ''
+
+
+def perform(call: Call) -> Success | Failure:
+    """Do a job in this process and thread; never raises an Exception."""
+    try:
+        return _perform(call)
+    except UserError as error:
+        return Failure(str(error))
+    except Exception as error:
+        reason = traceback.format_exception_only(type(error), error)[-1].strip()
+        return Failure(reason.splitlines()[0], traceback.format_exc())
+
+
+def _perform(call: Call) -> Success:
+    import torch
+
+    from neuron_reach.learning.checkpoint import versions
+
+    found: Function = getattr(importlib.import_module(call.module), call.name)
+    if found.version != call.version:
+        raise UserError(
+            f'{found.name} is of version {found.version} on this worker, of {call.version} where '
+            'the study was started; install the same neuron_reach on both'
+        )
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix='neuron_reach_') as scratch, torch.no_grad():
+        inputs: dict[str, StoredResult] = {}
+        for address, source in call.inputs.items():
+            if isinstance(source, dict):
+                write_files(source, Path(scratch) / address)
+                source = Path(scratch) / address
+            inputs[address] = StoredResult(source)
+
+        def look_up(value: dict[str, Any]) -> Any:
+            return inputs[value[REFERENCE]] if value.keys() == {REFERENCE} else value
+
+        arguments = json.loads(call.arguments, object_hook=look_up)
+        start, cpu_start = time.perf_counter(), time.thread_time()
+        files = found.call(**arguments).files()
+        seconds, cpu_seconds = time.perf_counter() - start, time.thread_time() - cpu_start
+    return Success(files, seconds, cpu_seconds, versions())

@@ -1,0 +1,65 @@
+"""What the paper says, from `paper.yaml`: numbers and statements, each with its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+from neuron_reach.options import load_yaml
+
+Number = float | tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A number, or a list of them, of the paper.
+
+    Attributes:
+        value: the number or numbers.
+        unit: what it counts or measures.
+        where: its place in the paper.
+        networks: how many networks it is the mean of; None if it is a setting.
+    """
+
+    value: Number
+    unit: str
+    where: str
+    networks: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """A finding of the paper in words, and its place in it."""
+
+    text: str
+    where: str
+
+
+@functools.cache
+def _content() -> dict[str, Any]:
+    return load_yaml(Path(__file__).with_name('paper.yaml'))
+
+
+def title() -> str:
+    """Return the paper's title."""
+    return str(_content()['title'])
+
+
+def number(name: str) -> Published:
+    """Return a number of the paper; KeyError if it is not in the data file."""
+    entry = dict(_content()['numbers'][name])
+    if isinstance(entry['value'], list):
+        entry['value'] = tuple(entry['value'])
+    return Published(**entry)
+
+
+def statement(name: str) -> Statement:
+    """Return a statement of the paper; KeyError if it is not in the data file."""
+    return Statement(**_content()['statements'][name])
+
+
+def names() -> tuple[list[str], list[str]]:
+    """Return the names of all numbers and of all statements."""
+    return list(_content()['numbers']), list(_content()['statements'])

@@ -1,0 +1,110 @@
+"""From the results of studies to their report: sections, what failed, and where it comes from."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+
+from neuron_reach.figures.report import Report, Section, Table
+from neuron_reach.study import paper, verdict
+from neuron_reach.study.executors import processors
+from neuron_reach.study.jobs import Job, with_inputs
+from neuron_reach.study.runner import Outcome
+from neuron_reach.study.store import Store
+from neuron_reach.study.studies import SCALES, Plan, Results, Scale
+
+
+def make_report(
+    name: str, scale: Scale, plans: Sequence[Plan], store: Store, outcome: Outcome, command: str
+) -> Report:
+    """Return the report of studies whose jobs have been done as far as they could be.
+
+    Args:
+        name: what was asked for.
+        scale: at which scale.
+        plans: the studies.
+        store: holds the results.
+        outcome: of the run.
+        command: to get the report again.
+    """
+    results = Results(lambda job: store.load(job) if store.has(job) else None)
+    sections = [section for plan in plans for section in plan.report(results)]
+    if outcome.failures:
+        sections.insert(0, _failures(outcome))
+    jobs = [
+        job for job in with_inputs([job for plan in plans for job in plan.jobs]) if store.has(job)
+    ]
+    return Report(
+        title=f'{name}, at the scale "{scale.name}"',
+        introduction=f'Experiments of "{paper.title()}", done again.',
+        rule=(verdict.__doc__ or '').replace('* **', '').replace('**', ''),
+        sections=sections,
+        command=command,
+        origin=_origin(jobs, store),
+        mark=_mark(scale),
+    )
+
+
+def _mark(scale: Scale) -> str:
+    full = SCALES['paper']
+    if scale == full:
+        return ''
+    return (
+        f'{scale.name}: {scale.networks} networks per condition where the paper has '
+        f'{full.networks}, {scale.networks_by_joints} where it has {full.networks_by_joints}'
+    )
+
+
+def _failures(outcome: Outcome) -> Section:
+    rows = [[job.label, failure.reason] for job, failure in outcome.failures]
+    rows += [[job.label, 'not tried: a job it needs has failed'] for job in outcome.skipped]
+    return Section(
+        'What is missing',
+        'These jobs failed; what follows does without them. The same command tries them again.',
+        items=[Table(['job', 'why'], rows)],
+    )
+
+
+def _origin(jobs: Sequence[Job], store: Store) -> list[Table]:
+    groups: dict[str, list[tuple[float, float]]] = {}
+    versions: dict[str, set[str]] = {}
+    seeds: dict[str, set[int]] = {}
+    for job in jobs:
+        record = store.record(job)
+        name = job.function.name
+        groups.setdefault(name, []).append((record['seconds'], record['cpu_seconds']))
+        for part, version in record['versions'].items():
+            versions.setdefault(part, set()).add(str(version))
+        own = record['arguments'].get('seeds', record['arguments'].get('seed', []))
+        seeds.setdefault(name, set()).update(own if isinstance(own, list) else [own])
+    work = [
+        [
+            name,
+            str(len(times)),
+            f'{sum(wall for wall, _ in times):,.0f}',
+            f'{sum(cpu for _, cpu in times):,.0f}',
+            _ranges(seeds[name]),
+        ]
+        for name, times in groups.items()
+    ]
+    parts = [[part.replace('_', ' '), ', '.join(sorted(own))] for part, own in versions.items()]
+    parts.append(['report made on', f'{platform.platform()}, {processors()} processors'])
+    return [
+        Table(
+            ['job', 'done', 'time, s', 'CPU time, s', 'seeds'],
+            work,
+            'Jobs by kind. The arguments of each are in the record.json of its result folder.',
+        ),
+        Table(['what', 'version'], parts),
+    ]
+
+
+def _ranges(numbers: set[int]) -> str:
+    """Say which whole numbers there are: `0 to 19, 30`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ', '.join(f'{r[0]} to {r[-1]}' if len(r) > 1 else f'{r[0]}' for r in runs)

@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from neuron_reach.study.executors import LocalExecutor
+from neuron_reach.study.runner import Work, run
+from neuron_reach.study.store import Store
+
+
+@pytest.fixture(scope='session', autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / 'results')
+
+
+@pytest.fixture(scope='session')
+def processes():
+    """An executor of two processes for all tests, as they take seconds to start."""
+    executor = LocalExecutor(2)
+    yield executor
+    executor.close()
+
+
+@pytest.fixture
+def complete(store, processes):
+    """Does jobs in processes of this machine and returns the outcome and all statuses."""
+
+    def do(*jobs, executor=processes):
+        statuses = []
+        outcome = run(Work.of(jobs, store), store, executor, statuses.append)
+        return outcome, statuses
+
+    return do
