@@ -1,0 +1,243 @@
+"""Non-negative least squares with a lasso term, on a Gram matrix that many targets share.
+
+For each target it finds the p >= 0 that minimises p'Gp - 2c'p + lambda * sum(p), by the active-set
+method of Lawson and Hanson (Solving Least Squares Problems, 1974, chapter 23): the source that
+promises the largest descent enters the support, the equations on the support are solved exactly,
+and sources that would become negative leave it on the way there. A Cholesky factor of the
+support's part of G is extended and shrunk as sources enter and leave, never built anew.
+
+G is often singular to rounding: neurons depend on each other. `RIDGE` keeps the factor positive
+definite; a source that depends on the support then takes an old one's place, because the long step
+towards the solution stops where the first of the support reaches zero.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+RIDGE = 1e-12
+"""Share by which the factor's diagonal is greater than that of G; G itself is left as it is."""
+
+TOLERANCE = 1e-10
+"""A target is solved when its Karush-Kuhn-Tucker residual is below this share of max |c|."""
+
+ENTRIES = 5
+"""So many times as there are sources may one enter the support; a guard that is never reached."""
+
+TINY = 1e-300
+
+
+@numba.njit(cache=True, nogil=True)
+def _append(factor: Array, gram: Array, support: NDArray[np.int64], size: int) -> None:
+    """Add the row of source `support[size]` to the factor of the `size` sources before it."""
+    source = support[size]
+    pivot = gram[source, source] * (1.0 + RIDGE)
+    for row in range(size):
+        value = gram[source, support[row]]
+        for column in range(row):
+            value -= factor[row, column] * factor[size, column]
+        value /= factor[row, row]
+        factor[size, row] = value
+        pivot -= value * value
+    # What rounding leaves of a dependent source's pivot may be negative.
+    factor[size, size] = math.sqrt(max(pivot, RIDGE * gram[source, source]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _remove(factor: Array, place: int, size: int) -> None:
+    """Take the row and column `place` out of a factor of `size` sources (Givens rotations)."""
+    for row in range(place, size - 1):
+        for column in range(row + 2):
+            factor[row, column] = factor[row + 1, column]
+    for column in range(place, size - 1):
+        length = math.hypot(factor[column, column], factor[column, column + 1])
+        cosine = factor[column, column] / length
+        sine = factor[column, column + 1] / length
+        factor[column, column] = length
+        for row in range(column + 1, size - 1):
+            left, right = factor[row, column], factor[row, column + 1]
+            factor[row, column] = cosine * left + sine * right
+            factor[row, column + 1] = cosine * right - sine * left
+
+
+@numba.njit(cache=True, nogil=True)
+def _solve_support(
+    factor: Array, cross: Array, half: float, support: NDArray[np.int64], size: int, solution: Array
+) -> None:
+    """Write the solution of the equations on the support, G p = c - lambda / 2."""
+    for row in range(size):
+        value = cross[support[row]] - half
+        for column in range(row):
+            value -= factor[row, column] * solution[column]
+        solution[row] = value / factor[row, row]
+    for row in range(size - 1, -1, -1):
+        solution[row] /= factor[row, row]
+        for column in range(row):
+            solution[column] -= factor[row, column] * solution[row]
+
+
+@numba.njit(cache=True, nogil=True)
+def _drop_zeros(
+    factor: Array, support: NDArray[np.int64], size: int, weights: Array, free: NDArray[np.bool_]
+) -> int:
+    """Take the sources of weight zero out of the support and return how many are left."""
+    for place in range(size - 1, -1, -1):
+        if weights[place] > 0.0:
+            continue
+        free[support[place]] = True
+        _remove(factor, place, size)
+        size -= 1
+        for later in range(place, size):
+            support[later] = support[later + 1]
+            weights[later] = weights[later + 1]
+    return size
+
+
+@numba.njit(cache=True, nogil=True)
+def _descend(
+    factor: Array,
+    cross: Array,
+    half: float,
+    support: NDArray[np.int64],
+    size: int,
+    weights: Array,
+    solution: Array,
+    free: NDArray[np.bool_],
+) -> int:
+    """Go to the best weights on the support; sources that reach zero on the way leave it.
+
+    Returns the size of the support that is left.
+    """
+    while size > 0:
+        _solve_support(factor, cross, half, support, size, solution)
+        step, first = 1.0, -1
+        for place in range(size):
+            if solution[place] <= 0.0:
+                reach = weights[place] / (weights[place] - solution[place] + TINY)
+                if first < 0 or reach < step:
+                    step, first = reach, place
+        for place in range(size):
+            weights[place] += step * (solution[place] - weights[place])
+        if first < 0:
+            break
+        weights[first] = 0.0
+        size = _drop_zeros(factor, support, size, weights, free)
+    return size
+
+
+@numba.njit(cache=True, nogil=True)
+def _slope(
+    gram: Array,
+    cross: Array,
+    half: float,
+    support: NDArray[np.int64],
+    size: int,
+    weights: Array,
+    slope: Array,
+) -> float:
+    """Write half the gradient, G p - c + lambda / 2, and return its greatest size on the support.
+
+    The rows of G on the support are taken four at a time, to go through `slope` less often.
+    """
+    count = slope.size
+    for source in range(count):
+        slope[source] = half - cross[source]
+    place = 0
+    while place + 4 <= size:
+        a, b, c, d = weights[place], weights[place + 1], weights[place + 2], weights[place + 3]
+        row_a, row_b = gram[support[place]], gram[support[place + 1]]
+        row_c, row_d = gram[support[place + 2]], gram[support[place + 3]]
+        for source in range(count):
+            slope[source] += (a * row_a[source] + b * row_b[source]) + (
+                c * row_c[source] + d * row_d[source]
+            )
+        place += 4
+    for rest in range(place, size):
+        weight, row = weights[rest], gram[support[rest]]
+        for source in range(count):
+            slope[source] += weight * row[source]
+    worst = 0.0
+    for place in range(size):
+        worst = max(worst, abs(slope[support[place]]))
+    return worst
+
+
+@numba.njit(cache=True, nogil=True)
+def _steepest(slope: Array, scale: Array, free: NDArray[np.bool_], tolerance: float) -> int:
+    """Return the free source along which the descent is steepest, -1 if there is none."""
+    best, enters = 0.0, -1
+    for source in range(slope.size):
+        if free[source] and slope[source] < -tolerance:
+            steepness = slope[source] * scale[source]
+            if steepness < best:
+                best, enters = steepness, source
+    return enters
+
+
+@numba.njit(cache=True, nogil=True)
+def solve_targets(
+    gram: Array, cross: Array, regularisations: Array, first: int, last: int, projections: Array
+) -> None:
+    """Solve the targets `first` to `last` (exclusive) for every lambda.
+
+    Args:
+        gram: G, (K, K), symmetric, with a positive diagonal.
+        cross: c of every target, (M, K).
+        regularisations: lambdas, (L,), best from the greatest down: each starts from the solution
+            before it, and supports grow as lambda falls.
+        first: number of the first target.
+        last: number after the last target.
+        projections: p of every lambda and target, (L, M, K), all zero; written.
+    """
+    count = gram.shape[0]
+    factor = np.empty((count, count))
+    support = np.empty(count, np.int64)
+    weights = np.empty(count)
+    solution = np.empty(count)
+    slope = np.empty(count)
+    free = np.empty(count, np.bool_)
+    scale = np.empty(count)
+    for source in range(count):
+        scale[source] = 1.0 / math.sqrt(gram[source, source])
+    for target in range(first, last):
+        correlations = cross[target]
+        tolerance = TOLERANCE * np.abs(correlations).max()
+        size = 0
+        for number in range(regularisations.size):
+            half = 0.5 * regularisations[number]
+            free[:] = True
+            for place in range(size):
+                free[support[place]] = False
+            size = _descend(factor, correlations, half, support, size, weights, solution, free)
+            rebuilt = False
+            for _ in range(ENTRIES * count):
+                worst = _slope(gram, correlations, half, support, size, weights, slope)
+                if worst > tolerance and not rebuilt:  # the factor has gathered rounding errors
+                    rebuilt = True
+                    for place in range(size):
+                        _append(factor, gram, support, place)
+                    size = _descend(
+                        factor, correlations, half, support, size, weights, solution, free
+                    )
+                    continue
+                enters = _steepest(slope, scale, free, tolerance)
+                if enters < 0:
+                    break
+                support[size] = enters
+                weights[size] = 0.0
+                free[enters] = False
+                _append(factor, gram, support, size)
+                size = _descend(
+                    factor, correlations, half, support, size + 1, weights, solution, free
+                )
+                # Only rounding makes a source leave at once; it must not be tried for ever.
+                free[enters] = False
+                rebuilt = False
+            for place in range(size):
+                projections[number, target, support[place]] = weights[place]

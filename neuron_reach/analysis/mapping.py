@@ -1,0 +1,188 @@
+"""Mapping one network onto another: from records and networks to projections and their metrics."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuron_reach.analysis.metrics import coverage, layer_projection, projection_error, saturation
+from neuron_reach.analysis.projection import (
+    REGULARISATION,
+    Projection,
+    greedy_projection,
+    kkt_residual,
+    normal_equations,
+    solve_projection,
+)
+from neuron_reach.analysis.record import ActivityRecord
+from neuron_reach.analysis.samples import network_activations, unique_samples
+from neuron_reach.analysis.transforms import transform_observations
+from neuron_reach.learning.qnetwork import QNetwork
+
+
+@dataclasses.dataclass(frozen=True)
+class Mapping:
+    """One projection from a source to a target network, and what it is worth.
+
+    Attributes:
+        method: `greedy` or `linear`.
+        projection: from the neurons of `source_layers` to those of `target_layers`.
+        source_layers: names and sizes of the source's layers that take part.
+        target_layers: the same of the target.
+        error: E(P, X_V) on the validation episodes (equation 6).
+        sample_error: E(P, X) on the samples the projection was made from.
+        saturation: S(P) (equation 7).
+        coverage: C(P) (equation 8).
+        layers: share of each source layer in each target layer (equation 9), (source layers,
+            target layers).
+        samples: number of different samples N.
+        residual: greatest Karush-Kuhn-Tucker residual of a target (see `kkt_residual`); None for
+            greedy.
+    """
+
+    method: str
+    projection: Projection
+    source_layers: dict[str, int]
+    target_layers: dict[str, int]
+    error: float
+    sample_error: float
+    saturation: float
+    coverage: float
+    layers: NDArray[np.float64]
+    samples: int
+    residual: float | None
+
+
+def run_network(
+    network: QNetwork, record: ActivityRecord, transform: ArrayLike | None = None
+) -> ActivityRecord:
+    """Run a network on the inputs of a record.
+
+    Args:
+        network: a stack of one member.
+        record: sample episodes of any network, with their inputs.
+        transform: J, if the record's arm has other joints (see `input_transform`).
+
+    Returns:
+        The same episodes with the activations of this network, zero after an episode's end.
+    """
+    observations = record.layer('input')
+    if transform is not None:
+        observations = transform_observations(observations, transform)
+    activations = network_activations(network, observations)
+    activations[np.arange(activations.shape[1]) >= record.lengths[:, None]] = 0.0
+    hidden = (f'hidden_{number}' for number in range(1, len(network.sizes) - 1))
+    return dataclasses.replace(
+        record,
+        activations=activations,
+        layers=('input', *hidden, 'output'),
+        sizes=network.sizes,
+        network={},
+    )
+
+
+def permute_steps(record: ActivityRecord, generator: np.random.Generator) -> ActivityRecord:
+    """Return the record with all its steps shuffled: as if run on inputs that do not belong here.
+
+    Every neuron keeps the distribution of its activations, and the neurons keep what they have to
+    do with each other; what a projection then still predicts, it predicts from that alone.
+    """
+    activations = record.activations.copy()
+    steps = step_mask(record)
+    activations[steps] = generator.permutation(activations[steps])
+    return dataclasses.replace(record, activations=activations)
+
+
+def step_mask(record: ActivityRecord) -> NDArray[np.bool_]:
+    """Tell which of the (episodes, steps) lie before their episode's end."""
+    mask: NDArray[np.bool_] = (
+        np.arange(record.activations.shape[1]) < np.asarray(record.lengths)[:, None]
+    )
+    return mask
+
+
+def input_samples(record: ActivityRecord, tolerance: float = 0.0) -> NDArray[np.int64]:
+    """Return the numbers of the input set X: the record's steps without duplicate observations.
+
+    Args:
+        record: sample episodes of the target network.
+        tolerance: see `unique_samples`.
+
+    Returns:
+        Numbers into the steps of all episodes in their order, (episodes * steps,), rising.
+    """
+    steps = np.flatnonzero(step_mask(record))
+    observations = record.layer('input').reshape(-1, record.sizes[0])[steps]
+    return steps[unique_samples(observations, tolerance)]
+
+
+def map_records(
+    target: ActivityRecord,
+    source: ActivityRecord,
+    target_validation: ActivityRecord,
+    source_validation: ActivityRecord,
+    samples: NDArray[np.int64],
+    *,
+    regularisations: Sequence[float] = (REGULARISATION,),
+    greedy: bool = False,
+    inputs: bool = False,
+    threads: int | None = None,
+) -> list[Mapping]:
+    """Map a source network onto a target network.
+
+    Args:
+        target: the target network in its sample episodes.
+        source: the source network on the same inputs (see `run_network`).
+        target_validation: the target network in fresh episodes, X_V.
+        source_validation: the source network on those.
+        samples: which steps make up X (see `input_samples`).
+        regularisations: lambda of each linear projection.
+        greedy: make a greedy projection as well.
+        inputs: the input neurons take part; else only hidden and output neurons do.
+        threads: threads to solve with; None: one for every core.
+
+    Returns:
+        The greedy mapping, if asked for, and the linear ones in the order of their lambdas.
+    """
+    layers = [record.layers[0 if inputs else 1 :] for record in (target, source)]
+    sizes = [record.sizes[0 if inputs else 1 :] for record in (target, source)]
+
+    def activations(
+        target: ActivityRecord, source: ActivityRecord
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the neurons that take part, (steps of all episodes, neurons), as views."""
+        flat = [record.activations.reshape(-1, record.neurons) for record in (target, source)]
+        return flat[0][:, -sum(sizes[0]) :], flat[1][:, -sum(sizes[1]) :]
+
+    on_samples = activations(target, source)
+    fresh = activations(target_validation, source_validation)
+    fresh_steps = np.flatnonzero(step_mask(target_validation))
+    equations = normal_equations(*on_samples, samples=samples)
+    projections = solve_projection(equations, list(regularisations), threads=threads)
+    if greedy:
+        parts = (
+            record.select(names) for record, names in zip((target, source), layers, strict=True)
+        )
+        projections.insert(0, greedy_projection(*parts))
+
+    def mapping(projection: Projection) -> Mapping:
+        is_greedy = projection.regularisation is None
+        residual = None if is_greedy else kkt_residual(equations, projection).max(initial=0.0)
+        return Mapping(
+            'greedy' if is_greedy else 'linear',
+            projection,
+            dict(zip(layers[1], sizes[1], strict=True)),
+            dict(zip(layers[0], sizes[0], strict=True)),
+            projection_error(projection, *fresh, samples=fresh_steps),
+            projection_error(projection, *on_samples, samples=samples),
+            saturation(projection),
+            coverage(projection),
+            layer_projection(projection, sizes[1], sizes[0]),
+            len(samples),
+            None if residual is None else float(residual),
+        )
+
+    return [mapping(projection) for projection in projections]

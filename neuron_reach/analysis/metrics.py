@@ -1,0 +1,207 @@
+"""How good a projection is and how it uses the source network (paper, equations 6 to 9)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuron_reach.analysis.projection import Projection, sample_chunks
+
+Array = NDArray[np.float64]
+
+
+def as_projection(projection: Projection | ArrayLike) -> Projection:
+    """Take a plain matrix P, (K, M), not negative, for a projection of neurons that all live.
+
+    Raises:
+        ValueError: it is no such matrix.
+    """
+    if isinstance(projection, Projection):
+        return projection
+    matrix = np.asarray(projection, np.float64)
+    if matrix.ndim != 2 or not np.isfinite(matrix).all() or (matrix < 0.0).any():
+        raise ValueError('a projection must be a matrix (sources, targets) of numbers >= 0')
+    sources, targets = matrix.shape
+    return Projection(matrix, np.arange(targets), np.ones(sources), np.ones(targets))
+
+
+def projection_error(
+    projection: Projection | ArrayLike,
+    target: ArrayLike,
+    source: ArrayLike,
+    samples: NDArray[np.int64] | None = None,
+) -> float:
+    """Return E(P, X) = sum_m |a_m - B p_m|_1 / sum_m |a_m|_1 (equation 6); 1 for P = 0.
+
+    Activations are divided by the projection's own scales, those of the samples it was made from,
+    also where X are validation samples. Dead targets are left out. NaN if all targets are silent.
+
+    Args:
+        projection: a projection; a plain matrix P is for activations that are already normalised.
+        target: activations of the target network on X, (N, M).
+        source: activations of the source network on the same X, (N, K).
+        samples: which rows make up X; None: all.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    projection = as_projection(projection)
+    expected = (projection.target_scale.size, projection.source_scale.size)
+    found = (np.shape(target)[-1], np.shape(source)[-1])
+    if found != expected:
+        raise ValueError(
+            f'the projection is for {expected[0]} target and {expected[1]} source neurons, '
+            f'not for {found[0]} and {found[1]}'
+        )
+    scale = projection.target_scale[projection.targets]
+    used = np.flatnonzero(projection.matrix.any(axis=1))
+    matrix = projection.matrix[used] / projection.source_scale[used, None]
+    missed = total = 0.0
+    for target_chunk, source_chunk in sample_chunks(target, source, samples):
+        wanted = target_chunk[:, projection.targets] / scale
+        predicted = source_chunk[:, used] @ matrix
+        missed += float(np.abs(wanted - predicted).sum())
+        total += float(np.abs(wanted).sum())
+    return missed / total if total else float('nan')
+
+
+def _columns(projection: Projection) -> Array:
+    """Return the columns that are not zero, divided by their sums, (K, mapped targets)."""
+    sums = projection.matrix.sum(axis=0)
+    columns: Array = projection.matrix[:, sums > 0.0] / sums[sums > 0.0]
+    return columns
+
+
+def _entropy(shares: Array, sources: int) -> Array:
+    """Return -sum_k p_k log_K p_k over the first axis, with 0 log 0 = 0; 0 where K is 1."""
+    if sources < 2:
+        return np.zeros(shares.shape[1:])
+    logarithms = np.log(shares, out=np.zeros_like(shares), where=shares > 0.0)
+    entropy: Array = np.clip(-(shares * logarithms).sum(axis=0) / np.log(sources), 0.0, 1.0)
+    return entropy
+
+
+def saturation(projection: Projection | ArrayLike) -> float:
+    """Return S(P), the mean entropy of the targets' columns in [0, 1] (equation 7).
+
+    0 means that one source neuron suffices for each target. Logarithms are to the base of the
+    number of source neurons alive; columns of zeros are left out, and if there are no others the
+    result is NaN.
+    """
+    projection = as_projection(projection)
+    columns = _columns(projection)
+    if not columns.shape[1]:
+        return float('nan')
+    return float(_entropy(columns, projection.sources).mean())
+
+
+def coverage(projection: Projection | ArrayLike) -> float:
+    """Return C(P), how evenly the source neurons are used, in [0, 1] (equation 8).
+
+    Same logarithms, zero columns and NaN as in `saturation`. A single source neuron is covered: 1.
+    """
+    projection = as_projection(projection)
+    columns = _columns(projection)
+    if not columns.shape[1]:
+        return float('nan')
+    if projection.sources == 1:
+        return 1.0
+    return float(_entropy(columns.mean(axis=1), projection.sources))
+
+
+def layer_projection(
+    projection: Projection | ArrayLike, source_layers: Sequence[int], target_layers: Sequence[int]
+) -> Array:
+    """Return P_ij, the share of source layer i in the columns of target layer j (equation 9).
+
+    Columns of zeros are left out. Each column of the result sums to 1, or is NaN where no neuron
+    of the target layer is mapped.
+
+    Args:
+        projection: a projection or a matrix.
+        source_layers: neurons of each of the source's layers, with sum K.
+        target_layers: neurons of each of the target's layers, with sum M.
+
+    Returns:
+        (source layers, target layers).
+
+    Raises:
+        ValueError: the layers have another number of neurons than the projection.
+    """
+    projection = as_projection(projection)
+    for name, layers, neurons in (
+        ('source', source_layers, projection.source_scale.size),
+        ('target', target_layers, projection.target_scale.size),
+    ):
+        if sum(layers) != neurons:
+            raise ValueError(f'the {name} layers hold {sum(layers)} neurons, not {neurons}')
+    mapped = projection.matrix.any(axis=0)
+    shares = _columns(projection)
+    rows = np.repeat(np.arange(len(source_layers)), source_layers)
+    by_layer = np.zeros((len(source_layers), shares.shape[1]))
+    np.add.at(by_layer, rows, shares)
+    layer_of_target = np.repeat(np.arange(len(target_layers)), target_layers)
+    layer_of_column = layer_of_target[projection.targets[mapped]]
+    result = np.full((len(source_layers), len(target_layers)), np.nan)
+    for layer in range(len(target_layers)):
+        if (layer_of_column == layer).any():
+            result[:, layer] = by_layer[:, layer_of_column == layer].mean(axis=1)
+    return result
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A mean over pairs of networks with its bootstrap interval; NaN where it cannot be told."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def bootstrap_pairs(
+    values: ArrayLike,
+    generator: np.random.Generator,
+    *,
+    same_networks: bool = False,
+    resamples: int = 5000,
+    confidence: float = 0.95,
+) -> Interval:
+    """Return the mean over pairs of networks and its percentile bootstrap interval.
+
+    Pairs that share a network are not independent, so networks are resampled and not pairs: the
+    sources and, independently, the targets, with replacement; a pair counts as often as both its
+    networks were drawn.
+
+    Args:
+        values: one for each pair, (sources, targets); NaN where there is no pair.
+        generator: source of randomness.
+        same_networks: sources and targets are the same networks, drawn only once.
+        resamples: how often to draw.
+        confidence: share of the resampled means that the interval holds.
+
+    Returns:
+        The interval; unknown (NaN) if a side has a single network.
+    """
+    values = np.asarray(values, np.float64)
+    there = np.isfinite(values)
+    filled = np.where(there, values, 0.0)
+    mean = float(filled.sum() / there.sum()) if there.any() else float('nan')
+    sources, targets = values.shape
+    if min(sources, targets) < 2:
+        return Interval(mean, float('nan'), float('nan'))
+    drawn = generator.multinomial(sources, np.full(sources, 1.0 / sources), size=resamples)
+    drawn_targets = drawn
+    if not same_networks:
+        drawn_targets = generator.multinomial(
+            targets, np.full(targets, 1.0 / targets), size=resamples
+        )
+    total = ((drawn @ filled) * drawn_targets).sum(axis=1)
+    count = ((drawn @ there) * drawn_targets).sum(axis=1)
+    means = total[count > 0] / count[count > 0]  # the same network drawn every time has no pair
+    if not means.size:
+        return Interval(mean, float('nan'), float('nan'))
+    low, high = np.quantile(means, (0.5 - confidence / 2.0, 0.5 + confidence / 2.0))
+    return Interval(mean, float(low), float(high))

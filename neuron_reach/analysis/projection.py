@@ -1,0 +1,313 @@
+"""Projections: predicting a target network's activations from those of a source network.
+
+Target with M neurons, source with K, both run on the same N inputs X. Every neuron's activations
+are divided by their maximum (of the absolute value, as outputs can be negative): alpha_m for the
+target, beta_k for the source. A projection P >= 0, (K, M), predicts the target's normalised
+activations A, (N, M), from the source's B, (N, K), as B P (paper, section 6).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuron_reach.analysis.active_set import solve_targets
+from neuron_reach.analysis.distances import neuron_distances
+from neuron_reach.analysis.record import ActivityRecord
+
+Array = NDArray[np.float64]
+
+REGULARISATION = 50.0
+"""The paper's pick for lambda."""
+
+CHUNK = 2048
+"""Samples that are converted to double precision at a time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Projection:
+    """A projection matrix, and what its rows and columns stand for.
+
+    Dead sources (never active on X) have rows of zeros; dead targets have no column.
+
+    Attributes:
+        matrix: P for normalised activations, (K, targets), not negative.
+        targets: numbers of the target neurons of the columns: those that are alive, rising.
+        source_scale: beta, greatest absolute activation of each source neuron on X, (K,).
+        target_scale: alpha, the same of each target neuron, dead ones included, (M,).
+        regularisation: lambda of a linear projection, None of any other.
+    """
+
+    matrix: Array
+    targets: NDArray[np.int64]
+    source_scale: Array
+    target_scale: Array
+    regularisation: float | None = None
+
+    @property
+    def sources(self) -> int:
+        """Number of source neurons that are alive."""
+        return int(np.count_nonzero(self.source_scale))
+
+    @property
+    def dead_targets(self) -> NDArray[np.int64]:
+        """Numbers of the target neurons without a column."""
+        return np.flatnonzero(self.target_scale == 0.0)
+
+    @property
+    def unmapped_targets(self) -> NDArray[np.int64]:
+        """Numbers of the target neurons whose column is all zero: lambda outweighs them."""
+        unmapped: NDArray[np.int64] = self.targets[~self.matrix.any(axis=0)]
+        return unmapped
+
+    def rescaled(self) -> Array:
+        """Return P for raw activations, P_km alpha_m / beta_k, (K, targets)."""
+        alive = self.source_scale > 0.0
+        inverse = np.zeros_like(self.source_scale)
+        inverse[alive] = 1.0 / self.source_scale[alive]
+        rescaled: Array = self.matrix * inverse[:, None] * self.target_scale[self.targets]
+        return rescaled
+
+    def predict(self, source: ArrayLike) -> Array:
+        """Predict raw target activations, (N, targets), from raw source activations, (N, K)."""
+        return np.asarray(source, np.float64) @ self.rescaled()
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalEquations:
+    """All that a linear projection needs to know of the activations on N samples.
+
+    Attributes:
+        gram: G = B'B of the sources that are alive, (live K, live K).
+        cross: c = B'a of every target that is alive, (live M, live K).
+        source_scale: as in `Projection`.
+        target_scale: as in `Projection`.
+    """
+
+    gram: Array
+    cross: Array
+    source_scale: Array
+    target_scale: Array
+
+
+def sample_chunks(
+    target: ArrayLike, source: ArrayLike, samples: NDArray[np.int64] | None = None
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield the activations of some samples at a time, (n, M) and (n, K).
+
+    Args:
+        target: activations of the target network, (N, M).
+        source: activations of the source network on the same inputs, (N, K).
+        samples: which rows to take; None: all.
+
+    Raises:
+        ValueError: shapes that do not fit, or no samples.
+    """
+    target, source = np.asarray(target), np.asarray(source)
+    if target.ndim != 2 or source.ndim != 2:
+        raise ValueError(
+            f'activations must be (samples, neurons), not {target.shape} and {source.shape}'
+        )
+    count = len(target) if samples is None else len(samples)
+    if len(target) != len(source) or not count:
+        raise ValueError(
+            f'target and source must be run on the same samples, not on {len(target)} '
+            f'and {len(source)}'
+        )
+    for start in range(0, count, CHUNK):
+        part = slice(start, start + CHUNK)
+        rows = part if samples is None else samples[part]
+        yield target[rows], source[rows]
+
+
+def _finite(maxima: Array) -> Array:
+    if not np.isfinite(maxima).all():
+        raise ValueError('activations must be finite numbers')
+    return maxima
+
+
+def normal_equations(
+    target: ArrayLike, source: ArrayLike, samples: NDArray[np.int64] | None = None
+) -> NormalEquations:
+    """Reduce activations to G = B'B and c = B'a, in double precision.
+
+    Args:
+        target: raw activations of the target network, (N, M).
+        source: raw activations of the source network on the same inputs, (N, K).
+        samples: which rows make up X; None: all.
+
+    Raises:
+        ValueError: shapes that do not fit, or activations that are not finite.
+    """
+    maxima = [np.zeros(np.shape(values)[-1]) for values in (target, source)]
+    for chunks in sample_chunks(target, source, samples):
+        for largest, chunk in zip(maxima, chunks, strict=True):
+            np.maximum(largest, np.abs(chunk).max(axis=0), out=largest)
+    target_scale, source_scale = map(_finite, maxima)
+    targets, sources = np.flatnonzero(target_scale), np.flatnonzero(source_scale)
+    gram, cross = np.zeros((sources.size, sources.size)), np.zeros((targets.size, sources.size))
+    for target_chunk, source_chunk in sample_chunks(target, source, samples):
+        a = target_chunk[:, targets] / target_scale[targets]
+        b = source_chunk[:, sources] / source_scale[sources]
+        gram += b.T @ b
+        cross += a.T @ b
+    return NormalEquations(gram, cross, source_scale, target_scale)
+
+
+@overload
+def solve_projection(
+    equations: NormalEquations, regularisation: float, *, threads: int | None = None
+) -> Projection: ...
+@overload
+def solve_projection(
+    equations: NormalEquations, regularisation: Sequence[float], *, threads: int | None = None
+) -> list[Projection]: ...
+def solve_projection(
+    equations: NormalEquations,
+    regularisation: float | Sequence[float],
+    *,
+    threads: int | None = None,
+) -> Projection | list[Projection]:
+    """Solve equation 5 for all targets, given the normal equations; see `linear_projection`."""
+    values = np.atleast_1d(np.asarray(regularisation, np.float64))
+    if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values >= 0.0)).all():
+        raise ValueError(f'regularisation must be at least 0, not {regularisation!r}')
+    order = np.argsort(-values, kind='stable')
+    targets, sources = equations.cross.shape
+    solved = np.zeros((values.size, targets, sources))
+    threads = threads or len(os.sched_getaffinity(0))
+    # More blocks than threads, as targets differ in effort.
+    bounds = np.linspace(0, targets, min(targets, 8 * threads) + 1).astype(int)
+
+    def solve(block: int) -> None:
+        first, last = bounds[block], bounds[block + 1]
+        solve_targets(equations.gram, equations.cross, values[order], first, last, solved)
+
+    if sources:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(solve, range(len(bounds) - 1)))
+    projections = [
+        _projection(equations, solved[place], value)
+        for place, value in zip(np.argsort(order), values.tolist(), strict=True)
+    ]
+    return projections[0] if np.ndim(regularisation) == 0 else projections
+
+
+def _projection(equations: NormalEquations, solved: Array, regularisation: float) -> Projection:
+    """Add the rows of dead sources to P', (live M, live K)."""
+    alive = equations.source_scale > 0.0
+    matrix = solved.T
+    if not alive.all():
+        matrix = np.zeros((alive.size, len(solved)))
+        matrix[alive] = solved.T
+    targets = np.flatnonzero(equations.target_scale)
+    return Projection(
+        matrix, targets, equations.source_scale, equations.target_scale, regularisation
+    )
+
+
+@overload
+def linear_projection(
+    target: ArrayLike,
+    source: ArrayLike,
+    regularisation: float = REGULARISATION,
+    *,
+    threads: int | None = None,
+) -> Projection: ...
+@overload
+def linear_projection(
+    target: ArrayLike,
+    source: ArrayLike,
+    regularisation: Sequence[float],
+    *,
+    threads: int | None = None,
+) -> list[Projection]: ...
+def linear_projection(
+    target: ArrayLike,
+    source: ArrayLike,
+    regularisation: float | Sequence[float] = REGULARISATION,
+    *,
+    threads: int | None = None,
+) -> Projection | list[Projection]:
+    """Find the P >= 0 that minimises ||B p - a_m||^2 + lambda * sum(p) for each target m.
+
+    Equation 5 of the paper; the squares are summed over the N samples, not averaged. The solution
+    is exact: the Karush-Kuhn-Tucker residual (`kkt_residual`) stays below 1e-8, usually far below.
+
+    Args:
+        target: raw activations of the target network, (N, M).
+        source: raw activations of the source network on the same inputs, (N, K).
+        regularisation: lambda, or several, which together cost little more than the smallest one.
+        threads: threads to solve with; None: one for every core.
+
+    Returns:
+        One projection, or for several lambdas as many, in their order.
+
+    Raises:
+        ValueError: shapes that do not fit, activations that are not finite, a negative lambda.
+    """
+    return solve_projection(normal_equations(target, source), regularisation, threads=threads)
+
+
+def kkt_residual(equations: NormalEquations, projection: Projection) -> Array:
+    """Return how far each target's column is from the Karush-Kuhn-Tucker conditions, (targets,).
+
+    With the gradient g = 2 G p - 2 c + lambda, the residual is the greatest of |g_k| where
+    p_k > 0 and of -g_k where p_k = 0, divided by the greatest |2 c_k|. It is 0 at the minimum,
+    and only there.
+    """
+    if projection.regularisation is None:
+        raise ValueError('only linear projections solve an optimisation problem')
+    p = projection.matrix[projection.source_scale > 0.0]
+    half_gradient = equations.gram @ p - equations.cross.T + projection.regularisation / 2.0
+    violation = np.where(p > 0.0, np.abs(half_gradient), np.maximum(-half_gradient, 0.0))
+    largest = np.abs(equations.cross).max(axis=1, initial=0.0)
+    residual: Array = violation.max(axis=0, initial=0.0) / np.where(largest > 0.0, largest, 1.0)
+    return residual
+
+
+def greedy_projection(
+    target: ActivityRecord | ArrayLike, source: ActivityRecord | ArrayLike
+) -> Projection:
+    """Predict each target neuron by the one source neuron at the least distance (equation 2).
+
+    P_km = 1 for k = argmin_k d(m, k), else 0; among equals the first. Dead neurons take no part.
+
+    Args:
+        target: the target network in sample episodes: a record, or raw activations (episodes,
+            steps, M), zero after an episode's end; (steps, M) is a single episode.
+        source: the source network on the same inputs.
+
+    Raises:
+        ValueError: shapes that do not fit, or activations that are not finite.
+    """
+    target, source = _as_record(target), _as_record(source)
+    target_scale, source_scale = _finite(target.maxima()), _finite(source.maxima())
+    sources, targets = np.flatnonzero(source_scale), np.flatnonzero(target_scale)
+    matrix = np.zeros((source_scale.size, targets.size))
+    if sources.size and targets.size:
+        distances = neuron_distances(target, source)[np.ix_(targets, sources)]
+        matrix[sources[distances.argmin(axis=1)], np.arange(targets.size)] = 1.0
+    return Projection(matrix, targets, source_scale, target_scale)
+
+
+def _as_record(activations: ActivityRecord | ArrayLike) -> ActivityRecord:
+    if isinstance(activations, ActivityRecord):
+        return activations
+    values = np.asarray(activations)
+    values = values[None] if values.ndim == 2 else values
+    episodes = len(values)
+    return ActivityRecord(
+        values,
+        np.full(episodes, values.shape[1]),
+        ('hidden_1',),
+        values.shape[2:],
+        np.zeros((episodes, 2)),
+        np.zeros(episodes),
+    )

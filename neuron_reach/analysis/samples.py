@@ -1,0 +1,89 @@
+"""Input sets: the observations that networks are compared on, and what networks make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
+
+from neuron_reach.learning.qnetwork import QNetwork
+
+CHUNK = 8192
+"""Samples that a network is run on at a time."""
+
+
+def unique_samples(observations: ArrayLike, tolerance: float = 0.0) -> NDArray[np.int64]:
+    """Return the numbers of the samples that are no duplicates, rising.
+
+    A sample is a duplicate if one that is kept and comes before it equals it or, with a tolerance,
+    differs by at most that much in each component. So whatever is dropped lies within the
+    tolerance of something kept, and no two kept samples lie within it.
+
+    Args:
+        observations: (N, inputs).
+        tolerance: largest difference, in the components' own units; 0: exact duplicates only.
+
+    Raises:
+        ValueError: a negative tolerance, or no matrix of samples.
+    """
+    samples = np.ascontiguousarray(observations)
+    if samples.ndim != 2:
+        raise ValueError(f'observations must be (samples, inputs), not {samples.shape}')
+    if not tolerance >= 0.0:
+        raise ValueError(f'tolerance must be at least 0, not {tolerance:g}')
+    first = np.sort(np.unique(samples + 0.0, axis=0, return_index=True)[1])  # -0.0 equals 0.0
+    if tolerance == 0.0:
+        return first
+    samples = samples[first].astype(np.float64)
+    tree = KDTree(samples)
+    kept = np.ones(len(samples), bool)
+    for number, sample in enumerate(samples):
+        if kept[number]:
+            near = np.array(tree.query_ball_point(sample, tolerance, p=np.inf))
+            kept[near[near > number]] = False
+    return first[kept]
+
+
+def network_activations(network: QNetwork, observations: ArrayLike) -> NDArray[np.float32]:
+    """Run a network on observations.
+
+    Args:
+        network: a stack of one member.
+        observations: (..., inputs).
+
+    Returns:
+        Activations of all layers side by side, input and output included, (..., neurons).
+
+    Raises:
+        ValueError: the network has another number of inputs.
+    """
+    values = np.asarray(observations, np.float32)
+    if values.shape[-1] != network.sizes[0]:
+        raise ValueError(
+            f'a network with {network.sizes[0]} inputs cannot be run on observations of '
+            f'{values.shape[-1]} numbers'
+        )
+    samples = torch.from_numpy(np.ascontiguousarray(values.reshape(1, -1, values.shape[-1])))
+    result = np.empty((samples.shape[1], sum(network.sizes)), np.float32)
+    for start in range(0, len(result), CHUNK):
+        part = slice(start, start + CHUNK)
+        layers = network.activations(samples[:, part])
+        np.concatenate([layer[0].numpy() for layer in layers], axis=1, out=result[part])
+    return result.reshape(*values.shape[:-1], -1)
+
+
+def random_network(sizes: Sequence[int], generator: torch.Generator) -> QNetwork:
+    """Return an untrained network: Glorot-uniform weights (Xavier), biases zero (paper, section 4).
+
+    Args:
+        sizes: neurons of every layer, input and output included.
+        generator: source of randomness.
+    """
+    network = QNetwork(sizes)
+    for weight in network.weights:
+        bound = (6.0 / (weight.shape[1] + weight.shape[2])) ** 0.5
+        weight.uniform_(-bound, bound, generator=generator)
+    return network

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from neuron_reach.analysis import (
+    bootstrap_pairs,
+    coverage,
+    layer_projection,
+    linear_projection,
+    projection_error,
+    saturation,
+)
+
+matrices = st.tuples(st.integers(2, 7), st.integers(1, 6)).flatmap(
+    lambda shape: arrays(np.float64, shape, elements=st.sampled_from([0.0, 1e-9, 0.3, 1.0, 50.0]))
+)
+
+
+@given(matrices)
+def test_saturation_and_coverage_are_shares(matrix):
+    for metric in (saturation, coverage):
+        value = metric(matrix)
+        assert 0.0 <= value <= 1.0 if matrix.any() else np.isnan(value)
+
+
+@given(matrices, st.floats(1e-3, 1e3))
+def test_only_the_shares_within_a_column_count(matrix, factor):
+    for metric in (saturation, coverage):
+        np.testing.assert_allclose(metric(factor * matrix), metric(matrix), atol=1e-9)
+
+
+def test_saturation_and_coverage_as_defined():
+    half = np.array([[0.5, 0.0], [0.5, 2.0], [0.0, 0.0], [0.0, 0.0]])
+    assert saturation(half) == pytest.approx(0.5 * np.log(2) / np.log(4))
+    used = np.array([0.25, 0.75])
+    assert coverage(half) == pytest.approx(-(used * np.log(used)).sum() / np.log(4))
+    assert saturation(np.ones((4, 3))) == pytest.approx(1.0)
+    assert coverage(np.eye(4)) == pytest.approx(1.0)
+    assert saturation(np.eye(4)) == 0.0
+
+
+def test_targets_that_nothing_maps_to_are_left_out():
+    with_zeros = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 3.0]])
+    assert coverage(with_zeros) == pytest.approx(1.0)
+    np.testing.assert_array_equal(
+        layer_projection(with_zeros, [1, 1], [1, 1, 1]), [[1, np.nan, 0], [0, np.nan, 1]]
+    )
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_error_of_the_zero_projection_is_1(seed):
+    generator = np.random.default_rng(seed)
+    target, source = generator.random((20, 3)), generator.random((20, 4))
+    assert projection_error(np.zeros((4, 3)), target, source) == pytest.approx(1.0)
+    best = linear_projection(target, source, 0.0)
+    assert projection_error(best, target, source) >= 0.0
+
+
+def test_the_error_as_defined():
+    target, source = np.array([[1.0, 0.0], [0.5, -1.0]]), np.array([[1.0], [0.0]])
+    error = projection_error([[0.5, 1.0]], target, source)
+    assert error == pytest.approx((0.5 + 1.0 + 0.5 + 1.0) / 2.5)
+
+
+def test_validation_samples_are_scaled_as_the_samples_were():
+    samples = np.array([[2.0], [1.0]])
+    projection = linear_projection(samples, samples, 0.0)
+    fresh = np.array([[8.0], [4.0]])
+    assert projection_error(projection, fresh, fresh) == pytest.approx(0.0, abs=1e-9)
+    assert projection_error(projection, fresh, 0 * fresh) == 1.0
+    # One target neuron that fired more than ever counts more, in the units of its old maximum.
+    two = linear_projection(np.eye(2), np.eye(2), 0.0)
+    assert projection_error(two, [[3.0, 1.0]], [[0.0, 1.0]]) == pytest.approx(3.0 / 4.0)
+
+
+@given(matrices, st.data())
+def test_layer_columns_sum_to_1(matrix, data):
+    def layers(neurons):
+        cuts = data.draw(st.lists(st.integers(0, neurons), max_size=2).map(sorted))
+        return np.diff([0, *cuts, neurons]).tolist()
+
+    source_layers, target_layers = layers(matrix.shape[0]), layers(matrix.shape[1])
+    table = layer_projection(matrix, source_layers, target_layers)
+    assert table.shape == (len(source_layers), len(target_layers))
+    sums = table.sum(axis=0)
+    np.testing.assert_allclose(sums[np.isfinite(sums)], 1.0)
+    first = 0
+    for layer, size in enumerate(target_layers):
+        mapped = matrix[:, first : first + size].any()
+        assert np.isfinite(sums[layer]) == mapped
+        first += size
+
+
+def test_layer_projection_averages_over_the_target_layer():
+    matrix = [[1.0, 0.0, 0.0], [1.0, 5.0, 0.0], [0.0, 0.0, 0.1]]
+    table = layer_projection(matrix, [1, 2], [2, 1])
+    np.testing.assert_allclose(table, [[0.25, 0.0], [0.75, 1.0]])
+
+
+def test_a_reflexive_layer_projection_is_the_identity():
+    np.testing.assert_array_equal(layer_projection(np.eye(6), [2, 3, 1], [2, 3, 1]), np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ('call', 'message'),
+    [
+        (lambda: saturation([[1.0, -1.0]]), 'numbers >= 0'),
+        (lambda: coverage(np.ones(3)), 'must be a matrix'),
+        (lambda: layer_projection(np.eye(3), [2, 2], [3]), 'source layers hold 4 neurons, not 3'),
+        (lambda: layer_projection(np.eye(3), [3], [2]), 'target layers hold 2 neurons, not 3'),
+        (
+            lambda: projection_error(np.eye(3), np.ones((5, 2)), np.ones((5, 3))),
+            'for 3 target and 3 source neurons, not for 2 and 3',
+        ),
+    ],
+)
+def test_bad_input_is_one_clear_line(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_the_bootstrap_interval_covers_the_mean_of_networks():
+    """Crossed random effects: intervals from resampled pairs would be far too narrow."""
+    generator = np.random.default_rng(0)
+    hits = 0
+    for _ in range(200):
+        sources, targets = generator.standard_normal((10, 1)), generator.standard_normal((1, 10))
+        values = sources + targets + 0.1 * generator.standard_normal((10, 10))
+        interval = bootstrap_pairs(values, generator, resamples=400)
+        assert interval.mean == pytest.approx(values.mean())
+        hits += interval.low <= 0.0 <= interval.high
+    assert 170 <= hits <= 199
+
+
+def test_missing_pairs_are_left_out():
+    values = np.array([[np.nan, 1.0, 2.0], [3.0, np.nan, 4.0], [5.0, 6.0, np.nan]])
+    interval = bootstrap_pairs(values, np.random.default_rng(0), same_networks=True)
+    assert interval.mean == pytest.approx(3.5)
+    assert 1.0 <= interval.low < 3.5 < interval.high <= 6.0
+
+
+def test_one_network_has_no_interval():
+    interval = bootstrap_pairs([[0.2, 0.4]], np.random.default_rng(0))
+    assert interval.mean == pytest.approx(0.3)
+    assert np.isnan(interval.low) and np.isnan(interval.high)
