@@ -17,12 +17,12 @@ from typing import Any
 
 from neuron_reach.bags.layout import recorded_topics
 from neuron_reach.errors import UserError
-from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.setup import SessionOptions, Setup
 from neuron_reach.options import allowed, check_keys, fill, load_yaml, option
 
 
 @dataclasses.dataclass(frozen=True)
-class RunOptions:
+class RunOptions(SessionOptions):
     """What to run and where to keep the results."""
 
     run_dir: str = option('', 'folder of the results; by default runs/joints<n>_seed<s>')
@@ -32,15 +32,6 @@ class RunOptions:
     )
     storage: str = option('mcap', 'format of the bag', choices=('mcap', 'sqlite3'))
     backend: str = option('kinematic', 'what moves the arm', choices=('kinematic',))
-    test_episodes: int = option(
-        3000, 'episodes that measure the accuracy after training; 0: none', low=0, high=10_000_000
-    )
-    checkpoint_interval: float = option(
-        10.0, 'seconds between two savings of the training state', low=0.0, high=86400.0
-    )
-    simulator_timeout: float = option(
-        10.0, 'seconds without an answer of the arm after which to give up', low=0.1, high=3600.0
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +68,9 @@ DESCRIPTIONS = {
 
 def argument_fields() -> list[dataclasses.Field[Any]]:
     """Return the fields of all launch arguments but `config`, those of the run first."""
-    return [*dataclasses.fields(RunOptions), *Setup.fields()]
+    inherited = len(dataclasses.fields(SessionOptions))
+    run = dataclasses.fields(RunOptions)
+    return [*run[inherited:], *run[:inherited], *Setup.fields()]
 
 
 def describe_argument(field: dataclasses.Field[Any]) -> str:
@@ -129,15 +122,7 @@ def _train(setup: Setup, run: RunOptions) -> list[Phase]:
     run_dir = run_folder(setup, run)
     learn = Phase(
         'training',
-        _policy(
-            setup,
-            run,
-            mode='train',
-            run_dir=str(run_dir),
-            observers=1,
-            test_episodes=run.test_episodes,
-            checkpoint_interval=run.checkpoint_interval,
-        ),
+        _policy(setup, run, mode='train', run_dir=str(run_dir)),
         (_ACTIVATIONS, _simulator(setup, setup.learning.arms, 'lockstep')),
     )
     checkpoint = run_dir / 'checkpoint'
@@ -178,9 +163,7 @@ def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions
 def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
     checkpoint = Path(run.checkpoint)
     if graph == 'run' and not run.record:
-        policy = _policy(
-            setup, run, mode='run', checkpoint=str(checkpoint), arms=1, realtime=True, observers=1
-        )
+        policy = _policy(setup, run, mode='run', checkpoint=str(checkpoint), arms=1, realtime=True)
         return [Phase('running', policy, (_ACTIVATIONS, _simulator(setup, 1, 'realtime')))]
     clock = 'realtime' if graph == 'run' else 'lockstep'
     bag = (Path(run.run_dir) if run.run_dir else checkpoint.parent) / 'bag'
@@ -226,8 +209,8 @@ def _simulator(setup: Setup, arms: int, clock: str) -> Process:
 
 
 def _policy(setup: Setup, run: RunOptions, **own: Any) -> Process:
-    shared = {**setup.values(), 'simulator_timeout': run.simulator_timeout}
-    return Process('dqn_policy', {**shared, **own})
+    session = {field.name: getattr(run, field.name) for field in dataclasses.fields(SessionOptions)}
+    return Process('dqn_policy', {**setup.values(), **session, **own})
 
 
 def _bag_recorder(setup: Setup, run: RunOptions, bag: Path) -> Process:

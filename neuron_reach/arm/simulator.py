@@ -9,13 +9,10 @@ from __future__ import annotations
 import dataclasses
 import math
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.options import option
-
-Array = NDArray[np.float64]
 
 CONTROL_PERIOD = 0.05
 """Length of one control cycle, s (paper, section 3)."""
@@ -65,6 +62,9 @@ class FleetSimulator:
 
     def __init__(self, options: ArmOptions, arms: int) -> None:
         """Put `arms` arms into the start pose."""
+        from neuron_reach.arm.pid import pid_steps  # numba takes half a second to import
+
+        self._pid_steps = pid_steps
         self.options = options
         self.arms = arms
         shape = (arms, options.joints)
@@ -106,7 +106,7 @@ class FleetSimulator:
 
     def _advance(self, steps: int) -> None:
         options = self.options
-        _pid_steps(
+        self._pid_steps(
             self._angles.reshape(-1),
             self._velocities.reshape(-1),
             self._integral.reshape(-1),
@@ -117,28 +117,3 @@ class FleetSimulator:
             options.integral_limit,
             options.velocity_limit,
         )
-
-
-@numba.njit(cache=True)
-def _pid_steps(
-    angles: Array,
-    velocities: Array,
-    integral: Array,
-    targets: Array,
-    steps: int,
-    period: float,
-    gains: tuple[float, float, float],
-    integral_limit: float,
-    velocity_limit: float,
-) -> None:
-    """Do `steps` PID steps of `period` seconds on every joint, (joints of all arms,)."""
-    p, i, d = gains
-    for _ in range(steps):
-        for joint in range(angles.size):  # the inner loop, so that joints share vector operations
-            error = targets[joint] - angles[joint]
-            velocity = p * error + integral[joint] - d * velocities[joint]
-            velocity = min(max(velocity, -velocity_limit), velocity_limit)
-            share = integral[joint] + i * period * error
-            integral[joint] = min(max(share, -integral_limit), integral_limit)
-            velocities[joint] = velocity
-            angles[joint] += period * velocity

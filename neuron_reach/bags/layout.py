@@ -50,6 +50,14 @@ def layer_names(hidden_layers: int) -> tuple[str, ...]:
     return ('input', *hidden, 'output')
 
 
+def depth(layer: str) -> tuple[int, int]:
+    """Sort key of a layer's name: its place in the network."""
+    if layer == 'output':
+        return 2, 0
+    number = layer.rpartition('_')[2]
+    return (1, int(number)) if number.isdecimal() else (0, 0)
+
+
 def activation_topic(layer: str) -> str:
     """Topic that carries one layer's activations."""
     return f'{ACTIVATIONS}/{layer}'

@@ -98,6 +98,17 @@ class BagReader:
             except OSError as error:
                 raise UserError(f'cannot read {path}: {error.strerror or error}') from error
 
+    def decode(self, topic: str, data: bytes) -> Any:
+        """Return the message object for serialised bytes of a topic.
+
+        Raises:
+            UserError: they are not a message of the topic's type.
+        """
+        try:
+            return self._decode(self.topics[topic], data)
+        except SerdeError as error:
+            raise UserError(f'{topic}: a message cannot be decoded ({error})') from None
+
     def _decode(self, msgtype: str, data: bytes) -> object:
         if msgtype not in self._typestore.fielddefs:
             return data

@@ -114,7 +114,7 @@ def summarize(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) 
         success_rate=tally.successes / finished if finished else None,
         arms=tally.arms,
         steps=tally.steps,
-        neurons=dict(sorted(tally.neurons.items(), key=lambda item: _depth(item[0]))),
+        neurons=dict(sorted(tally.neurons.items(), key=lambda item: layout.depth(item[0]))),
         messages=dict(sorted(tally.messages.items())),
         continuity={topic: track.result() for topic, track in sorted(tally.tracks.items())},
         incomplete='; '.join(notes) or None,
@@ -212,11 +212,3 @@ def _describe(continuity: Continuity) -> str:
         (continuity.duplicates, 'repeated'),
     )
     return ', '.join(f'{count} {what}' for count, what in parts if count)
-
-
-def _depth(layer: str) -> tuple[int, int]:
-    """Sort key of a layer: its place in the network."""
-    if layer == 'output':
-        return 2, 0
-    number = layer.rpartition('_')[2]
-    return (1, int(number)) if number.isdecimal() else (0, 0)

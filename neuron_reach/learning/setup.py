@@ -67,6 +67,21 @@ class TrainingOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class SessionOptions:
+    """What goes with training and playing but does not change the network."""
+
+    test_episodes: int = option(
+        3000, 'episodes that measure the accuracy after training; 0: none', low=0, high=10_000_000
+    )
+    checkpoint_interval: float = option(
+        10.0, 'seconds between two savings of the training state', low=0.0, high=86400.0
+    )
+    simulator_timeout: float = option(
+        10.0, 'seconds without an answer of the arm after which to give up', low=0.1, high=3600.0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Setup:
     """Everything that defines a training run."""
 

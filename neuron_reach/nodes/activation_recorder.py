@@ -31,14 +31,17 @@ class RecorderOptions:
     """Parameters of the node."""
 
     recorded: bool = option(
-        False, 'wait for a subscriber on every layer before listening to observations'
+        False,
+        'wait for a subscriber on every layer, then listen to observations until the end; '
+        'else listen while there is a subscriber on any layer',
     )
 
 
 class ActivationRecorder:
     """Repeats the policy's forward pass, with the same weights and shapes, and publishes it.
 
-    A process of its own, so that it never slows the policy down. It may join or leave at any time.
+    A process of its own, so that it never slows the policy down. It may join or leave at any time,
+    and listens to observations only while somebody listens to it.
     """
 
     def __init__(self, node: Node) -> None:
@@ -87,9 +90,18 @@ class ActivationRecorder:
                 for layer in layers
             ]
 
-    def heard(self) -> bool:
-        """Tell whether every layer has a subscriber."""
-        return all(publisher.get_subscription_count() for publisher in self.publishers)
+    def join_or_leave(self) -> None:
+        """Listen to observations while somebody listens to the activations."""
+        heard = [publisher.get_subscription_count() > 0 for publisher in self.publishers]
+        if self.observations is None:
+            if heard and (all(heard) if self.options.recorded else any(heard)):
+                self.last = None
+                self.observations = self.loop.subscribe(
+                    Float32MultiArray, layout.OBSERVATION, reliable(OBSERVATION_DEPTH)
+                )
+        elif not self.options.recorded and not any(heard):
+            self.loop.unsubscribe(self.observations)
+            self.observations = None
 
     def handle(self, message: Float32MultiArray) -> None:
         """Publish the activations for the observations of one control cycle."""
@@ -107,8 +119,6 @@ class ActivationRecorder:
             self.networks.pop(0)
         wanted = [publisher.get_subscription_count() > 0 for publisher in self.publishers]
         self.published += 1
-        if not any(wanted):
-            return
         batch = torch.from_numpy(observations.copy())[None]
         layers = self.networks[0][1].activations(batch)
         for publisher, values, want in zip(self.publishers, layers, wanted, strict=True):
@@ -129,15 +139,10 @@ class ActivationRecorder:
         busy = False
         while (news := self.loop.take(self.checkpoints)) is not None:
             self.learn_weights(news.data)
-        if self.observations is None:
-            if self.networks and (not self.options.recorded or self.heard()):
-                self.observations = self.loop.subscribe(
-                    Float32MultiArray, layout.OBSERVATION, reliable(OBSERVATION_DEPTH)
-                )
-            return False
-        while (message := self.loop.take(self.observations)) is not None:
+        while self.observations and (message := self.loop.take(self.observations)) is not None:
             self.handle(message)
             busy = True
+        self.join_or_leave()
         return busy
 
     def spin(self) -> int:

@@ -95,15 +95,16 @@ class Broadcast:
 
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Publish what the policy is about to act on, (arms, inputs)."""
-        layout.fill_fleet_step(
-            self._observation_message,
-            MultiArrayDimension,
-            observations,
-            self.episode,
-            self.step,
-            'feature',
-        )
-        self._observation.publish(self._observation_message)
+        if self._observation.get_subscription_count():
+            layout.fill_fleet_step(
+                self._observation_message,
+                MultiArrayDimension,
+                observations,
+                self.episode,
+                self.step,
+                'feature',
+            )
+            self._observation.publish(self._observation_message)
         self.step += 1
         if self._marker.get_subscription_count():
             self._extend_trail()

@@ -19,7 +19,7 @@ from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.qnetwork import QNetwork, greedy
 from neuron_reach.learning.rollout import greedy_successes, play
 from neuron_reach.learning.session import Session
-from neuron_reach.learning.setup import LearningOptions, Setup, TrainingOptions
+from neuron_reach.learning.setup import LearningOptions, SessionOptions, Setup, TrainingOptions
 from neuron_reach.learning.training import Training, random_streams
 from neuron_reach.learning.validation import TEST_EPISODES, required_successes
 from neuron_reach.nodes.broadcast import Broadcast
@@ -34,7 +34,7 @@ FLUSH_TIMEOUT = 10.0  # s
 
 
 @dataclasses.dataclass(frozen=True)
-class PolicyOptions:
+class PolicyOptions(SessionOptions):
     """Parameters beside those of arm, task and learning."""
 
     mode: str = option('run', 'learn, or act with a trained network', choices=('train', 'run'))
@@ -43,15 +43,6 @@ class PolicyOptions:
     realtime: bool = option(False, 'the arms move by the wall clock, not by commands')
     episodes: int = option(
         0, 'episodes to play in mode run; 0: until interrupted', low=0, high=10_000_000
-    )
-    test_episodes: int = option(
-        3000, 'episodes that measure the accuracy after training; 0: none', low=0, high=10_000_000
-    )
-    checkpoint_interval: float = option(
-        10.0, 'seconds between two savings of the training state', low=0.0, high=86400.0
-    )
-    simulator_timeout: float = option(
-        10.0, 'seconds without an answer of the arm after which to give up', low=0.1, high=3600.0
     )
     observers: int = option(
         0, 'subscribers of `observation` to wait for before the first episode', low=0, high=100

@@ -63,6 +63,11 @@ class Loop:
         self._subscriptions.append(subscription)
         return subscription
 
+    def unsubscribe(self, subscription: Any) -> None:
+        """End a subscription; what it has not been asked for is lost."""
+        self._subscriptions.remove(subscription)
+        self.node.destroy_subscription(subscription)
+
     def take(self, subscription: Any) -> Any:
         """Return the next message of a subscription, None if there is none."""
         with subscription.handle:

@@ -1,0 +1,158 @@
+"""Clusters of neurons by their distances (equation 3 of the paper), as scipy linkage matrices."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+LINKAGES = ('within', 'average')
+"""within: mean distance inside the union (the paper's); average: between the two clusters."""
+
+
+def cluster_tree(distances: NDArray[np.float64], linkage: str = 'within') -> NDArray[np.float64]:
+    """Merge neurons step by step into a binary tree.
+
+    With `within`, each step merges the two clusters whose union C has the least mean distance
+    within, D(C) = 1/(|C| (|C| - 1)) sum of d(i, j) over i != j in C (equation 3); D need not grow
+    from step to step. With `average` it is the least mean distance between the two (scipy's).
+
+    Args:
+        distances: (neurons, neurons), symmetric, zero diagonal.
+        linkage: one of `LINKAGES`.
+
+    Returns:
+        scipy linkage matrix, (neurons - 1, 4): the two clusters merged (neurons are 0, 1, ...; the
+        cluster made in step s is neurons + s), cluster distance of the union, its size.
+
+    Raises:
+        ValueError: another linkage, or no distance matrix.
+    """
+    count = len(distances)
+    if distances.shape != (count, count) or not np.isfinite(distances).all():
+        raise ValueError(f'distances of shape {distances.shape} are no finite square matrix')
+    if linkage not in LINKAGES:
+        raise ValueError(f'linkage must be one of {", ".join(LINKAGES)}, not {linkage!r}')
+    if count < 2:
+        return np.zeros((0, 4))
+    if linkage == 'average':
+        from scipy.cluster.hierarchy import linkage as scipy_linkage
+
+        condensed = distances[np.triu_indices(count, 1)]
+        tree: NDArray[np.float64] = scipy_linkage(condensed, 'average')
+        return tree
+    return _within_tree(np.array(distances, dtype=np.float64))
+
+
+@numba.njit(cache=True)
+def _union_distance(cross: float, inner: float, size: float) -> float:
+    return 2.0 * (inner + cross) / (size * (size - 1.0))
+
+
+@numba.njit(cache=True)
+def _nearest(
+    row: int,
+    cross: NDArray[np.float64],
+    inner: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    active: NDArray[np.bool_],
+) -> tuple[int, float]:
+    """Return the cluster after `row` that is best merged with it, and the union's distance."""
+    best, least = -1, np.inf
+    for column in range(row + 1, len(sizes)):
+        if active[column]:
+            value = _union_distance(
+                cross[row, column], inner[row] + inner[column], sizes[row] + sizes[column]
+            )
+            if value < least:
+                best, least = column, value
+    return best, least
+
+
+@numba.njit(cache=True)
+def _within_tree(cross: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Build the tree; `cross`, sums of distances between clusters, is updated in place.
+
+    The distance of a union follows from sums that simply add up when clusters merge. A pair's value
+    changes only if one of the two was merged, so every cluster remembers its best partner among
+    those after it, and looks again only when that one is gone: O(N^2) memory, about O(N^2) time.
+    """
+    count = len(cross)
+    tree = np.zeros((count - 1, 4))
+    inner = np.zeros(count)  # sum of the distances within each cluster
+    sizes = np.ones(count)
+    names = np.arange(count)
+    active = np.ones(count, np.bool_)
+    partner = np.full(count, -1)
+    value = np.full(count, np.inf)
+    for row in range(count - 1):
+        partner[row], value[row] = _nearest(row, cross, inner, sizes, active)
+    for step in range(count - 1):
+        a = int(np.argmin(value))
+        b = partner[a]
+        tree[step, 0] = min(names[a], names[b])
+        tree[step, 1] = max(names[a], names[b])
+        tree[step, 2] = max(value[a], 0.0)
+        tree[step, 3] = sizes[a] + sizes[b]
+        # The union takes the place of a, which is before b.
+        inner[a] += inner[b] + cross[a, b]
+        sizes[a] += sizes[b]
+        names[a] = count + step
+        active[b] = False
+        value[b] = np.inf
+        for other in range(count):
+            if active[other] and other != a:
+                cross[a, other] += cross[b, other]
+                cross[other, a] = cross[a, other]
+        partner[a], value[a] = _nearest(a, cross, inner, sizes, active)
+        for row in range(b):
+            if not active[row] or row == a:
+                continue
+            if partner[row] == a or partner[row] == b:
+                partner[row], value[row] = _nearest(row, cross, inner, sizes, active)
+            elif row < a:
+                union = _union_distance(cross[row, a], inner[row] + inner[a], sizes[row] + sizes[a])
+                if union < value[row]:
+                    partner[row], value[row] = a, union
+    return tree
+
+
+def segment_layer(tree: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
+    """Cut a tree breadth-first from the root: the first clusters with D(C) <= threshold.
+
+    D need not grow towards the root, so a cluster may be taken although one inside it has a larger
+    distance. Single neurons always qualify.
+
+    Args:
+        tree: scipy linkage matrix, (neurons - 1, 4).
+        threshold: d_tau, the largest cluster distance to accept.
+
+    Returns:
+        Cluster of each neuron, (neurons,), numbered by their first neurons.
+    """
+    count = len(tree) + 1
+    labels = np.full(count, -1)
+    queue = [2 * count - 2]
+    for node in queue:  # grows while it is gone through
+        if node < count or tree[node - count, 2] <= threshold:
+            labels[_leaves(tree, node)] = node
+        else:
+            queue += [int(tree[node - count, 0]), int(tree[node - count, 1])]
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    numbered: NDArray[np.int64] = rank[inverse]
+    return numbered
+
+
+def _leaves(tree: NDArray[np.float64], node: int) -> list[int]:
+    """Return the neurons of a cluster."""
+    count = len(tree) + 1
+    leaves, stack = [], [node]
+    while stack:
+        top = stack.pop()
+        if top < count:
+            leaves.append(top)
+        else:
+            stack += [int(tree[top - count, 0]), int(tree[top - count, 1])]
+    return leaves

@@ -1,0 +1,153 @@
+"""Pruning a network by merging neurons that do the same (equation 4 of the paper)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neuron_reach.analysis.clusters import LINKAGES, cluster_tree, segment_layer
+from neuron_reach.analysis.distances import neuron_distances
+from neuron_reach.analysis.record import ActivityRecord
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class PruningOptions:
+    """How neurons are clustered and merged."""
+
+    tau: float = option(
+        0.2, 'share of the largest cluster distance up to which neurons merge', low=0.0, high=1.0
+    )
+    linkage: str = option(
+        'within', 'how clusters grow: mean distance within the union, or between', choices=LINKAGES
+    )
+    threshold: str = option(
+        'layer', 'where the largest cluster distance is taken from', choices=('layer', 'network')
+    )
+    merge: str = option(
+        'weighted',
+        "mean over a cluster's members: weighted by their scaling factors, or uniform",
+        choices=('weighted', 'uniform'),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Pruned:
+    """A pruned network and how it came about.
+
+    Attributes:
+        network: a stack of one member, with one hidden neuron for each cluster.
+        trees: by hidden layer, scipy linkage matrices.
+        clusters: by hidden layer, the cluster of each neuron, (neurons,).
+        dead: by hidden layer, how many neurons were never active.
+    """
+
+    network: QNetwork
+    trees: Mapping[str, NDArray[np.float64]]
+    clusters: Mapping[str, NDArray[np.int64]]
+    dead: Mapping[str, int]
+
+
+def prune(
+    network: QNetwork, record: ActivityRecord, options: PruningOptions | None = None
+) -> Pruned:
+    """Cluster the hidden neurons layer by layer and merge every cluster into one neuron.
+
+    Args:
+        network: a stack of one member.
+        record: of this network, with all hidden layers.
+        options: by default those of the paper.
+
+    Raises:
+        ValueError: the record is not of a network of this shape, or has no episodes.
+    """
+    options = options or PruningOptions()
+    sizes = tuple(record.sizes[record.layers.index(name)] for name in record.hidden)
+    if sizes != network.sizes[1:-1]:
+        raise ValueError(f'hidden layers are {network.sizes[1:-1]}, those recorded {sizes}')
+    trees = {
+        name: cluster_tree(neuron_distances(record.select([name])), options.linkage)
+        for name in record.hidden
+    }
+    largest = {name: _largest(tree) for name, tree in trees.items()}
+    if options.threshold == 'network':
+        largest = dict.fromkeys(largest, max(largest.values(), default=0.0))
+    clusters = {
+        name: segment_layer(tree, options.tau * largest[name]) for name, tree in trees.items()
+    }
+    maxima = record.maxima()
+    merged = merge_neurons(
+        network,
+        [clusters[name] for name in record.hidden],
+        [maxima[record.columns(name)] for name in record.hidden],
+        options.merge,
+    )
+    return Pruned(merged, trees, clusters, record.dead())
+
+
+def _largest(tree: NDArray[np.float64]) -> float:
+    return float(tree[:, 2].max()) if len(tree) else 0.0
+
+
+def merge_neurons(
+    network: QNetwork,
+    clusters: Sequence[NDArray[np.int64]],
+    maxima: Sequence[NDArray[np.float64]],
+    merge: str = 'weighted',
+) -> QNetwork:
+    """Merge the neurons of each cluster into one (equation 4).
+
+    The scaling factors gamma_n of a cluster C sum to one and are proportional to Z_n, uniform where
+    all Z_n are zero; the cluster's activation is zeta = z_n / gamma_n. A member's view of the
+    incoming weight from cluster D is 1/gamma_n sum over m in D of w_nm gamma_m. Weighted by
+    gamma_n, the mean over the members is w_CD = sum of w_nm gamma_m over n in C, m in D, and the
+    bias b_C = sum of b_n. Dead members of a cluster that is not all dead have gamma_n = 0: there
+    is nothing they could say about its activation, and they take no part.
+
+    If the members of every cluster are positive multiples of each other, the merged network
+    computes the same function.
+
+    Args:
+        network: a stack of one member.
+        clusters: by hidden layer, the cluster of each neuron, 0, 1, ..., (neurons,).
+        maxima: by hidden layer, Z_n, (neurons,).
+        merge: `weighted`, or `uniform` for a plain mean over the members.
+
+    Returns:
+        A stack of one member.
+
+    Raises:
+        ValueError: clusters or maxima are not of this network's hidden layers.
+    """
+    hidden = network.sizes[1:-1]
+    for name, values in (('clusters', clusters), ('maxima', maxima)):
+        if tuple(map(len, values)) != hidden:
+            raise ValueError(f'{name} are of layers {tuple(map(len, values))}, not {hidden}')
+    gather = [np.eye(network.sizes[0])]  # (clusters, neurons): 1 where a member takes part
+    scale = [np.ones(network.sizes[0])]  # gamma
+    for labels, largest in zip(clusters, maxima, strict=True):
+        member = np.zeros((int(labels.max()) + 1, len(labels)))
+        member[labels, np.arange(len(labels))] = 1.0
+        sums = member @ largest
+        gamma = np.where(sums[labels] > 0.0, largest, 1.0)
+        gamma /= (member @ gamma)[labels]
+        gather.append(member * (gamma > 0.0))
+        scale.append(gamma)
+    gather.append(np.eye(network.sizes[-1]))
+    scale.append(np.ones(network.sizes[-1]))
+    merged = QNetwork(tuple(len(member) for member in gather))
+    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        share = gather[layer + 1]
+        if merge == 'uniform':
+            gamma = scale[layer + 1]
+            inverse = np.divide(1.0, gamma, out=np.zeros_like(gamma), where=gamma > 0.0)
+            share = share * inverse / share.sum(axis=1, keepdims=True)
+        incoming = weight[0].numpy().astype(np.float64) @ (gather[layer] * scale[layer]).T
+        merged.weights[layer][0] = torch.from_numpy(share @ incoming)
+        merged.biases[layer][0, 0] = torch.from_numpy(share @ bias[0, 0].numpy().astype(np.float64))
+    return merged

@@ -1,0 +1,141 @@
+"""Recorded activity: what every neuron did at every step of some sample episodes."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_BYTES = 64 * 2**20
+"""How much of a record is worked on at a time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ActivityRecord:
+    """The activations of one network in sample episodes.
+
+    Attributes:
+        activations: (episodes, steps, neurons), float32, hidden layers after ReLU; zero after an
+            episode's end. May be a memory map: work on it by `blocks`.
+        lengths: steps of each episode, (episodes,).
+        layers: names of the layers, in their order: `input`, `hidden_1`, ..., `output`.
+        sizes: neurons of each layer.
+        goals: (episodes, 2), m.
+        rewards: of the last step of each episode, (episodes,).
+        network: what is known of the network: `path` and `version` of its checkpoint.
+        notes: what was found wrong with the recording, a line each.
+    """
+
+    activations: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+    layers: tuple[str, ...]
+    sizes: tuple[int, ...]
+    goals: NDArray[np.float64]
+    rewards: NDArray[np.float64]
+    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that the shapes fit together.
+
+        Raises:
+            ValueError: they do not.
+        """
+        episodes = len(self.lengths)
+        if self.activations.ndim != 3 or self.activations.shape[2] != sum(self.sizes):
+            raise ValueError(
+                f'activations {self.activations.shape} are not (episodes, steps, {self.neurons})'
+            )
+        shapes = {
+            'activations': (self.activations.shape[:1], (episodes,)),
+            'layers': (len(self.layers), len(self.sizes)),
+            'goals': (self.goals.shape, (episodes, 2)),
+            'rewards': (self.rewards.shape, (episodes,)),
+        }
+        for name, (found, expected) in shapes.items():
+            if found != expected:
+                raise ValueError(f'{name} are {found}, but there are {expected}')
+
+    @property
+    def episodes(self) -> int:
+        """Number of episodes."""
+        return len(self.lengths)
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons, of all layers in this record."""
+        return sum(self.sizes)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Names of the hidden layers."""
+        return tuple(name for name in self.layers if name not in ('input', 'output'))
+
+    def columns(self, layer: str) -> slice:
+        """Return which of the neurons are those of a layer.
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        if layer not in self.layers:
+            raise ValueError(f'no layer {layer!r}; there are {", ".join(self.layers)}')
+        index = self.layers.index(layer)
+        start = sum(self.sizes[:index])
+        return slice(start, start + self.sizes[index])
+
+    def layer(self, name: str) -> NDArray[np.float32]:
+        """Return a layer's activations, (episodes, steps, neurons of the layer); a view."""
+        return self.activations[:, :, self.columns(name)]
+
+    def select(self, layers: Sequence[str]) -> ActivityRecord:
+        """Return the record of some layers that follow each other, such as all hidden ones; a view.
+
+        Raises:
+            ValueError: there is no such layer, or others lie between them.
+        """
+        slices = [self.columns(name) for name in layers]
+        if not slices or any(a.stop != b.start for a, b in itertools.pairwise(slices)):
+            raise ValueError(f'layers {", ".join(layers)} do not follow each other')
+        return dataclasses.replace(
+            self,
+            activations=self.activations[:, :, slices[0].start : slices[-1].stop],
+            layers=tuple(layers),
+            sizes=tuple(part.stop - part.start for part in slices),
+        )
+
+    def first(self, episodes: int) -> ActivityRecord:
+        """Return the record of the first episodes only; a view."""
+        return dataclasses.replace(
+            self,
+            activations=self.activations[:episodes],
+            lengths=self.lengths[:episodes],
+            goals=self.goals[:episodes],
+            rewards=self.rewards[:episodes],
+        )
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the activations of a few episodes at a time, (some episodes, steps, neurons)."""
+        size = max(1, self.activations[:1].nbytes)
+        count = max(1, BLOCK_BYTES // size)
+        for start in range(0, self.episodes, count):
+            yield self.activations[start : start + count]
+
+    def maxima(self) -> NDArray[np.float64]:
+        """Return Z_n, the largest absolute activation of each neuron, (neurons,).
+
+        Equation 2 of the paper normalises by the maximum; inputs and outputs can be negative.
+        """
+        largest = np.zeros(self.neurons, np.float32)
+        for block in self.blocks():
+            np.maximum(largest, block.max(axis=(0, 1)), out=largest)
+            np.maximum(largest, -block.min(axis=(0, 1)), out=largest)
+        return largest.astype(np.float64)
+
+    def dead(self) -> dict[str, int]:
+        """Return how many neurons of each hidden layer were never active."""
+        silent = self.maxima() == 0.0
+        return {name: int(silent[self.columns(name)].sum()) for name in self.hidden}
