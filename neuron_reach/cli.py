@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from neuron_reach import __version__, graph
+from neuron_reach.commands import reproduce
 from neuron_reach.errors import UserError
 
 INTERRUPTED = 130
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_run_arguments(command)
     description = 'Train in this process, without ROS; same arguments and results as train.'
     _add_run_arguments(_add(commands, 'learn', description, _learn))
+    reproduce.add(commands)
     description = 'Say what a run folder, a checkpoint or a bag holds.'
     _add(commands, 'info', description, _info).add_argument('path', type=Path)
     return parser

@@ -1,0 +1,168 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import study_functions as functions
+from test_networks import EASY
+
+from neuron_reach import cli
+from neuron_reach.commands.reproduce import duration
+from neuron_reach.figures.report import Section, Table
+from neuron_reach.study import studies, training_study
+from neuron_reach.study.networks import training_jobs
+from neuron_reach.study.store import Store
+from neuron_reach.study.studies import SCALES, STUDIES, Plan, plans
+
+
+@pytest.fixture
+def easy(monkeypatch):
+    """Has the study train networks that learn within seconds."""
+    jobs = {'1 joint, 2 x 16': training_jobs(EASY, range(5), 3, test_episodes=50)}
+    monkeypatch.setattr(training_study, 'conditions', lambda scale: jobs)
+    return jobs['1 joint, 2 x 16']
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """Registers a study with these jobs; its report is a table of them."""
+
+    def register(*jobs):
+        def report(results):
+            rows = [
+                [job.label, str(result and result.values)]
+                for job in jobs
+                for result in [results.get(job)]
+            ]
+            return [Section('Jobs', 'All of them.', items=[Table(['job', 'result'], rows)])]
+
+        made = studies.Study('a study of the tests', 'none')
+        monkeypatch.setitem(STUDIES, 'test', made)
+        monkeypatch.setattr(studies.Study, 'plan', lambda self, scale: Plan(list(jobs), report))
+
+    return register
+
+
+def reproduce(tmp_path, *arguments):
+    return cli.main(['reproduce', *arguments, '--workers', '2', '-o', str(tmp_path)])
+
+
+def test_training_is_reproduced_reported_and_not_done_again(easy, tmp_path, capsys):
+    assert reproduce(tmp_path, 'training', '--scale', 'quick', '--dry-run') == 0
+    forecast = capsys.readouterr().out
+    assert re.search(r'^train +2 +2 +\d+ s$', forecast, re.MULTILINE)
+    assert 'train 1 joint, 2 x 16, seeds 0 to 2' in forecast
+    assert re.search(r'about \d+ s on 2 workers, from what it took', forecast)
+    assert not (tmp_path / 'results').exists()
+
+    assert reproduce(tmp_path, 'training', '--scale', 'quick') == 0
+    path = tmp_path / 'training' / 'quick' / 'report.html'
+    assert capsys.readouterr().out.splitlines()[-1] == f'report: {path}'
+    text = path.read_text()
+    store = Store(tmp_path / 'results')
+    members = [m for job in easy for m in store.load(job).values['members']]
+    assert all(member['trained'] for member in members)
+    assert '5 of 5 networks passed, twice in a row' in text
+    assert '✓ confirmed' in text
+    assert 'quick: 6 networks per condition where the paper has 20' in text
+    assert f'neuron_reach reproduce training --scale quick -o {tmp_path}' in text
+    assert '<td class="number">0 to 4</td>' in text  # the seeds
+    assert 'torch' in text
+    longest = f'{max(member["trained"] for member in members):,}'
+    assert f'<td class="number">{longest}</td>' in text
+
+    finished = {job.address: store.record(job)['finished'] for job in easy}
+    assert reproduce(tmp_path, 'training', '--scale', 'quick') == 0
+    assert {job.address: store.record(job)['finished'] for job in easy} == finished
+    assert path.read_text() == text
+    capsys.readouterr()
+    assert reproduce(tmp_path, 'training', '--scale', 'quick', '--dry-run') == 0
+    forecast = capsys.readouterr().out
+    assert re.search(r'^train +2 +0 +0 s$', forecast, re.MULTILINE)
+    assert 'about 0 s on 2 workers, from the 2 jobs that are done' in forecast
+
+
+def test_failed_jobs_are_named_in_the_end_and_in_the_report(study, tmp_path, capsys):
+    bad = functions.fail.job('bad one', how='user')
+    skipped = functions.logged.job('skipped one', log='unused', needs=[bad])
+    study(skipped, functions.add.job('good one', first=1))
+    assert reproduce(tmp_path, 'test') == 1
+    errors = capsys.readouterr().err
+    assert '1 job failed, 1 that needed it were not tried' in errors
+    assert re.search(r'  bad one: a file is missing; give another \(.*\.error\.txt\)', errors)
+    text = (tmp_path / 'test' / 'paper' / 'report.html').read_text()
+    for part in ('What is missing', 'bad one', 'skipped one', 'good one', 'sum', '11'):
+        assert part in text
+
+
+def test_all_is_every_study_with_shared_jobs_once(study, tmp_path):
+    study(functions.add.job('shared', first=1))
+    assert len(plans('all', SCALES['quick'])) == len(STUDIES)
+    assert reproduce(tmp_path, 'all') == 0
+    assert len(list((tmp_path / 'results').glob('*/*/record.json'))) == 1
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['training', '--workers', '0'], '--workers must be at least 1, not 0'),
+        (['training', '--workers', '1', '--scheduler', 'tcp://x:1'], '--workers is for this'),
+        (['training', '--scheduler', 'tcp://127.0.0.1:9'], 'no Dask scheduler answers at'),
+    ],
+)
+def test_bad_arguments_are_one_clear_line(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('neuron_reach.study.executors.CONNECT_SECONDS', 1)
+    assert cli.main(['reproduce', *arguments, '-o', str(tmp_path)]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith('neuron_reach: error: ')
+    assert message in errors
+    assert errors.count('\n') == 1
+
+
+def test_an_unknown_study_is_refused_with_those_there_are(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(['reproduce', 'nonsense'])
+    assert exit_.value.code == 2
+    errors = capsys.readouterr().err
+    assert all(name in errors for name in ('nonsense', *STUDIES, 'all'))
+
+
+@pytest.mark.parametrize('name', STUDIES)
+@pytest.mark.parametrize('scale', SCALES.values(), ids=lambda scale: scale.name)
+def test_every_study_has_a_plan_at_every_scale(name, scale):
+    (plan,) = plans(name, scale)
+    assert plan.jobs
+    assert json.loads(plan.jobs[0].text)
+
+
+def test_ctrl_c_ends_in_130_without_a_traceback(tmp_path):
+    command = [sys.executable, '-m', 'neuron_reach', 'reproduce', 'training', '-o', str(tmp_path)]
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get('PYTHONPATH', '')])
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, 'PYTHONPATH': path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not (tmp_path / 'results' / '.lock').exists():
+        time.sleep(0.05)
+    line = process.stdout.readline()  # the first progress: workers are at work
+    assert 'training: 0 of' in line
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors == ''
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'text'), [(0, '0 s'), (89, '89 s'), (600, '10 min'), (12600, '3.5 h')]
+)
+def test_durations_are_said_in_words(seconds, text):
+    assert duration(seconds) == text

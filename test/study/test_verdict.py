@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neuron_reach.study import verdict
+from neuron_reach.study.verdict import (
+    CONFIRMED,
+    DIFFERS,
+    NOT_CONFIRMED,
+    difference_interval,
+    judge_alike,
+    judge_difference,
+    judge_number,
+    judge_positive,
+    mean_interval,
+)
+
+ABOVE, BELOW = np.linspace(9, 11, 20), np.linspace(4, 6, 20)
+MIXED = np.linspace(-5, 5.1, 20)
+
+
+def test_a_difference_is_confirmed_contradicted_or_neither():
+    assert judge_difference(ABOVE, BELOW, paired=False).word == CONFIRMED
+    assert judge_difference(BELOW, ABOVE, paired=False).word == DIFFERS
+    assert judge_difference(ABOVE, ABOVE[::-1], paired=False).word == NOT_CONFIRMED
+    assert judge_positive(ABOVE).word == CONFIRMED
+    assert judge_positive(-ABOVE).word == DIFFERS
+    assert judge_positive(MIXED).word == NOT_CONFIRMED
+
+
+def test_pairs_see_what_the_spread_between_networks_hides():
+    base = np.linspace(0, 100, 10)
+    assert judge_difference(base + 1, base, paired=True).word == CONFIRMED
+    assert judge_difference(base + 1, base, paired=False).word == NOT_CONFIRMED
+
+
+def test_alike_needs_the_whole_interval_within_the_margin():
+    near = ABOVE + 0.5
+    assert judge_alike(near, ABOVE, margin=2, paired=False).word == CONFIRMED
+    assert judge_alike(near, ABOVE, margin=0.5, paired=False).word == NOT_CONFIRMED
+    assert judge_alike(BELOW, ABOVE, margin=2, paired=False).word == DIFFERS
+    assert judge_alike(ABOVE, BELOW, margin=2, paired=False).word == DIFFERS
+
+
+def test_a_number_is_compared_with_where_such_a_mean_would_lie():
+    assert judge_number(ABOVE, 10.1, 20).word == CONFIRMED
+    assert judge_number(ABOVE, 15.0, 20).word == DIFFERS
+    assert judge_number(ABOVE, 5.0, 20).word == DIFFERS
+    few, many = (judge_number(ABOVE, 10.5, m).interval for m in (2, 2000))
+    assert few.low < many.low < 10 < many.high < few.high
+
+
+@pytest.mark.parametrize('count', [1, 4])
+def test_few_networks_confirm_and_contradict_nothing(count):
+    few = ABOVE[:count]
+    for judged in (
+        judge_positive(few),
+        judge_difference(few, BELOW, paired=False),
+        judge_difference(ABOVE, BELOW[:count], paired=False),
+        judge_alike(few, few, margin=100, paired=True),
+        judge_number(few, float(few.mean()), 20),
+        judge_positive(np.ones((20, count))),
+    ):
+        assert judged.word == NOT_CONFIRMED
+        assert judged.reason == f'only {count} networks; it takes 5 to tell'
+        assert judged.networks == count
+
+
+@pytest.mark.parametrize('networks', [5, 20])
+def test_the_interval_of_a_number_holds_about_as_often_as_stated(networks, monkeypatch):
+    monkeypatch.setattr(verdict, 'RESAMPLES', 500)
+    generator = np.random.default_rng(networks)
+    trials, inside = 600, 0
+    for _ in range(trials):
+        sample = generator.normal(3, 2, networks)
+        published = generator.normal(3, 2, 20).mean()
+        inside += judge_number(sample, published, 20).word == CONFIRMED
+    # Resampling knows nothing of the tails of few networks: 5 fall short of the 95 %.
+    assert {5: 0.84, 20: 0.92}[networks] < inside / trials < 0.98
+
+
+def test_pairs_are_resampled_by_network_not_by_pair():
+    generator = np.random.default_rng(0)
+    by_source = np.repeat(generator.normal(size=(5, 1)), 5, axis=1)
+    pairs = mean_interval(by_source)
+    as_if_independent = mean_interval(by_source.reshape(-1))
+    assert pairs.high - pairs.low > 1.5 * (as_if_independent.high - as_if_independent.low)
+    networks = mean_interval(by_source[:, 0])
+    assert (pairs.low, pairs.high) == pytest.approx((networks.low, networks.high))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=12))
+def test_an_interval_holds_its_estimate_and_is_the_same_every_time(values):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdict, 'RESAMPLES', 100)
+        interval = mean_interval(values)
+        slack = 1e-6 * (1 + abs(interval.value))
+        assert interval.low - slack <= interval.value <= interval.high + slack
+        assert mean_interval(values) == interval
+
+
+def test_a_difference_of_equals_is_nothing():
+    interval = difference_interval(ABOVE, ABOVE, paired=True)
+    assert (interval.value, interval.low, interval.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize('values', [[], [np.nan, 1], np.zeros((2, 2, 2)), 3.0])
+def test_values_must_be_finite_and_one_a_network(values):
+    with pytest.raises(ValueError, match='finite numbers'):
+        mean_interval(values)
+
+
+def test_pairs_of_different_shapes_are_refused():
+    with pytest.raises(ValueError, match='same shape'):
+        judge_difference(ABOVE, BELOW[:5], paired=True)
+
+
+@pytest.mark.parametrize(
+    ('value', 'text'),
+    [(51.6123, '51.6'), (0.012345, '0.0123'), (12345.6, '12,346'), (0.0, '0'), (-2.5, '-2.50')],
+)
+def test_intervals_are_written_with_three_digits(value, text):
+    assert str(verdict.Interval(value, value, value)) == f'{text} ({text} to {text})'
