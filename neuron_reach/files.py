@@ -49,8 +49,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a small file atomically."""
+    write_bytes(path, text.encode('utf-8'))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a small file atomically."""
     aside = path.with_name(f'{path.name}.partial')
-    aside.write_text(text, encoding='utf-8')
+    aside.write_bytes(content)
     fsync(aside)
     aside.replace(path)
     fsync(path.parent)

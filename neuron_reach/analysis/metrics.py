@@ -176,7 +176,8 @@ def bootstrap_pairs(
     networks were drawn.
 
     Args:
-        values: one for each pair, (sources, targets); NaN where there is no pair.
+        values: one for each pair, (sources, targets), NaN where there is no pair; or, of networks
+            mapped to themselves, one for each network, (networks,).
         generator: source of randomness.
         same_networks: sources and targets are the same networks, drawn only once.
         resamples: how often to draw.
@@ -186,15 +187,18 @@ def bootstrap_pairs(
         The interval; unknown (NaN) if a side has a single network.
     """
     values = np.asarray(values, np.float64)
+    reflexive = values.ndim == 1
+    if reflexive:
+        values = values[:, None]
     there = np.isfinite(values)
     filled = np.where(there, values, 0.0)
     mean = float(filled.sum() / there.sum()) if there.any() else float('nan')
     sources, targets = values.shape
-    if min(sources, targets) < 2:
+    if sources < 2 or (targets < 2 and not reflexive):
         return Interval(mean, float('nan'), float('nan'))
     drawn = generator.multinomial(sources, np.full(sources, 1.0 / sources), size=resamples)
-    drawn_targets = drawn
-    if not same_networks:
+    drawn_targets = np.ones((1, 1), np.int64) if reflexive else drawn
+    if not (same_networks or reflexive):
         drawn_targets = generator.multinomial(
             targets, np.full(targets, 1.0 / targets), size=resamples
         )

@@ -145,3 +145,12 @@ def test_one_network_has_no_interval():
     interval = bootstrap_pairs([[0.2, 0.4]], np.random.default_rng(0))
     assert interval.mean == pytest.approx(0.3)
     assert np.isnan(interval.low) and np.isnan(interval.high)
+
+
+def test_networks_mapped_to_themselves_are_resampled_one_by_one():
+    values = np.arange(10.0)
+    interval = bootstrap_pairs(values, np.random.default_rng(0))
+    assert interval.mean == 4.5
+    means = np.random.default_rng(1).choice(values, (5000, 10)).mean(axis=1)
+    assert interval.low == pytest.approx(np.quantile(means, 0.025), abs=0.2)
+    assert interval.high == pytest.approx(np.quantile(means, 0.975), abs=0.2)

@@ -1,0 +1,312 @@
+"""`neuron_reach map SOURCE TARGET`: predict networks' activations from those of others."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuron_reach.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from neuron_reach.analysis import Interval
+    from neuron_reach.figures.mapping import Bars
+    from neuron_reach.mapping import Example, Group, MapOptions, Pair
+
+DESCRIPTION = 'Map networks onto each other: how well one predicts the other, neuron by neuron.'
+EPILOG = """\
+SOURCE and TARGET are a checkpoint, a run folder, a bag, or a folder of any of these; of folders,
+all pairs are mapped. The inputs are those of the target's sample episodes: of its bag if it has
+one, else they are played. A bag as a source needs the checkpoint that it was recorded with.
+
+examples:
+  neuron_reach map runs/joints2_seed0 runs/joints4_seed0 -o maps/2-4
+  neuron_reach map runs/joints4 runs/joints2 --transform naive balanced -o maps/4-2
+  neuron_reach map runs/joints3 runs/joints3 --greedy --lambda 0 10 50 \\
+      --baseline reflexive random permuted -o maps/3-3
+
+baselines:
+  reflexive    each target network onto itself
+  random       a random network (Glorot) of the source's layer sizes, or of --random-hidden
+  random-both  random networks as source and as target, on the inputs of the real target
+  permuted     the source on the same inputs in another order
+
+transforms, where the arms have other joint counts (docs/mapping.md):
+  naive        joint 1 follows joint 1, joint 2 joint 2, and so on; joints left over stay at zero
+  balanced     joints follow those at the same place along the arm
+  duplicate    as balanced; joints left over repeat their neighbour
+  FILE.yaml    `matrix:` with a row for each source joint: angles of the source = matrix * target
+"""
+BASELINES = ('reflexive', 'random', 'random-both', 'permuted')
+
+
+def add(commands: Any) -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        'map',
+        help=DESCRIPTION,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('source', type=Path, metavar='SOURCE')
+    parser.add_argument('target', type=Path, metavar='TARGET')
+    parser.add_argument('-o', '--output', type=Path, required=True, help='folder of the results')
+    parser.add_argument(
+        '--transform', nargs='+', default=['balanced'], metavar='NAME', help='(balanced)'
+    )
+    parser.add_argument(
+        '--lambda',
+        nargs='+',
+        type=float,
+        default=[50.0],
+        metavar='L',
+        dest='regularisations',
+        help='strengths of the lasso term (50)',
+    )
+    parser.add_argument('--greedy', action='store_true', help='greedy projections as well')
+    parser.add_argument(
+        '--baseline', nargs='+', default=[], choices=BASELINES, metavar='NAME', help='see below'
+    )
+    parser.add_argument(
+        '--random-hidden', nargs='+', type=int, metavar='N', help='layer sizes of random networks'
+    )
+    parser.add_argument('--inputs', action='store_true', help='input neurons take part as well')
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=0.0,
+        help='observations that differ by at most this in each component are duplicates (0: exact)',
+    )
+    parser.add_argument(
+        '--episodes', type=int, default=300, help='sample episodes, and as many fresh ones (300)'
+    )
+    parser.add_argument(
+        '--validation', type=Path, metavar='BAG', help='fresh episodes of a single target'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of fresh goals, random networks (0)')
+    parser.set_defaults(command=_map)
+
+
+def _map(options: argparse.Namespace) -> int:
+    chosen = _checked(options)
+    import torch
+
+    from neuron_reach.mapping import PairMapper, summarise
+    from neuron_reach.networks import find_networks
+    from neuron_reach.progress import Progress
+
+    torch.set_grad_enabled(False)
+    sources, targets = find_networks(options.source), find_networks(options.target)
+    mapper = PairMapper(sources, targets, chosen)
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'{options.output}: cannot be written: {error.strerror}') from None
+    progress = Progress('mapping', len(sources) * len(targets), unit='pairs')
+    try:
+        pairs, examples = mapper.run(progress.update)
+    finally:
+        progress.close()
+    if not pairs:
+        raise UserError('source and target are the same network; nothing else to map')
+    groups = summarise(pairs, mapper.same_networks, chosen.seed)
+    _write(options.output, chosen, groups, examples)
+    print(_table(groups))
+    print(f'results: {options.output}')
+    return 0
+
+
+def _checked(options: argparse.Namespace) -> MapOptions:
+    """Check the numbers, before anything is loaded."""
+    bounds: tuple[tuple[str, Sequence[float], float], ...] = (
+        ('--lambda', options.regularisations, 0.0),
+        ('--tolerance', [options.tolerance], 0.0),
+        ('--episodes', [options.episodes], 1),
+        ('--seed', [options.seed], 0),
+        ('--random-hidden', options.random_hidden or [], 1),
+    )
+    for name, values, least in bounds:
+        for value in values:
+            if not (math.isfinite(value) and value >= least):
+                raise UserError(f'{name} must be at least {least:g}, not {value:g}')
+    kinds = ('naive', 'balanced', 'duplicate')
+    for name in options.transform:
+        if name not in kinds and Path(name).suffix not in ('.yaml', '.yml'):
+            raise UserError(
+                f'--transform must be one of {", ".join(kinds)} or a .yaml file, not {name!r}'
+            )
+    from neuron_reach.mapping import MapOptions
+
+    return MapOptions(
+        transforms=tuple(options.transform),
+        regularisations=tuple(dict.fromkeys(options.regularisations)),
+        greedy=options.greedy,
+        baselines=tuple(options.baseline),
+        random_hidden=None if options.random_hidden is None else tuple(options.random_hidden),
+        inputs=options.inputs,
+        tolerance=options.tolerance,
+        episodes=options.episodes,
+        seed=options.seed,
+        validation=options.validation,
+    )
+
+
+def _write(folder: Path, options: MapOptions, groups: list[Group], examples: list[Example]) -> None:
+    """Write results as JSON and CSV, and draw them."""
+    import numpy as np
+    import safetensors.numpy
+
+    from neuron_reach.figures.style import save
+    from neuron_reach.files import write_bytes, write_text
+    from neuron_reach.learning.checkpoint import versions
+
+    pairs = [pair for group in groups for pair in group.pairs]
+    results = {
+        'options': {
+            key: str(value) if isinstance(value, Path) else value
+            for key, value in vars(options).items()
+        },
+        'versions': versions(),
+        'bootstrap': 'percentile, 95 %, networks resampled (sources and targets separately)',
+        'groups': [_group_record(group) for group in groups],
+        'pairs': [{**vars(pair), 'layers': pair.layers.tolist()} for pair in pairs],
+    }
+    try:
+        write_text(folder / 'mapping.json', json.dumps(_without_nan(results), indent=1))
+        write_text(folder / 'pairs.csv', _csv([_flat(vars(pair)) for pair in pairs]))
+        write_text(folder / 'groups.csv', _csv([_flat(_group_record(group)) for group in groups]))
+    except OSError as error:
+        raise UserError(f'{folder}: cannot be written: {error.strerror}') from None
+    for name, figure in _figures(groups, examples).items():
+        save(figure, folder / name)
+    for example in examples:
+        projection = example.projection
+        arrays = {
+            'projection': np.ascontiguousarray(projection.matrix),
+            'rescaled': np.ascontiguousarray(projection.rescaled()),
+            'targets': projection.targets,
+            'source_scale': projection.source_scale,
+            'target_scale': projection.target_scale,
+        }
+        names = {'source': example.pair.source, 'target': example.pair.target}
+        file = folder / f'{_file_name("projection", example.pair)}.safetensors'
+        try:
+            write_bytes(file, safetensors.numpy.save(arrays, names))
+        except OSError as error:
+            raise UserError(f'{file}: cannot be written: {error.strerror}') from None
+
+
+def _figures(groups: list[Group], examples: list[Example]) -> dict[str, Figure]:
+    """Return the figures by file name."""
+    from neuron_reach.figures.mapping import layer_tables, metric_bars, projection_drawing
+
+    several = len({_method(group.pairs[0]) for group in groups}) > 1
+    metrics: Bars[Interval] = {}
+    values: Bars[list[float]] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        pair = group.pairs[0]
+        place, series = _arms(pair), pair.kind + (f', {_method(pair)}' if several else '')
+        for metric in ('error', 'saturation', 'coverage'):
+            own = [getattr(member, metric) for member in group.pairs]
+            metrics.setdefault(metric, {}).setdefault(place, {})[series] = group.metrics[metric]
+            values.setdefault(metric, {}).setdefault(place, {})[series] = own
+        if group.layers is not None:
+            table = group.layers, list(pair.source_layers), list(pair.target_layers)
+            name = f'layers_{pair.kind}_{_method(pair)}'.replace(' = ', '')
+            tables.setdefault(name, {})[f'{place}: {series}'] = table
+    figures = {'metrics': metric_bars(metrics, values)}
+    figures |= {name: layer_tables(members) for name, members in tables.items()}
+    for example in examples:
+        pair = example.pair
+        names = f'source, {pair.source_joints} joints', f'target, {pair.target_joints} joints'
+        figures[_file_name('projection', pair)] = projection_drawing(
+            example.projection, pair.source_layers, pair.target_layers, names
+        )
+    return figures
+
+
+def _arms(pair: Pair) -> str:
+    """Return `source-target` by joints, as the paper writes it, and the transform."""
+    arms = f'{pair.source_joints}-{pair.target_joints}'
+    return arms if pair.transform == 'none' else f'{arms} {pair.transform}'
+
+
+def _method(pair: Pair) -> str:
+    return 'greedy' if pair.regularisation is None else f'lambda = {pair.regularisation:g}'
+
+
+def _file_name(what: str, pair: Pair) -> str:
+    parts = (what, pair.kind, _arms(pair).replace(' ', '_'), _method(pair).replace(' = ', ''))
+    return '_'.join(parts)
+
+
+def _group_record(group: Group) -> dict[str, Any]:
+    """Return a group as plain data."""
+    keys = ('kind', 'source_joints', 'target_joints', 'transform', 'method', 'regularisation')
+    return {
+        **{key: getattr(group.pairs[0], key) for key in keys},
+        'pairs': len(group.pairs),
+        **{name: vars(interval) for name, interval in group.metrics.items()},
+        'layers': None if group.layers is None else group.layers.tolist(),
+    }
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record as a line of a table: intervals as three columns, no arrays."""
+    line: dict[str, Any] = {}
+    for key, value in record.items():
+        if key in ('source_layers', 'target_layers'):
+            line[key] = ' '.join(map(str, value.values()))
+        elif isinstance(value, dict):
+            line |= {f'{key}_{part}': number for part, number in value.items()}
+        elif key != 'layers':
+            line[key] = value
+    return line
+
+
+def _csv(lines: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, lines[0].keys(), lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _without_nan(value: Any) -> Any:
+    """Return the same data with null for what is unknown, as JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _table(groups: list[Group]) -> str:
+    """Return means and intervals for the terminal."""
+    metrics = ('error', 'saturation', 'coverage')
+    rows = [['', 'pairs', *metrics]]
+    for group in groups:
+        pair = group.pairs[0]
+        cells = []
+        for metric in metrics:
+            interval = group.metrics[metric]
+            cell = f'{interval.mean:.3f}'
+            if math.isfinite(interval.low):
+                cell += f' ({interval.low:.3f} to {interval.high:.3f})'
+            cells.append(cell)
+        label = f'{_arms(pair)}, {pair.kind}, {_method(pair)}'
+        rows.append([label, str(len(group.pairs)), *cells])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return '\n'.join(
+        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,212 @@
+"""Figures of mappings between networks: metrics, layer tables, and the projection itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from neuron_reach.analysis import Interval, Projection
+from neuron_reach.figures.style import COLOURS, HATCHES
+
+Values = TypeVar('Values')
+Bars = dict[str, dict[str, dict[str, Values]]]
+"""Something for each bar: by metric, by group on the x axis, by series side by side."""
+
+VECTOR_LINES = 4000
+"""More lines than this become pixels within a vector drawing, or viewers would take minutes."""
+
+
+def metric_bars(
+    metrics: Bars[Interval],
+    values: Bars[list[float]],
+) -> Figure:
+    """Draw a panel for each metric: means as bars, bootstrap intervals, and every pair as a dot.
+
+    Args:
+        metrics: mean and interval of each bar.
+        values: those of the single pairs.
+    """
+    groups = list(next(iter(metrics.values())))
+    series = list(
+        dict.fromkeys(name for by_group in metrics.values() for g in groups for name in by_group[g])
+    )
+    width = 0.8 / len(series)
+    panel = 2.6 * max(1.0, len(groups) * len(series) / 8.0)
+    figure = Figure(figsize=(0.5 + panel * len(metrics), 4.0), layout='constrained')
+    grid = figure.add_gridspec(2, len(metrics), height_ratios=(10, 1))
+    axes = [figure.add_subplot(grid[0, number]) for number in range(len(metrics))]
+    for axis, (metric, by_group) in zip(axes, metrics.items(), strict=True):
+        for number, name in enumerate(series):
+            offset = (number - (len(series) - 1) / 2) * width
+            shown = [place for place, group in enumerate(groups) if name in by_group[group]]
+            means = [by_group[groups[place]][name].mean for place in shown]
+            axis.bar(
+                [place + offset for place in shown],
+                means,
+                width,
+                label=name,
+                color=COLOURS[number % len(COLOURS)],
+                hatch=HATCHES[number % len(HATCHES)],
+                edgecolor='black',
+                linewidth=0.6,
+            )
+            for place in shown:
+                _spread(
+                    axis,
+                    place + offset,
+                    by_group[groups[place]][name],
+                    values[metric][groups[place]][name],
+                    width,
+                )
+        axis.set_title(metric)
+        axis.set_xticks(range(len(groups)), groups)
+        axis.set_ylim(bottom=0.0)
+        if metric != 'error':
+            axis.set_ylim(0.0, 1.0)
+    axes[0].set_ylabel('mean over pairs, 95 % interval')
+    legend = figure.add_subplot(grid[1, :])
+    legend.set_axis_off()
+    legend.legend(*axes[0].get_legend_handles_labels(), loc='center', ncol=4, frameon=False)
+    return figure
+
+
+def _spread(
+    axis: Axes, place: float, interval: Interval, values: Sequence[float], width: float
+) -> None:
+    """Add the interval and, beside it, the single pairs."""
+    if np.isfinite(interval.low):
+        reach = [[interval.mean - interval.low], [interval.high - interval.mean]]
+        axis.errorbar(place, interval.mean, np.maximum(reach, 0.0), color='black', capsize=3)
+    if len(values) > 1:
+        spots = place + np.linspace(-0.3, 0.3, len(values)) * width
+        axis.plot(spots, values, 'o', color='black', markersize=2, alpha=0.5)
+
+
+def layer_tables(
+    tables: Mapping[str, tuple[NDArray[np.float64], Sequence[str], Sequence[str]]],
+) -> Figure:
+    """Draw layer-to-layer projections (equation 9) as heat maps with their numbers.
+
+    Args:
+        tables: by title: (source layers, target layers), names of the source's and of the
+            target's layers.
+    """
+    columns = min(3, len(tables))
+    rows = -(-len(tables) // columns)
+    figure = Figure(figsize=(3.6 * columns + 0.8, 3.4 * rows), layout='constrained')
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axis in grid.flat[len(tables) :]:
+        axis.set_visible(False)
+    image = None
+    for axis, (title, (table, sources, targets)) in zip(grid.flat, tables.items(), strict=False):
+        image = axis.imshow(table, cmap='cividis', vmin=0.0, vmax=1.0, aspect='auto')
+        for (row, column), value in np.ndenumerate(table):
+            if np.isfinite(value):
+                colour = 'black' if value > 0.5 else 'white'
+                text = f'{value:.2f}'.lstrip('0') if value < 0.995 else '1'
+                axis.text(column, row, text, ha='center', va='center', color=colour, fontsize=7)
+        axis.set_xticks(range(len(targets)), map(short_layer, targets))
+        axis.set_yticks(range(len(sources)), map(short_layer, sources))
+        axis.set_xlabel('target layer')
+        axis.set_ylabel('source layer')
+        axis.set_title(title, fontsize=9)
+    if image is not None:
+        figure.colorbar(image, ax=grid, label='share of the source layer', shrink=0.8)
+    return figure
+
+
+def short_layer(name: str) -> str:
+    """Return a layer's name as it fits on an axis: in, 1, 2, ..., out."""
+    return {'input': 'in', 'output': 'out'}.get(name, name.rpartition('_')[2])
+
+
+def projection_drawing(
+    projection: Projection,
+    source_layers: Mapping[str, int],
+    target_layers: Mapping[str, int],
+    names: tuple[str, str],
+) -> Figure:
+    """Draw both networks neuron by neuron and what predicts what, as figure 4 of the paper.
+
+    The source network stands on the left, the target network on the right, the first layer on
+    top. A line is as opaque as its share of the target neuron's column, and has the colour of its
+    source layer. Dead neurons are open circles.
+
+    Args:
+        projection: the projection.
+        source_layers: neurons by layer of the source network.
+        target_layers: neurons by layer of the target network.
+        names: what to call the source and the target.
+    """
+    figure = Figure(figsize=(7.0, 8.0), layout='constrained')
+    axis = figure.subplots()
+    heights = [_stack(list(layers.values())) for layers in (source_layers, target_layers)]
+    colours = np.repeat(
+        [COLOURS[layer % len(COLOURS)] for layer in range(len(source_layers))],
+        list(source_layers.values()),
+    )
+    sums = projection.matrix.sum(axis=0)
+    shares = projection.matrix / np.where(sums > 0.0, sums, 1.0)
+    source, column = np.nonzero(shares > 0.01)
+    order = np.argsort(shares[source, column])
+    source, column = source[order], column[order]
+    starts = np.stack((np.zeros(source.size), heights[0][source]), axis=-1)
+    ends = np.stack((np.ones(source.size), heights[1][projection.targets[column]]), axis=-1)
+    lines = LineCollection(
+        list(np.stack((starts, ends), axis=1)),
+        colors=colours[source].tolist(),
+        alpha=np.clip(shares[source, column], 0.02, 1.0),
+        linewidths=(0.3 + 0.9 * shares[source, column]).tolist(),
+        rasterized=source.size > VECTOR_LINES,
+    )
+    axis.add_collection(lines)
+    scales = (projection.source_scale, projection.target_scale)
+    sides = zip((0.0, 1.0), (source_layers, target_layers), heights, scales, names, strict=True)
+    for x, layers, height, scale, name in sides:
+        _neurons(axis, x, layers, height, scale > 0.0)
+        axis.text(x, 1.04, name, ha='center', va='bottom', fontsize=10)
+    axis.set_xlim(-0.25, 1.25)
+    axis.set_ylim(-0.02, 1.1)
+    axis.set_axis_off()
+    return figure
+
+
+def _stack(sizes: Sequence[int]) -> NDArray[np.float64]:
+    """Return a height in [0, 1] for each neuron, first layer on top, with gaps between layers."""
+    gap = 0.04
+    step = (1.0 - gap * (len(sizes) - 1)) / max(1, sum(sizes) - 1)
+    layer = np.repeat(np.arange(len(sizes)), sizes)
+    return 1.0 - step * np.arange(sum(sizes)) - gap * layer
+
+
+def _neurons(
+    axis: Axes,
+    x: float,
+    layers: Mapping[str, int],
+    heights: NDArray[np.float64],
+    alive: NDArray[np.bool_],
+) -> None:
+    """Draw one network's neurons and the names of its layers beside them."""
+    size = float(np.clip(500.0 / len(heights), 0.8, 4.0))
+    axis.plot(np.full(alive.sum(), x), heights[alive], 'o', color='black', markersize=size)
+    dead = np.full(int((~alive).sum()), x)
+    axis.plot(dead, heights[~alive], 'o', markersize=size, color='grey', markerfacecolor='none')
+    side = -1.0 if x == 0.0 else 1.0
+    first = 0
+    for name, neurons in layers.items():
+        middle = heights[first : first + neurons].mean()
+        axis.text(
+            x + 0.03 * side,
+            middle,
+            f'{name.replace("_", " ")} ({neurons})',
+            ha='right' if side < 0 else 'left',
+            va='center',
+            fontsize=8,
+        )
+        first += neurons

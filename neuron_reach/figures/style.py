@@ -1,0 +1,56 @@
+"""What figures share: colours that print and that colour-blind people tell apart, and saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from neuron_reach.errors import UserError
+from neuron_reach.files import fsync
+
+COLOURS = (
+    '#0072b2',
+    '#e69f00',
+    '#009e73',
+    '#cc79a7',
+    '#56b4e9',
+    '#d55e00',
+    '#f0e442',
+    '#999999',
+)
+"""Okabe and Ito, Color Universal Design, 2008."""
+
+HATCHES = ('', '//', '..', 'xx', '\\\\', 'oo', '--', '++')
+"""Fill patterns that go with the colours, for black and white prints."""
+
+DOTS_PER_INCH = 200
+
+
+def save(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure as PNG and as SVG, each atomically.
+
+    Args:
+        figure: what to write.
+        path: without ending.
+
+    Returns:
+        The two files.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    files = []
+    for ending in ('png', 'svg'):
+        file = path.with_name(f'{path.name}.{ending}')
+        aside = file.with_name(f'{file.name}.partial')
+        # Without a date, the same figure gives the same file.
+        metadata = {'Date': None} if ending == 'svg' else None
+        try:
+            figure.savefig(aside, format=ending, dpi=DOTS_PER_INCH, metadata=metadata)
+            fsync(aside)
+            aside.replace(file)
+        except OSError as error:
+            raise UserError(f'{file}: cannot be written: {error.strerror}') from None
+        files.append(file)
+    return files
