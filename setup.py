@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = 'neuron_reach'
-SHARED = ('config', 'launch', 'urdf')
+SHARED = ('config', 'launch', 'urdf', 'worlds')
 
 
 def files(folder: str) -> list[str]:
@@ -35,9 +35,11 @@ setup(
         'ruamel.yaml',
         'safetensors',
         'scipy>=1.8',
+        'threadpoolctl',
         'tqdm',
+        'xacro',
     ],
-    package_data={f'{PACKAGE}.study': ['paper.yaml']},
+    package_data={f'{PACKAGE}.gazebo': ['plugin/*.cc'], f'{PACKAGE}.study': ['paper.yaml']},
     extras_require={
         'cluster': ['distributed'],
         # A whole ROS 2, as far as the nodes need one, for machines without an installed one.
@@ -59,7 +61,7 @@ setup(
             'pytest',
             'ruff',
             'stable-baselines3',
-            'xacro',
+            'yourdfpy',
         ],
     },
     entry_points={'console_scripts': [f'{PACKAGE} = {PACKAGE}.cli:main']},

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from neuron_reach import __version__, graph
-from neuron_reach.commands import reproduce
+from neuron_reach.commands import gazebo, map, reproduce
 from neuron_reach.errors import UserError
 
 INTERRUPTED = 130
@@ -65,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         _add_run_arguments(command)
     description = 'Train in this process, without ROS; same arguments and results as train.'
     _add_run_arguments(_add(commands, 'learn', description, _learn))
+    gazebo.add(commands)
     reproduce.add(commands)
+    map.add(commands)
     description = 'Say what a run folder, a checkpoint or a bag holds.'
     _add(commands, 'info', description, _info).add_argument('path', type=Path)
     return parser
@@ -139,7 +141,9 @@ def _learn(options: argparse.Namespace) -> int:
     from neuron_reach.progress import Progress, training_note
 
     torch.set_grad_enabled(False)
-    torch.set_num_threads(1)
+    from neuron_reach.learning.kernels import use_one_core
+
+    use_one_core()
     session = Session(setup, graph.run_folder(setup, run), run.checkpoint_interval)
     training = session.training
     if training is not None:

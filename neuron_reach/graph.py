@@ -17,12 +17,14 @@ from typing import Any
 
 from neuron_reach.bags.layout import recorded_topics
 from neuron_reach.errors import UserError
+from neuron_reach.gazebo import tree
+from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.setup import SessionOptions, Setup
 from neuron_reach.options import allowed, check_keys, fill, load_yaml, option
 
 
 @dataclasses.dataclass(frozen=True)
-class RunOptions(SessionOptions):
+class RunOptions(GazeboOptions, SessionOptions):
     """What to run and where to keep the results."""
 
     run_dir: str = option('', 'folder of the results; by default runs/joints<n>_seed<s>')
@@ -31,7 +33,7 @@ class RunOptions(SessionOptions):
         300, 'sample episodes to record into a bag; 0: none', low=0, high=10_000_000
     )
     storage: str = option('mcap', 'format of the bag', choices=('mcap', 'sqlite3'))
-    backend: str = option('kinematic', 'what moves the arm', choices=('kinematic',))
+    backend: str = option('kinematic', 'what moves the arm', choices=('kinematic', 'gazebo'))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +70,7 @@ DESCRIPTIONS = {
 
 def argument_fields() -> list[dataclasses.Field[Any]]:
     """Return the fields of all launch arguments but `config`, those of the run first."""
-    inherited = len(dataclasses.fields(SessionOptions))
+    inherited = len(dataclasses.fields(SessionOptions)) + len(dataclasses.fields(GazeboOptions))
     run = dataclasses.fields(RunOptions)
     return [*run[inherited:], *run[:inherited], *Setup.fields()]
 
@@ -109,6 +111,8 @@ def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
     """
     values = read_arguments(given)
     run = fill(RunOptions, values, 'arguments')
+    if run.backend == 'gazebo' and not _native_gazebo():
+        tree.require()
     if graph == 'train':
         if run.checkpoint:
             raise UserError('arguments: train starts afresh or resumes run_dir; no checkpoint')
@@ -120,15 +124,19 @@ def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
 
 def _train(setup: Setup, run: RunOptions) -> list[Phase]:
     run_dir = run_folder(setup, run)
+    clock = _clock(run, 'lockstep')
+    if clock == 'realtime':  # there is but one arm
+        setup = dataclasses.replace(setup, learning=dataclasses.replace(setup.learning, arms=1))
+    realtime = clock == 'realtime'
     learn = Phase(
         'training',
-        _policy(setup, run, mode='train', run_dir=str(run_dir)),
-        (_ACTIVATIONS, _simulator(setup, setup.learning.arms, 'lockstep')),
+        _policy(setup, run, mode='train', run_dir=str(run_dir), realtime=realtime),
+        (_ACTIVATIONS, _simulator(setup, run, setup.learning.arms, clock)),
     )
     checkpoint = run_dir / 'checkpoint'
     phases = [learn]
     if run.record and not (run_dir / 'bag').exists():
-        phases.append(_recording(setup, run, checkpoint, run_dir / 'bag', 'lockstep'))
+        phases.append(_recording(setup, run, checkpoint, run_dir / 'bag', clock))
     return [*phases, _report(run_dir)]
 
 
@@ -164,8 +172,8 @@ def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
     checkpoint = Path(run.checkpoint)
     if graph == 'run' and not run.record:
         policy = _policy(setup, run, mode='run', checkpoint=str(checkpoint), arms=1, realtime=True)
-        return [Phase('running', policy, (_ACTIVATIONS, _simulator(setup, 1, 'realtime')))]
-    clock = 'realtime' if graph == 'run' else 'lockstep'
+        return [Phase('running', policy, (_ACTIVATIONS, _simulator(setup, run, 1, 'realtime')))]
+    clock = 'realtime' if graph == 'run' else _clock(run, 'lockstep')
     bag = (Path(run.run_dir) if run.run_dir else checkpoint.parent) / 'bag'
     if bag.exists():
         raise UserError(f'{bag}: exists already; move it away or name another run_dir')
@@ -187,7 +195,7 @@ def _recording(setup: Setup, run: RunOptions, checkpoint: Path, bag: Path, clock
         observers=2,
     )
     activations = dataclasses.replace(_ACTIVATIONS, parameters={'recorded': True})
-    followers = (activations, _bag_recorder(setup, run, bag), _simulator(setup, arms, clock))
+    followers = (activations, _bag_recorder(setup, run, bag), _simulator(setup, run, arms, clock))
     return Phase('recording', policy, followers)
 
 
@@ -201,16 +209,47 @@ def run_folder(setup: Setup, run: RunOptions) -> Path:
     return Path(run.run_dir or f'runs/joints{setup.arm.joints}_seed{setup.training.seed}')
 
 
+NATIVE_PACKAGES = ('gazebo_ros', 'gazebo_ros2_control', 'ros2_controllers', 'robot_state_publisher')
+
 _ACTIVATIONS = Process('activation_recorder', {'recorded': False})
 
 
-def _simulator(setup: Setup, arms: int, clock: str) -> Process:
-    return Process('arm_simulator', {**vars(setup.arm), 'arms': arms, 'clock': clock})
+def _simulator(setup: Setup, run: RunOptions, arms: int, clock: str) -> Process:
+    parameters = {**vars(setup.arm), 'arms': arms, 'clock': clock}
+    if run.backend == 'kinematic':
+        return Process('arm_simulator', parameters)
+    gazebo = _shared(run, GazeboOptions)
+    if not _native_gazebo():
+        return Process('gazebo_simulator', {**parameters, **gazebo})
+    keys = ('joints', 'arm_length', 'bend', 'velocity_limit')
+    given = {**{key: parameters[key] for key in keys}, **gazebo}
+    arguments = [f'{key}:={str(value).lower()}' for key, value in given.items()]
+    return Process(
+        'gazebo', command=('ros2', 'launch', 'neuron_reach', 'gazebo.launch.py', *arguments)
+    )
+
+
+def _native_gazebo() -> bool:
+    """Tell whether the Gazebo of a ROS 2 installation is there; it is used rather than ours."""
+    return bool(shutil.which('ros2')) and all(map(_installed, NATIVE_PACKAGES))
+
+
+def _clock(run: RunOptions, wanted: str) -> str:
+    """Return how time goes on: the Gazebo of a ROS 2 installation knows no lockstep."""
+    native = run.backend == 'gazebo' and _native_gazebo()
+    return 'realtime' if native else wanted
+
+
+def _shared(run: RunOptions, options: Any) -> dict[str, Any]:
+    return {field.name: getattr(run, field.name) for field in dataclasses.fields(options)}
 
 
 def _policy(setup: Setup, run: RunOptions, **own: Any) -> Process:
-    session = {field.name: getattr(run, field.name) for field in dataclasses.fields(SessionOptions)}
-    return Process('dqn_policy', {**setup.values(), **session, **own})
+    simulated_time = {}
+    if run.backend == 'gazebo' and _native_gazebo():
+        simulated_time = {'use_sim_time': True}
+    session = _shared(run, SessionOptions)
+    return Process('dqn_policy', {**setup.values(), **session, **simulated_time, **own})
 
 
 def _bag_recorder(setup: Setup, run: RunOptions, bag: Path) -> Process:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from neuron_reach.learning.training import Training
 from neuron_reach.learning.validation import TEST_EPISODES, required_successes
+
+if TYPE_CHECKING:
+    from neuron_reach.learning.training import Training
 
 LINE_PERIOD = 2.0  # s
 
 
 class Progress:
-    """Counts episodes; `total` is None where nobody knows how many it will take."""
+    """Counts episodes or the like; `total` is None where nobody knows how many it will take."""
 
-    def __init__(self, what: str, total: int | None = None, initial: int = 0) -> None:
+    def __init__(
+        self, what: str, total: int | None = None, initial: int = 0, unit: str = 'episodes'
+    ) -> None:
         self._what = what
+        self._unit = unit
         self._total = total
         self._terminal = sys.stderr.isatty()
         self._next_line = 0.0
@@ -25,20 +31,20 @@ class Progress:
             total=total,
             initial=initial,
             desc=what,
-            unit=' episodes',
+            unit=f' {unit}',
             disable=not self._terminal,
             dynamic_ncols=True,
         )
 
     def update(self, done: int, note: str = '') -> None:
-        """Show that `done` episodes are over, with a note on how things stand."""
+        """Show that `done` of them are over, with a note on how things stand."""
         if self._terminal:
             self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(done - self._bar.n)
         elif time.monotonic() >= self._next_line or done == self._total:
             self._next_line = time.monotonic() + LINE_PERIOD
             of = '' if self._total is None else f' of {self._total}'
-            print(f'{self._what}: {done}{of} episodes{note and ", " + note}', flush=True)
+            print(f'{self._what}: {done}{of} {self._unit}{note and ", " + note}', flush=True)
 
     def close(self) -> None:
         """Leave the bar as it is and go to the next line."""

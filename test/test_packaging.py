@@ -21,7 +21,7 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.options import allowed, fill
 
 ROOT = Path(__file__).parents[1]
-NODES = {'arm_simulator', 'dqn_policy', 'activation_recorder', 'bag_recorder'}
+NODES = {'arm_simulator', 'dqn_policy', 'activation_recorder', 'bag_recorder', 'gazebo_simulator'}
 
 # Imported names whose package is called otherwise, as rosdep and as PyPI call it.
 LIBRARIES = ('matplotlib', 'numba', 'numpy', 'scipy', 'tqdm', 'yaml')
@@ -29,7 +29,7 @@ ROSDEP = {name: f'python3-{name}' for name in LIBRARIES}
 ROSDEP['ruamel'] = 'python3-ruamel.yaml'
 PYPI = {'backports': 'backports.zstd', 'ruamel': 'ruamel.yaml', 'yaml': 'pyyaml'}
 # Without a rosdep key that installs anywhere but into the system's Python; the README names them.
-PIP_ONLY = {'backports', 'gymnasium', 'lz4', 'rosbags', 'safetensors', 'torch'}
+PIP_ONLY = {'backports', 'gymnasium', 'lz4', 'rosbags', 'safetensors', 'threadpoolctl', 'torch'}
 # ROS packages that have no wheels; imported only where ROS 2 is installed.
 ROS_ONLY = {'launch', 'launch_ros'}
 # Of extras that nothing else needs.

@@ -1,13 +1,19 @@
-"""Node `arm_simulator`: a fleet of kinematic arms, in lockstep or in real time."""
+"""Node `arm_simulator`: a fleet of kinematic arms, in lockstep or in real time.
+
+What the node does on topics is the same for any fleet; node `gazebo_simulator` puts another in.
+"""
 
 from __future__ import annotations
 
 import array
 import dataclasses
 import time
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from numpy.typing import ArrayLike, NDArray
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
@@ -36,6 +42,23 @@ class SimulatorOptions:
     )
 
 
+class Fleet(Protocol):
+    """Arms of one kind that are advanced together, such as `FleetSimulator`."""
+
+    options: ArmOptions
+    joint_angles: NDArray[np.float64]
+    joint_velocities: NDArray[np.float64]
+
+    def reset(self) -> NDArray[np.float64]:
+        """Put every arm at rest into the start pose."""
+
+    def send(self, targets: ArrayLike) -> None:
+        """Give the controllers new target angles, (arms, n), rad."""
+
+    def receive(self) -> NDArray[np.float64]:
+        """Advance by one control cycle."""
+
+
 class ArmSimulator:
     """Turns commands into motion and publishes the joint states.
 
@@ -43,12 +66,15 @@ class ArmSimulator:
     sequence number: a repeated one is answered again without advancing, a gap is reported.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(
+        self, node: Node, make_fleet: Callable[[ArmOptions, int], Fleet] = FleetSimulator
+    ) -> None:
+        """Declare the parameters and make so many arms of that kind."""
         self.node = node
         self.options = declare(node, SimulatorOptions)
         arm = declare(node, ArmOptions)
         self.lockstep = self.options.clock == 'lockstep'
-        self.fleet = FleetSimulator(arm, self.options.arms)
+        self.fleet = make_fleet(arm, self.options.arms)
         self.cycles = 0
         self.sequence: int | None = None
         self.rejected = Throttle(node, 'command ignored')

@@ -1,0 +1,80 @@
+"""The commands `neuron_reach gazebo ...`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo.options import GazeboOptions
+from neuron_reach.options import fill
+
+
+def add(commands: Any) -> None:
+    """Add the command and its sub-commands."""
+    description = 'Gazebo without a ROS installation: install it, validate networks in it.'
+    parser = commands.add_parser('gazebo', help=description, description=description)
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    description = 'Install Gazebo 11 for this user from the packages of Debian; no root needed.'
+    command = commands.add_parser('install', help=description, description=description)
+    command.set_defaults(command=_install)
+
+    description = 'Play test episodes of trained networks in Gazebo, and on the kinematic arm.'
+    command = commands.add_parser('validate', help=description, description=description)
+    command.add_argument('checkpoints', nargs='+', type=Path, metavar='CHECKPOINT')
+    command.add_argument('--episodes', type=int, default=300, help='for each network (300)')
+    command.add_argument('--arms', type=int, default=1, help='that move at the same time (1)')
+    for name, metavar in (('payload', 'KG'), ('gain-scale', 'FACTOR'), ('physics-steps', 'N')):
+        command.add_argument(f'--{name}', metavar=metavar, help=_help(name))
+    command.set_defaults(command=_validate)
+
+
+def _help(name: str) -> str:
+    fields = GazeboOptions.__dataclass_fields__
+    field = fields[name.replace('-', '_')]
+    return f'{field.metadata["description"]} ({field.default})'
+
+
+def _install(_options: argparse.Namespace) -> int:
+    from neuron_reach.gazebo import tree
+    from neuron_reach.gazebo.install import install
+
+    install()
+    print(f'Gazebo is installed in {tree.cache_folder()}')
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from neuron_reach.gazebo import tree
+
+    keys = ('payload', 'gain_scale', 'physics_steps')
+    given: dict[str, Any] = {key: getattr(options, key) for key in keys}
+    given = {key: value for key, value in given.items() if value is not None}
+    gazebo = fill(GazeboOptions, given, 'options')
+    if options.episodes < 1 or options.arms < 1:
+        raise UserError('--episodes and --arms must be at least 1')
+    tree.require()
+    import torch
+
+    from neuron_reach.gazebo.validate import validate
+
+    torch.set_grad_enabled(False)
+    from neuron_reach.learning.kernels import use_one_core
+
+    use_one_core()
+    rows = []
+    for checkpoint in options.checkpoints:
+        kinematic = validate(checkpoint, None, options.episodes, options.episodes)
+        physical = validate(checkpoint, gazebo, options.episodes, options.arms)
+        rows.append(
+            f'| {checkpoint} | {physical.joints} | {kinematic} | {physical} '
+            f'| {physical.cycles:.0f} | {physical.physics_share:.0%} |'
+        )
+    print(
+        '\n| network | joints | kinematic arm: successes [95 %] | Gazebo: successes [95 %] '
+        "| control cycles a second | Gazebo's share of the time |"
+    )
+    print('|---|---|---|---|---|---|')
+    print('\n'.join(rows))
+    return 0

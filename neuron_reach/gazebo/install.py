@@ -1,0 +1,244 @@
+"""Install Gazebo 11 for the current user: Debian's packages, unpacked into a cache folder.
+
+Debian bullseye was the last to have Gazebo 11. Its packages come from the mirror that this
+machine's apt is configured for, are verified by apt with the keyring of the distribution, and are
+never installed: apt works on a state of its own, and no script of a package runs.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo import tree
+from neuron_reach.progress import Progress
+
+SUITE = 'bullseye'
+KEYRING = Path('/usr/share/keyrings/debian-archive-keyring.gpg')
+PACKAGES = ('gazebo', 'gazebo-plugin-base', 'liburdfdom-tools')
+HEADER_PACKAGES = (
+    'libboost1.74-dev',
+    'libgazebo-dev',
+    'libignition-common-dev',
+    'libignition-math-dev',
+    'libignition-msgs-dev',
+    'libignition-transport-dev',
+    'libprotobuf-dev',
+    'libsdformat-dev',
+    'libtinyxml2-dev',
+)
+"""Without what they depend on, which would be another 250 MB: all libraries are in PACKAGES."""
+
+LEFT_TO_THE_HOST = {'libc6', 'libc6-dev', 'libgcc-s1', 'libstdc++6', 'linux-libc-dev'}
+"""The host's own are used: see `tree`."""
+
+HEADER_FOLDERS = ('usr/include/gazebo-*', 'usr/include/sdformat-*', 'usr/include/ignition/*')
+
+
+def install() -> None:
+    """Install Gazebo and build the plugins; goes on where an interrupted installation stopped.
+
+    Raises:
+        UserError: a program, the keyring or the mirror is missing, or the disk is full.
+    """
+    with _lock(tree.cache_folder()):
+        if not tree.tree_folder().is_dir():
+            _require_programs(('apt-get', 'dpkg', 'dpkg-deb'))
+            _unpack(_download())
+        if not tree.plugin_folder().is_dir():
+            _require_programs(('g++',))
+            _build()
+
+
+def _require_programs(names: Sequence[str]) -> None:
+    for name in names:
+        if shutil.which(name) is None:
+            raise UserError(f'to install Gazebo, {name} is needed, which is not on this machine')
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / '.lock').open('w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise UserError(f'{folder}: cannot be written: {error.strerror or error}') from None
+
+
+def _run(command: Sequence[str], what: str) -> str:
+    """Run a program to its end and return what it printed.
+
+    Raises:
+        UserError: it failed; with its last line of complaint.
+    """
+    result = subprocess.run(command, capture_output=True, text=True, env=_environment())
+    if result.returncode != 0:
+        lines = (result.stderr.strip() or result.stdout.strip() or 'no message').splitlines()
+        errors = [line for line in lines if line.startswith(('E:', 'dpkg')) or ' error: ' in line]
+        raise UserError(f'{what} failed: {(errors or lines[-1:])[0]}')
+    return result.stdout
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, 'LC_ALL': 'C', 'DEBIAN_FRONTEND': 'noninteractive'}
+
+
+def mirror() -> str:
+    """Return the address of the Debian mirror in this machine's apt configuration.
+
+    Raises:
+        UserError: there is none.
+    """
+    command = ['apt-get', 'indextargets', '--format', '$(LABEL) $(REPO_URI)']
+    command.append('Created-By: Packages')
+    targets = [line.split() for line in _run(command, 'asking apt for its mirror').splitlines()]
+    found = [words[1] for words in targets if words[0] == 'Debian' and len(words) == 2]
+    if not found:
+        raise UserError('no Debian mirror in the configuration of apt; Gazebo 11 comes from Debian')
+    return found[0]
+
+
+def _apt(folder: Path) -> list[str]:
+    """Return apt-get on a state of its own in `folder`, which knows but one source."""
+    if not KEYRING.exists():
+        raise UserError(f'{KEYRING} is missing; it is in the package debian-archive-keyring')
+    for name in ('state/lists/partial', 'cache/archives/partial'):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    source = f'deb [signed-by={KEYRING}] {mirror()} {SUITE} main\n'
+    (folder / 'sources.list').write_text(source, encoding='utf-8')
+    (folder / 'status').touch()
+    options = {
+        'Dir::State': folder / 'state',
+        'Dir::State::status': folder / 'status',
+        'Dir::Cache': folder / 'cache',
+        'Dir::Etc::sourcelist': folder / 'sources.list',
+        'Dir::Etc::sourceparts': '/dev/null',
+        'Dir::Etc::preferencesparts': '/dev/null',
+        'Dir::Etc::preferences': '/dev/null',
+        'APT::Architecture': 'amd64',
+        'APT::Architectures': 'amd64',
+        'APT::Install-Recommends': 'false',
+        'APT::Sandbox::User': '',
+        'APT::Keep-Downloaded-Packages': 'true',
+        'Acquire::Languages': 'none',
+        'Acquire::Retries': '3',
+        'Debug::NoLocking': 'true',
+    }
+    words = [f'{key}={value}' for key, value in options.items()]
+    return ['apt-get', '-qq', *(part for word in words for part in ('-o', word))]
+
+
+def _download() -> list[Path]:
+    """Fetch all packages that Gazebo needs; those that are there already are not fetched again."""
+    folder = tree.cache_folder() / 'apt'
+    apt = _apt(folder)
+    archives = folder / 'cache' / 'archives'
+    print('reading the list of packages', flush=True)
+    _run([*apt, 'update', '-o', 'APT::Update::Error-Mode=any'], 'reading the list of packages')
+    programs = [*apt, 'install', '--download-only', '-y', *PACKAGES]
+    headers = [*apt, 'download', *HEADER_PACKAGES]
+    files: dict[str, int] = {}
+    for command in (programs, headers):
+        for line in _run([*command, '--print-uris'], 'choosing packages').splitlines():
+            if line.startswith("'"):  # 'address' name size digest
+                _, name, size, *_ = line.split()
+                files[name] = int(size)
+    total = round(sum(files.values()) / 1e6)
+    progress = Progress('downloading', total, unit='MB')
+    for command in (programs, headers):
+        _fetch(command, archives, progress, total)
+    progress.update(total)
+    progress.close()
+    return [archives / name for name in files]
+
+
+def _fetch(command: Sequence[str], archives: Path, progress: Progress, total: int) -> None:
+    """Run an apt-get that fills the folder `archives`."""
+    with subprocess.Popen(
+        command,
+        cwd=archives,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+    ) as process:
+        try:
+            while True:
+                try:
+                    _, errors = process.communicate(timeout=0.5)
+                    break
+                except subprocess.TimeoutExpired:
+                    progress.update(min(total, round(_size(archives) / 1e6)))
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        problem = (errors.strip() or 'no message').splitlines()[-1]
+        raise UserError(f'downloading Gazebo failed: {problem}; the same command goes on from here')
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob('*'):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:  # moved from partial/ just now
+            continue
+    return total
+
+
+def _unpack(archives: Sequence[Path]) -> None:
+    """Unpack packages into the tree, which appears as a whole; then forget the archives."""
+    wanted = [path for path in archives if path.name.split('_')[0] not in LEFT_TO_THE_HOST]
+    aside = tree.tree_folder().with_name('tree.partial')
+    shutil.rmtree(aside, ignore_errors=True)
+    # Made first: packages bring folders, others bring links of the same name.
+    (aside / 'usr').mkdir(parents=True)
+    progress = Progress('unpacking', len(wanted), unit='packages')
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [pool.submit(_run, ['dpkg', '-x', str(p), str(aside)], p.name) for p in wanted]
+        try:
+            for done, job in enumerate(concurrent.futures.as_completed(jobs), 1):
+                job.result()
+                progress.update(done)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    progress.close()
+    for share in ('doc', 'icons', 'locale', 'man'):
+        shutil.rmtree(aside / 'usr/share' / share, ignore_errors=True)
+    aside.rename(tree.tree_folder())
+    shutil.rmtree(tree.cache_folder() / 'apt')
+
+
+def _build() -> None:
+    """Build the plugins with the host's compiler; their folder appears as a whole."""
+    print('building the plugins (30 s)', flush=True)
+    folder = tree.plugin_folder()
+    for old in folder.parent.glob('plugins-*'):
+        shutil.rmtree(old)
+    aside = folder.with_name('plugins-partial')
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    root = tree.tree_folder()
+    headers = [path for pattern in HEADER_FOLDERS for path in sorted(root.glob(pattern))]
+    headers += [root / 'usr/include', root / 'usr/include/x86_64-linux-gnu']
+    flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-Wall', '-Wextra']
+    include = [word for path in headers for word in ('-isystem', str(path))]
+    for source, library, libraries in (
+        ('loopback.cc', tree.LOOPBACK, ['-ldl']),
+        ('arms.cc', tree.ARMS_PLUGIN, []),
+    ):
+        command = ['g++', *flags, *(include if source == 'arms.cc' else [])]
+        command += [str(tree.SOURCES / source), '-o', str(aside / library), *libraries]
+        _run(command, f'building {source}')
+    aside.rename(folder)

@@ -1,0 +1,80 @@
+"""Step responses of the joints: how good the position controllers are."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuron_reach.arm.simulator import CONTROL_PERIOD
+from neuron_reach.gazebo.arms import GazeboArms
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    """One joint's answer to a step of its target; the other joints hold their pose.
+
+    Attributes:
+        time: (samples,), s from the step.
+        angle: (samples,), share of the step.
+        others: largest motion of any other joint, share of the step.
+    """
+
+    time: Array
+    angle: Array
+    others: float
+
+    @property
+    def rise_time(self) -> float:
+        """Time from a tenth to nine tenths of the step, s; infinite if not reached."""
+        first, last = (np.argmax(self.angle >= share) for share in (0.1, 0.9))
+        if self.angle[last] < 0.9:
+            return float('inf')
+        return float(self.time[last] - self.time[first])
+
+    @property
+    def overshoot(self) -> float:
+        """How far beyond the target, share of the step."""
+        return max(0.0, float(self.angle.max()) - 1.0)
+
+    @property
+    def settling_time(self) -> float:
+        """Time after which the angle stays within a twentieth of the step, s."""
+        outside = np.flatnonzero(np.abs(self.angle - 1.0) > 0.05)
+        return float(self.time[outside[-1] + 1]) if outside[-1] + 1 < self.time.size else np.inf
+
+    @property
+    def steady_error(self) -> float:
+        """Mean distance from the target over the last 10 %, share of the step."""
+        return float(np.abs(self.angle[-self.angle.size // 10 :] - 1.0).mean())
+
+
+def step_response(
+    arms: GazeboArms, joint: int, step: float, duration: float, physics_steps: int
+) -> Response:
+    """Measure the response of a joint of the first arm, from rest in the start pose.
+
+    Args:
+        arms: of a fleet, the first is looked at.
+        joint: counted from 0.
+        step: of the joint's target, rad.
+        duration: of the measurement, s.
+        physics_steps: in one control cycle.
+    """
+    target = np.tile(arms.options.start_pose, (arms.arms, 1))
+    arms.reset()
+    for _ in range(round(2.0 / CONTROL_PERIOD)):  # the integral takes up the weight
+        arms.receive()
+    start = arms.joint_angles[0]
+    target[:, joint] += step
+    arms.send(target)
+    begin, times, angles = arms.time, [0.0], [start]
+    for _ in range(round(duration / CONTROL_PERIOD * physics_steps)):
+        angles.append(arms.receive(1)[0])
+        times.append(arms.time - begin)
+    moved = (np.array(angles) - start) / step
+    others = np.delete(moved, joint, axis=1)
+    return Response(np.array(times), moved[:, joint], float(np.abs(others).max(initial=0.0)))

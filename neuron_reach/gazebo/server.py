@@ -1,0 +1,178 @@
+"""A gzserver of our own: started, spoken to and ended; nothing of it is left behind."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import select
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo import tree
+
+START_TIMEOUT = 60.0
+"""Seconds for gzserver to load the world."""
+
+ANSWER_TIMEOUT = 30.0
+"""Seconds for gzserver to answer a request; it takes milliseconds."""
+
+ATTEMPTS = 5
+"""How often to try another port when somebody takes the chosen one before gzserver does."""
+
+STATE, ADVANCE, RESET, GAINS, GOALS = range(5)
+"""Kinds of requests, as in plugin/arms.cc."""
+
+Array = NDArray[np.float64]
+
+
+class Server:
+    """A running gzserver with the arms' plugin, headless, on this host only.
+
+    It and this process share a pair of sockets: when either ends, the other notices at once.
+    """
+
+    def __init__(self, world: str, joints: int, **environment: str) -> None:
+        """Start gzserver and wait until it has loaded the world.
+
+        Args:
+            world: the world file's content.
+            joints: of all arms together.
+            environment: further environment variables.
+
+        Raises:
+            UserError: Gazebo is not installed or does not start.
+        """
+        self._answer = bytearray(8 * (2 + 2 * joints))
+        for attempt in itertools.count(1):
+            self._start(world, environment)
+            try:
+                self.request(STATE, timeout=START_TIMEOUT)
+                return
+            except UserError:
+                port_was_taken = 'Address already in use' in self._messages()
+                self.close()
+                if attempt == ATTEMPTS or not port_was_taken:
+                    raise
+            except BaseException:
+                self.close()
+                raise
+
+    def _start(self, world: str, environment: dict[str, str]) -> None:
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
+        self._socket, theirs = socket.socketpair()
+        file = os.memfd_create('world')  # a file that ends with its processes
+        try:
+            os.write(file, world.encode())
+            self._process = subprocess.Popen(
+                [tree.program('gzserver'), f'/proc/self/fd/{file}'],
+                env=tree.environment(
+                    GAZEBO_MASTER_URI=f'http://127.0.0.1:{_free_port()}',
+                    NEURON_REACH_SOCKET=str(theirs.fileno()),
+                    LD_PRELOAD=str(tree.plugin_folder() / tree.LOOPBACK),
+                    **environment,
+                ),
+                pass_fds=[theirs.fileno(), file],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for this process, which then ends Gazebo
+                preexec_fn=tree.end_with_parent,
+            )
+        finally:
+            os.close(file)
+            theirs.close()
+
+    @property
+    def pid(self) -> int:
+        """Process id of gzserver."""
+        return self._process.pid
+
+    def send(self, kind: int, values: Sequence[float] | Array = ()) -> None:
+        """Ask for something; `receive` waits for the answer.
+
+        Args:
+            kind: one of the constants above.
+            values: that go with it.
+
+        Raises:
+            UserError: gzserver has ended.
+        """
+        data = np.asarray(values, np.float64).tobytes()
+        try:
+            self._socket.sendall(struct.pack('=II', kind, len(data) // 8) + data)
+        except OSError:
+            raise self._ended() from None
+
+    def receive(self, timeout: float = ANSWER_TIMEOUT) -> Array:
+        """Wait for the answer to what was asked for.
+
+        Returns:
+            Simulated time, s; wall time that Gazebo has spent advancing, s; angles, rad, and
+            velocities, rad/s, of all joints: (2 + 2 joints,).
+
+        Raises:
+            UserError: gzserver has ended or does not answer in time.
+        """
+        deadline = time.monotonic() + timeout
+        answer = memoryview(self._answer)
+        while answer:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+                raise UserError(f'Gazebo gave no answer within {timeout:g} s')
+            try:
+                count = self._socket.recv_into(answer)
+            except OSError:
+                count = 0
+            if count == 0:
+                raise self._ended()
+            answer = answer[count:]
+        return np.frombuffer(bytes(self._answer), np.float64)
+
+    def request(
+        self, kind: int, values: Sequence[float] | Array = (), timeout: float = ANSWER_TIMEOUT
+    ) -> Array:
+        """Ask for something and return the answer: `send` and `receive`."""
+        self.send(kind, values)
+        return self.receive(timeout)
+
+    def _messages(self) -> str:
+        """Return what gzserver has printed, without colours."""
+        self._log.seek(0)
+        text = self._log.read().decode('utf-8', 'replace')
+        return re.sub(r'\x1b\[[0-9;]*m', '', text)
+
+    def _ended(self) -> UserError:
+        try:
+            code = self._process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            return UserError('Gazebo has closed its connection')
+        errors = [line.strip() for line in self._messages().splitlines() if '[Err]' in line]
+        said = f': {errors[-1]}' if errors and code >= 0 else ''
+        how = f'signal {-code}' if code < 0 else f'exit code {code}'
+        return UserError(f'Gazebo has ended ({how}){said}')
+
+    def close(self) -> None:
+        """End gzserver, which has nothing to save."""
+        if self._log.closed:
+            return
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port: int = probe.getsockname()[1]
+        return port

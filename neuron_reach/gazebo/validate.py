@@ -1,0 +1,103 @@
+"""Does a policy that learned on the kinematic arm reach in Gazebo as well?"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.arm.task import ReachingTask
+from neuron_reach.gazebo.arms import GazeboArms
+from neuron_reach.gazebo.options import GazeboOptions
+from neuron_reach.learning.checkpoint import load_checkpoint
+from neuron_reach.learning.rollout import Arms, greedy_successes
+from neuron_reach.learning.training import random_streams
+from neuron_reach.learning.validation import accuracy_interval
+from neuron_reach.progress import Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Greedy episodes of one network.
+
+    Attributes:
+        joints: of the arm.
+        successes: of so many episodes.
+        episodes: played.
+        cycles: control cycles a second of wall time and arm.
+        physics_share: share of the wall time that Gazebo spent advancing; 0 for the kinematic arm.
+    """
+
+    joints: int
+    successes: int
+    episodes: int
+    cycles: float
+    physics_share: float
+
+    def __str__(self) -> str:
+        low, high = accuracy_interval(self.successes, self.episodes)
+        share = self.successes / self.episodes
+        return f'{self.successes}/{self.episodes} = {share:.3f} [{low:.3f}, {high:.3f}]'
+
+
+def validate(
+    checkpoint: str | Path, gazebo: GazeboOptions | None, episodes: int, arms: int
+) -> Result:
+    """Play greedy episodes on goals that training never saw, the same ones for every simulation.
+
+    Args:
+        checkpoint: folder of a trained network.
+        gazebo: how to simulate; None for the kinematic arm.
+        episodes: how many to play.
+        arms: in one fleet.
+
+    Raises:
+        UserError: the checkpoint is damaged, or Gazebo is missing or fails.
+    """
+    loaded = load_checkpoint(checkpoint)
+    setup = loaded.setup
+    task = ReachingTask(setup.task, setup.arm)
+    goals = task.sample_goals(random_streams(loaded.metadata['seed'])['test'], episodes)
+    arms = min(arms, episodes)
+
+    def play(fleet: Arms) -> tuple[NDArray[np.bool_], float]:
+        progress = Progress(f'{setup.arm.joints} joints', episodes)
+        watcher = _Counter(progress, arms)
+        start = time.monotonic()
+        won = greedy_successes(fleet, task, loaded.network, goals[None], watcher=watcher)[0]
+        progress.close()
+        return won, time.monotonic() - start
+
+    if gazebo is None:
+        won, duration = play(FleetSimulator(setup.arm, arms))
+        busy = 0.0
+    else:
+        with GazeboArms(setup.arm, arms, gazebo) as fleet:
+            before = fleet.busy
+            won, duration = play(fleet)
+            busy = fleet.busy - before
+    cycles = setup.task.episode_steps * -(-episodes // arms) / duration
+    return Result(setup.arm.joints, int(won.sum()), episodes, cycles, busy / duration)
+
+
+class _Counter:
+    """Shows the progress of a fleet's rounds."""
+
+    def __init__(self, progress: Progress, arms: int) -> None:
+        self._progress, self._arms, self._done, self._won = progress, arms, 0, 0
+
+    def begin(self, goals: NDArray[np.float64]) -> None:
+        """Do nothing."""
+
+    def observe(self, observations: NDArray[np.float32]) -> None:
+        """Do nothing."""
+
+    def end(self, final_rewards: NDArray[np.float64]) -> None:
+        """Count."""
+        self._done += self._arms
+        self._won += int((final_rewards >= 0.9).sum())
+        self._progress.update(self._done)

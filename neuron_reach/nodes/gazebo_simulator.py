@@ -1,0 +1,71 @@
+"""Node `gazebo_simulator`: the same topics as `arm_simulator`, the arms are bodies in Gazebo.
+
+Starts a Gazebo of its own; see `neuron_reach.gazebo`. While a cycle is commanded, Gazebo advances
+by exactly 50 ms of simulated time; in between its time stands still.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from geometry_msgs.msg import PointStamped, PoseArray
+from rclpy.node import Node
+
+from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.bags import layout
+from neuron_reach.gazebo.arms import GazeboArms
+from neuron_reach.gazebo.options import GazeboOptions
+from neuron_reach.nodes.arm_simulator import ArmSimulator
+from neuron_reach.nodes.common import Interrupt, declare, latched, run_node
+
+
+class GazeboSimulator:
+    """Arms in Gazebo, and green spheres where their goals are."""
+
+    def __init__(self, node: Node) -> None:
+        options = declare(node, GazeboOptions)
+        self.started: list[GazeboArms] = []
+
+        def make_fleet(arm: ArmOptions, arms: int) -> GazeboArms:
+            self.started.append(GazeboArms(arm, arms, options))
+            Interrupt.check()
+            return self.started[0]
+
+        try:
+            self.simulator = ArmSimulator(node, make_fleet)
+            kind = PoseArray if self.simulator.options.arms > 1 else PointStamped
+            node.create_subscription(kind, layout.GOAL, self.show_goals, latched())
+        except BaseException:
+            self.close()
+            raise
+
+    def show_goals(self, message: PointStamped | PoseArray) -> None:
+        """Move the spheres."""
+        if isinstance(message, PointStamped):
+            points = [message.point]
+        else:
+            points = [pose.position for pose in message.poses]
+        goals = np.array([(point.x, point.z) for point in points])
+        if goals.shape == (self.simulator.options.arms, 2) and np.isfinite(goals).all():
+            self.started[0].show_goals(goals)
+
+    def close(self) -> None:
+        """End Gazebo."""
+        for arms in self.started:
+            arms.close()
+
+
+def _body(node: Node) -> int:
+    gazebo = GazeboSimulator(node)
+    try:
+        return gazebo.simulator.spin()
+    finally:
+        gazebo.close()
+
+
+def main() -> int:
+    """Run the node."""
+    return run_node('gazebo_simulator', _body)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,28 @@
+"""Find the files that the package installs beside its modules: robot description, worlds, ..."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from neuron_reach.errors import UserError
+
+PACKAGE = 'neuron_reach'
+
+
+def shared_file(name: str) -> Path:
+    """Return the path of a shared file such as `urdf/planar_arm.urdf.xacro`.
+
+    Looked for in the checkout this code runs from, then where colcon and pip put it.
+
+    Raises:
+        UserError: it is in none of these places.
+    """
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    folders = [Path(__file__).resolve().parents[1]]
+    folders += [Path(prefix, 'share', PACKAGE) for prefix in prefixes if prefix]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(f'{name} is in none of {", ".join(map(str, folders))}; install {PACKAGE} anew')
