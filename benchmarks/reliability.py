@@ -20,6 +20,7 @@ import torch
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.files import write_text
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training, random_streams
@@ -78,7 +79,7 @@ def main() -> None:
     parser.add_argument('--results', type=Path, default=Path('runs/reliability.json'))
     options = parser.parse_args()
     torch.set_grad_enabled(False)
-    torch.set_num_threads(1)
+    use_one_core()
     options.results.parent.mkdir(parents=True, exist_ok=True)
     known: dict[str, list[dict[str, Any]]] = {}
     if options.results.exists():

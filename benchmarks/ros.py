@@ -30,6 +30,7 @@ from neuron_reach.bags import layout
 from neuron_reach.bags.summary import summarize
 from neuron_reach.graph import Process
 from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_checkpoint
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import Setup
@@ -181,7 +182,7 @@ def main() -> None:
     parser.add_argument('--width', type=int, default=48)
     parser.add_argument('--cycles', type=int, default=1000)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    use_one_core()
     starter.local_ros()
     rclpy.init()
     node = rclpy.create_node('benchmark')

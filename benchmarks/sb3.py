@@ -30,6 +30,7 @@ from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.environment import ReachEnv
 from neuron_reach.files import write_text
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
@@ -211,7 +212,7 @@ def main() -> None:
     parser.add_argument('--update-repeats', type=int, default=5)
     parser.add_argument('--results', type=Path, default=Path('runs/sb3.json'))
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    use_one_core()
     setup = Setup.from_values({'joints': 3}, 'benchmark')
     quiet = Setup.from_values({'joints': 3, 'validation_interval': 10_000_000}, 'benchmark')
     pairs = [per_update(quiet, 600) for _ in range(options.update_repeats)]

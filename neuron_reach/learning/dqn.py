@@ -6,15 +6,14 @@ this small the bookkeeping would cost more than the arithmetic.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuron_reach.learning import kernels
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.replay import ReplayMemory
 from neuron_reach.learning.setup import LearningOptions
@@ -49,10 +48,10 @@ class DqnLearner:
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Draw actions from softmax(Q / T), (members, arms), for (members, arms, inputs)."""
-        q_values = self.online.q_values(torch.from_numpy(observations)).numpy()
+        q_values = self.online.layer(self.online.forward(observations), -1)
         arms = observations.shape[1]
         draws = np.stack([generator.random(arms) for generator in self.exploration])
-        return _draw_actions(q_values, self.options.temperature(self.updates), draws)
+        return kernels.draw_actions(q_values, self.options.temperature(self.updates), draws)
 
     def update(self, memory: ReplayMemory) -> None:
         """Do one step of Adam on the squared temporal-difference error of a batch.
@@ -62,24 +61,30 @@ class DqnLearner:
         options = self.options
         batch = options.batch_size
         observations, actions, rewards, following = memory.sample(self.sampling, batch)
-        targets = self.target.q_values(following).amax(-1)
-        targets.mul_(options.gamma).add_(rewards)
-        layers = self.online.activations(observations)
-        error = layers[-1].gather(-1, actions).sub_(targets.unsqueeze(-1)).mul_(2.0 / batch)
-        output_gradient = torch.zeros_like(layers[-1]).scatter_(-1, actions, error)
-        self.online.backward(layers, output_gradient, self._gradient)
-        self._adam_step(self._gradient.flat)
-        self.target.flat.lerp_(self.online.flat, options.target_rate)
+        buffer = self.online.forward(observations)
+        slope = kernels.td_gradient(
+            self.online.layer(buffer, -1),
+            actions,
+            rewards,
+            self.target.layer(self.target.forward(following), -1),
+            options.gamma,
+        )
+        self.online.backward(buffer, slope, self._gradient)
+        self._adam_step()
+        kernels.approach(self.target.flat.numpy(), self.online.flat.numpy(), options.target_rate)
 
-    def _adam_step(self, gradient: Tensor) -> None:
+    def _adam_step(self) -> None:
         self.updates += 1
-        beta1, beta2 = ADAM_BETAS
-        self.first_moment.lerp_(gradient, 1.0 - beta1)
-        self.second_moment.mul_(beta2).addcmul_(gradient, gradient, value=1.0 - beta2)
-        correction = (1.0 - beta2**self.updates) ** 0.5
-        denominator = self.second_moment.sqrt().add_(ADAM_EPSILON * correction)
-        step = self.options.step_size() * correction / (1.0 - beta1**self.updates)
-        self.online.flat.addcdiv_(self.first_moment, denominator, value=-step)
+        correction = (1.0 - ADAM_BETAS[1] ** self.updates) ** 0.5
+        kernels.adam_step(
+            self.online.flat.numpy(),
+            self._gradient.flat.numpy(),
+            self.first_moment.numpy(),
+            self.second_moment.numpy(),
+            ADAM_BETAS,
+            ADAM_EPSILON * correction,
+            self.options.step_size() * correction / (1.0 - ADAM_BETAS[0] ** self.updates),
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that learning changes, by name; the tensors themselves, no copies."""
@@ -102,33 +107,3 @@ class DqnLearner:
         self.second_moment = old['second_moment'][members]
         self.exploration = [self.exploration[member] for member in members]
         self.sampling = [self.sampling[member] for member in members]
-
-
-@numba.njit(cache=True)
-def _draw_actions(
-    q_values: NDArray[np.float32], temperature: float, draws: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Draw from softmax(Q / T) by where `draws` in [0, 1) lie in the cumulated probabilities.
-
-    Args:
-        q_values: (members, arms, actions).
-        temperature: T.
-        draws: (members, arms).
-
-    Returns:
-        Actions, (members, arms).
-    """
-    chosen = np.zeros(draws.shape, np.int64)
-    cumulated = np.empty(q_values.shape[2])
-    for member in range(draws.shape[0]):
-        for arm in range(draws.shape[1]):
-            values = q_values[member, arm]
-            largest, total = values.max(), 0.0
-            for action in range(values.size):
-                total += math.exp((values[action] - largest) / temperature)
-                cumulated[action] = total
-            action = 0
-            while cumulated[action] <= draws[member, arm] * total and action < values.size - 1:
-                action += 1
-            chosen[member, arm] = action
-    return chosen

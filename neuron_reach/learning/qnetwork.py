@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuron_reach.learning import kernels
+
+Array = NDArray[Any]
+
 ALIGNMENT = 16
 """Every member's parameters begin at a multiple of this many numbers.
 
-That is a cache line. How torch rounds depends on where in one an array begins, so only thus does a
-member of a stack learn bit by bit what it would learn alone.
+That is a cache line. How a matrix product rounds may depend on where in one an array begins, so
+only thus does a member of a stack learn bit by bit what it would learn alone.
 """
 
 
@@ -45,7 +50,8 @@ class QNetwork:
             self.weights.append(self.flat[:, start:end].view(members, out, fan_in))
             self.biases.append(self.flat[:, end : end + out].view(members, 1, out))
             start = end + out
-        self._transposed = [weight.transpose(1, 2) for weight in self.weights]
+        self._parameters = self.flat.numpy()  # the same memory
+        self._sizes = np.array(self.sizes)
 
     @property
     def members(self) -> int:
@@ -77,6 +83,31 @@ class QNetwork:
                 weight[member] = scale * draw
         self.biases[-1].fill_(output_bias)
 
+    def forward(self, observations: Array) -> Array:
+        """Run the networks on observations (members, batch, inputs).
+
+        Returns:
+            The activations of all layers in one flat buffer, for `layer` and `backward`.
+        """
+        members, batch, inputs = observations.shape
+        buffer = np.empty(members * batch * sum(self.sizes), self._parameters.dtype)
+        buffer[: members * batch * inputs] = observations.reshape(-1)
+        kernels.forward(self._parameters, self._sizes, batch, buffer)
+        return buffer
+
+    def layer(self, buffer: Array, index: int) -> Array:
+        """Return a layer's activations, (members, batch, neurons), a view of `forward`'s buffer.
+
+        Args:
+            buffer: what `forward` returned.
+            index: 0 is the input, hidden layers are taken after ReLU, -1 is the output.
+        """
+        index %= len(self.sizes)
+        rows = buffer.size // sum(self.sizes)
+        start = rows * sum(self.sizes[:index])
+        part = buffer[start : start + rows * self.sizes[index]]
+        return part.reshape(self.members, -1, self.sizes[index])
+
     def activations(self, observations: Tensor) -> list[Tensor]:
         """Return the activation of every layer: input, hidden (after ReLU), output.
 
@@ -86,35 +117,28 @@ class QNetwork:
         Returns:
             One tensor a layer, (members, batch, neurons).
         """
-        layers = [observations]
-        last = len(self.weights) - 1
-        for layer, (weight, bias) in enumerate(zip(self._transposed, self.biases, strict=True)):
-            values = torch.baddbmm(bias, layers[-1], weight)
-            layers.append(values if layer == last else values.relu_())
-        return layers
+        buffer = self.forward(observations.numpy())
+        return [torch.from_numpy(self.layer(buffer, i)) for i in range(len(self.sizes))]
 
     def q_values(self, observations: Tensor) -> Tensor:
         """Return Q for every action, (members, batch, actions)."""
-        return self.activations(observations)[-1]
+        return torch.from_numpy(self.layer(self.forward(observations.numpy()), -1))
 
-    def backward(self, layers: list[Tensor], output_gradient: Tensor, gradient: QNetwork) -> None:
+    def backward(self, buffer: Array, output_gradient: Array, gradient: QNetwork) -> None:
         """Write the gradient of a loss into `gradient`, by the chain rule, layer by layer.
 
         Args:
-            layers: what `activations` returned.
+            buffer: what `forward` returned.
             output_gradient: derivative of the loss by the outputs, (members, batch, actions).
             gradient: a stack of the same shape; overwritten.
         """
-        delta = output_gradient
-        for layer in range(len(self.weights) - 1, -1, -1):
-            torch.bmm(delta.transpose(1, 2), layers[layer], out=gradient.weights[layer])
-            torch.sum(delta, dim=1, keepdim=True, out=gradient.biases[layer])
-            if layer:
-                delta = torch.bmm(delta, self.weights[layer])
-                delta = torch.ops.aten.threshold_backward(delta, layers[layer], 0)
+        kernels.backward(
+            self._parameters, self._sizes, buffer, output_gradient, gradient._parameters
+        )
 
 
 def greedy(network: QNetwork, observations: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the actions of greatest Q, (members, arms), for (members, arms, inputs)."""
-    best: NDArray[np.int64] = network.q_values(torch.from_numpy(observations)).argmax(-1).numpy()
+    values = network.layer(network.forward(observations), -1)
+    best: NDArray[np.int64] = values.argmax(-1)
     return best

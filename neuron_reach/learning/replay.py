@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from neuron_reach.learning import kernels
 
 
 class ReplayMemory:
@@ -54,25 +55,16 @@ class ReplayMemory:
 
     def sample(
         self, generators: Sequence[np.random.Generator], batch_size: int
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
         """Draw a batch for each member, uniformly and with replacement.
 
         Returns:
-            Observations (members, batch, inputs), actions (members, batch, 1) as int64,
+            Observations (members, batch, inputs), actions (members, batch) as int64,
             rewards (members, batch), next observations (members, batch, inputs).
         """
-        members, _, width = self.rows.shape
-        index = np.empty((members, batch_size), np.int64)
-        for member, generator in enumerate(generators):
-            index[member] = generator.integers(self.size, size=batch_size)
-            index[member] += member * self.capacity
-        flat_index = torch.from_numpy(index.reshape(-1))
-        rows = self.rows.view(-1, width).index_select(0, flat_index)
-        rows = rows.view(members, batch_size, width)
-        inputs = self.observation_size
-        return (
-            rows[..., :inputs],
-            rows[..., -1:].long(),
-            rows[..., -2],
-            rows[..., inputs : 2 * inputs],
-        )
+        index = np.stack([g.integers(self.size, size=batch_size) for g in generators])
+        shape = (*index.shape, self.observation_size)
+        before, after = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        actions, rewards = np.empty(index.shape, np.int64), np.empty(index.shape, np.float32)
+        kernels.gather(self.rows.numpy(), index, before, actions, rewards, after)
+        return before, actions, rewards, after

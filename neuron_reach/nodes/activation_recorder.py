@@ -12,6 +12,7 @@ from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
 from neuron_reach.bags import layout
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import load_checkpoint
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.nodes.common import Diagnostics, Throttle, declare, latched, reliable, run_node
 from neuron_reach.nodes.loop import Loop
@@ -163,7 +164,7 @@ class ActivationRecorder:
 
 def _body(node: Node) -> int:
     torch.set_grad_enabled(False)
-    torch.set_num_threads(1)
+    use_one_core()
     return ActivationRecorder(node).spin()
 
 

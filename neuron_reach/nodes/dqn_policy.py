@@ -16,6 +16,7 @@ from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import ReachingTask, TaskOptions
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import load_checkpoint
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork, greedy
 from neuron_reach.learning.rollout import greedy_successes, play
 from neuron_reach.learning.session import Session
@@ -212,7 +213,7 @@ def _drain(futures: list[Any]) -> list[Any]:
 
 def _body(node: Node) -> int:
     torch.set_grad_enabled(False)
-    torch.set_num_threads(1)  # two cores' worth of arithmetic is not worth the hand-over
+    use_one_core()
     policy = DqnPolicy(node)
     try:
         return policy.train() if policy.options.mode == 'train' else policy.run()

@@ -297,7 +297,9 @@ def _perform(call: Call) -> Success:
             f'{found.name} is of version {found.version} on this worker, of {call.version} where '
             'the study was started; install the same neuron_reach on both'
         )
-    torch.set_num_threads(1)
+    from neuron_reach.learning.kernels import use_one_core
+
+    use_one_core()
     with tempfile.TemporaryDirectory(prefix='neuron_reach_') as scratch, torch.no_grad():
         inputs: dict[str, StoredResult] = {}
         for address, source in call.inputs.items():

@@ -1,7 +1,7 @@
 import pytest
-import torch
 
 from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.setup import Setup
 
 TINY = {
@@ -32,7 +32,7 @@ EASY = {  # learned in about 1000 episodes
 
 @pytest.fixture(scope='session', autouse=True)
 def one_thread():
-    torch.set_num_threads(1)
+    use_one_core()
 
 
 @pytest.fixture

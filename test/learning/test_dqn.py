@@ -70,12 +70,14 @@ def test_updates_are_those_of_autograd_and_torchs_adam(members):
         batch = memory.sample(copy.deepcopy(own.sampling), 10)
         own.update(memory)
         for member in range(members):
-            observations, actions, rewards, following = (field[member] for field in batch)
+            observations, actions, rewards, following = (
+                torch.from_numpy(field[member]) for field in batch
+            )
             with torch.no_grad():
                 wanted = rewards + 0.9 * forward(target[member], following).max(dim=1).values
             with torch.enable_grad():
                 optimizers[member].zero_grad()
-                chosen = forward(online[member], observations).gather(1, actions)[:, 0]
+                chosen = forward(online[member], observations).gather(1, actions[:, None])[:, 0]
                 torch.nn.functional.mse_loss(chosen, wanted).backward()
                 optimizers[member].step()
             with torch.no_grad():

@@ -81,7 +81,7 @@ def test_gradients_are_those_of_autograd(sizes, members, batch, seed):
         outer = torch.randn(members, batch, sizes[-1], generator=draw)
         gradient = network.empty_like()
         gradient.flat.fill_(7.0)  # to be overwritten
-        network.backward(network.activations(observations), outer, gradient)
+        network.backward(network.forward(observations.numpy()), outer.numpy(), gradient)
     for member in range(members):
         reference = sequential(network, member)
         with torch.enable_grad():

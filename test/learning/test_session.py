@@ -206,7 +206,7 @@ from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import Setup
 import torch
 
-torch.set_num_threads(1)
+use_one_core()
 setup = Setup.from_values(json.loads(sys.argv[2]), 'worker')
 session = Session(setup, sys.argv[1], 0.0)
 print(session.training.episodes if session.training else -1, flush=True)

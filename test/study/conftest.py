@@ -1,6 +1,6 @@
 import pytest
-import torch
 
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.study.executors import LocalExecutor
 from neuron_reach.study.runner import Work, run
 from neuron_reach.study.store import Store
@@ -8,7 +8,7 @@ from neuron_reach.study.store import Store
 
 @pytest.fixture(scope='session', autouse=True)
 def one_thread():
-    torch.set_num_threads(1)
+    use_one_core()
 
 
 @pytest.fixture

@@ -1,0 +1,216 @@
+"""The arithmetic of learning, compiled: for networks this small, calls cost more than numbers.
+
+All arrays are C-contiguous and of one precision. `parameters` holds a network per row: for every
+layer the weights (out, in), then the biases (out,), then padding. `layers` is one flat buffer with
+the activations of every layer, (members, batch, neurons) each, input first. Matrix products are
+BLAS's; each member's are its own, so that it learns in a stack what it would learn alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def use_one_core() -> None:
+    """Keep torch and BLAS from spreading small matrix products over the cores of this process."""
+    import scipy.linalg.cython_blas  # noqa: F401  # what numba calls has to be loaded by now
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
+@numba.njit(cache=True)
+def _layer(layers: Array, sizes: Array, members: int, batch: int, member: int, layer: int) -> Array:
+    """Return one member's activations of one layer, (batch, neurons); a view."""
+    start = members * batch * sizes[:layer].sum() + member * batch * sizes[layer]
+    return layers[start : start + batch * sizes[layer]].reshape(batch, sizes[layer])
+
+
+@numba.njit(cache=True)
+def forward(parameters: Array, sizes: Array, batch: int, layers: Array) -> None:
+    """Fill in the activations of all layers behind the input."""
+    members, last = len(parameters), len(sizes) - 2
+    for member in range(members):
+        start = 0
+        for layer in range(last + 1):
+            fan_in, out = sizes[layer], sizes[layer + 1]
+            end = start + out * fan_in
+            weight = parameters[member, start:end].reshape(out, fan_in)
+            bias = parameters[member, end : end + out]
+            start = end + out
+            values = _layer(layers, sizes, members, batch, member, layer + 1)
+            np.dot(_layer(layers, sizes, members, batch, member, layer), weight.T, values)
+            for row in range(batch):
+                for neuron in range(out):
+                    value = values[row, neuron] + bias[neuron]
+                    values[row, neuron] = value if layer == last or value > 0 else 0
+
+
+@numba.njit(cache=True)
+def backward(
+    parameters: Array, sizes: Array, layers: Array, output_gradient: Array, gradient: Array
+) -> None:
+    """Write the gradient of a loss into `gradient`, laid out like `parameters`.
+
+    Args:
+        parameters: of the networks.
+        sizes: neurons per layer.
+        layers: as `forward` left them.
+        output_gradient: derivative of the loss by the outputs, (members, batch, outputs).
+        gradient: overwritten.
+    """
+    members, batch = output_gradient.shape[:2]
+    for member in range(members):
+        delta = output_gradient[member]
+        end = ((sizes[:-1] + 1) * sizes[1:]).sum()
+        for layer in range(len(sizes) - 2, -1, -1):
+            fan_in, out = sizes[layer], sizes[layer + 1]
+            middle = end - out
+            start = middle - out * fan_in
+            before = _layer(layers, sizes, members, batch, member, layer)
+            np.dot(delta.T, before, gradient[member, start:middle].reshape(out, fan_in))
+            biases = gradient[member, middle:end]
+            biases[:] = 0
+            for row in range(batch):
+                biases += delta[row]
+            if layer > 0:
+                weight = parameters[member, start:middle].reshape(out, fan_in)
+                further = np.empty((batch, fan_in), delta.dtype)
+                np.dot(delta, weight, further)
+                for row in range(batch):
+                    for neuron in range(fan_in):
+                        if before[row, neuron] <= 0:
+                            further[row, neuron] = 0
+                delta = further
+            end = start
+
+
+@numba.njit(cache=True)
+def td_gradient(
+    values: Array, actions: Array, rewards: Array, following: Array, gamma: float
+) -> Array:
+    """Return the derivative of the mean squared temporal-difference error by the outputs.
+
+    Args:
+        values: Q of the states, (members, batch, actions).
+        actions: taken, (members, batch).
+        rewards: (members, batch).
+        following: target network's Q of the states that followed, (members, batch, actions).
+        gamma: discount factor.
+
+    Returns:
+        (members, batch, actions), zero but for the actions taken.
+    """
+    gradient = np.zeros_like(values)
+    members, batch, _ = values.shape
+    for member in range(members):
+        for row in range(batch):
+            target = rewards[member, row] + gamma * following[member, row].max()
+            action = actions[member, row]
+            gradient[member, row, action] = (values[member, row, action] - target) * 2.0 / batch
+    return gradient
+
+
+@numba.njit(cache=True)
+def adam_step(
+    parameters: Array,
+    gradient: Array,
+    first: Array,
+    second: Array,
+    betas: tuple[float, float],
+    epsilon: float,
+    step: float,
+) -> None:
+    """Do one step of Adam (Kingma and Ba 2015), all arrays (members, parameters), in place.
+
+    Args:
+        parameters: changed.
+        gradient: of the loss.
+        first: running mean of the gradient, changed.
+        second: running mean of its square, changed.
+        betas: what of the two means stays.
+        epsilon: added to the root of the second.
+        step: how far to go; both are corrected for the means' start at zero by the caller.
+    """
+    flat, slopes = parameters.reshape(-1), gradient.reshape(-1)
+    means, squares = first.reshape(-1), second.reshape(-1)
+    kind = flat.dtype.type
+    keep_mean, keep_square = kind(betas[0]), kind(betas[1])
+    new_mean, new_square = kind(1.0 - betas[0]), kind(1.0 - betas[1])
+    small, size = kind(epsilon), kind(step)
+    for index in range(flat.size):
+        slope = slopes[index]
+        mean = keep_mean * means[index] + new_mean * slope
+        square = keep_square * squares[index] + new_square * slope * slope
+        means[index], squares[index] = mean, square
+        flat[index] -= size * mean / (np.sqrt(square) + small)
+
+
+@numba.njit(cache=True)
+def approach(target: Array, online: Array, rate: float) -> None:
+    """Move the target networks towards the online ones by a share of the way, in place."""
+    slow, fast = target.reshape(-1), online.reshape(-1)
+    share = slow.dtype.type(rate)
+    for index in range(slow.size):
+        slow[index] += share * (fast[index] - slow[index])
+
+
+@numba.njit(cache=True)
+def gather(
+    rows: Array, index: Array, before: Array, actions: Array, rewards: Array, after: Array
+) -> None:
+    """Copy transitions out of a replay memory.
+
+    Args:
+        rows: (members, capacity, 2 inputs + 2): observation, next observation, reward, action.
+        index: which ones, (members, batch).
+        before: filled with observations, (members, batch, inputs).
+        actions: filled, (members, batch).
+        rewards: filled, (members, batch).
+        after: filled with next observations, (members, batch, inputs).
+    """
+    members, batch, inputs = before.shape
+    for member in range(members):
+        for place in range(batch):
+            row = rows[member, index[member, place]]
+            before[member, place] = row[:inputs]
+            after[member, place] = row[inputs : 2 * inputs]
+            rewards[member, place] = row[2 * inputs]
+            actions[member, place] = int(row[2 * inputs + 1])
+
+
+@numba.njit(cache=True)
+def draw_actions(q_values: Array, temperature: float, draws: Array) -> Array:
+    """Draw from softmax(Q / T) by where `draws` in [0, 1) lie in the cumulated probabilities.
+
+    Args:
+        q_values: (members, arms, actions).
+        temperature: T.
+        draws: (members, arms).
+
+    Returns:
+        Actions, (members, arms).
+    """
+    chosen = np.zeros(draws.shape, np.int64)
+    cumulated = np.empty(q_values.shape[2])
+    for member in range(draws.shape[0]):
+        for arm in range(draws.shape[1]):
+            values = q_values[member, arm]
+            largest, total = values.max(), 0.0
+            for action in range(values.size):
+                total += math.exp((values[action] - largest) / temperature)
+                cumulated[action] = total
+            action = 0
+            while cumulated[action] <= draws[member, arm] * total and action < values.size - 1:
+                action += 1
+            chosen[member, arm] = action
+    return chosen
