@@ -178,7 +178,7 @@ class PairMapper:
             report: told how many of the sources times targets are done, and what comes next.
 
         Returns:
-            The results, and for each group of pairs without baselines its first projection.
+            The results, and for each group of trained or reflexive pairs its first projection.
 
         Raises:
             UserError: a checkpoint or bag cannot be used.
@@ -190,7 +190,7 @@ class PairMapper:
             report(done, f'episodes of {target.name}')
             for pair, projection, index in self._onto(number, target):
                 pairs.append(pair)
-                if pair.kind == TRAINED or self.alone:
+                if pair.kind in (TRAINED, REFLEXIVE):
                     examples.setdefault(pair.group, Example(pair, projection))
                 report(done + index, f'{pair.source} to {pair.target}')
             report(done + len(self.sources), '')

@@ -28,51 +28,50 @@ def metric_bars(
 ) -> Figure:
     """Draw a panel for each metric: means as bars, bootstrap intervals, and every pair as a dot.
 
+    Series are named `kind` or `kind, method`; kinds differ in colour, methods in hatching.
+
     Args:
         metrics: mean and interval of each bar.
         values: those of the single pairs.
     """
-    groups = list(next(iter(metrics.values())))
-    series = list(
-        dict.fromkeys(name for by_group in metrics.values() for g in groups for name in by_group[g])
-    )
-    width = 0.8 / len(series)
-    panel = 2.6 * max(1.0, len(groups) * len(series) / 8.0)
+    groups = next(iter(metrics.values()))
+    names = list(dict.fromkeys(name for by_name in groups.values() for name in by_name))
+    kinds = list(dict.fromkeys(name.partition(', ')[0] for name in names))
+    methods = list(dict.fromkeys(name.partition(', ')[2] for name in names))
+    most = max(map(len, groups.values()))
+    width = 0.8 / most
+    panel = 2.6 * max(1.0, len(groups) * most / 8.0)
     figure = Figure(figsize=(0.5 + panel * len(metrics), 4.0), layout='constrained')
-    grid = figure.add_gridspec(2, len(metrics), height_ratios=(10, 1))
+    grid = figure.add_gridspec(2, len(metrics), height_ratios=(8, 1 + len(names) // 12))
     axes = [figure.add_subplot(grid[0, number]) for number in range(len(metrics))]
+    bars = {}
     for axis, (metric, by_group) in zip(axes, metrics.items(), strict=True):
-        for number, name in enumerate(series):
-            offset = (number - (len(series) - 1) / 2) * width
-            shown = [place for place, group in enumerate(groups) if name in by_group[group]]
-            means = [by_group[groups[place]][name].mean for place in shown]
-            axis.bar(
-                [place + offset for place in shown],
-                means,
-                width,
-                label=name,
-                color=COLOURS[number % len(COLOURS)],
-                hatch=HATCHES[number % len(HATCHES)],
-                edgecolor='black',
-                linewidth=0.6,
-            )
-            for place in shown:
-                _spread(
-                    axis,
-                    place + offset,
-                    by_group[groups[place]][name],
-                    values[metric][groups[place]][name],
+        for middle, (group, by_name) in enumerate(by_group.items()):
+            for number, (name, interval) in enumerate(by_name.items()):
+                kind, _, method = name.partition(', ')
+                place = middle + (number - (len(by_name) - 1) / 2) * width
+                bars[name] = axis.bar(
+                    place,
+                    interval.mean,
                     width,
+                    color=COLOURS[kinds.index(kind) % len(COLOURS)],
+                    hatch=HATCHES[methods.index(method) % len(HATCHES)],
+                    edgecolor='black',
+                    linewidth=0.6,
                 )
+                _spread(axis, place, interval, values[metric][group][name], width)
         axis.set_title(metric)
-        axis.set_xticks(range(len(groups)), groups)
+        axis.set_xticks(range(len(groups)), [name.replace(' ', '\n') for name in groups])
+        axis.set_xlim(-0.6, len(groups) - 0.4)
         axis.set_ylim(bottom=0.0)
         if metric != 'error':
             axis.set_ylim(0.0, 1.0)
     axes[0].set_ylabel('mean over pairs, 95 % interval')
     legend = figure.add_subplot(grid[1, :])
     legend.set_axis_off()
-    legend.legend(*axes[0].get_legend_handles_labels(), loc='center', ncol=4, frameon=False)
+    legend.legend(
+        [bars[name] for name in names], names, loc='center', ncol=4, frameon=False, fontsize=8
+    )
     return figure
 
 

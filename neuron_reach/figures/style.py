@@ -16,8 +16,8 @@ COLOURS = (
     '#cc79a7',
     '#56b4e9',
     '#d55e00',
-    '#f0e442',
     '#999999',
+    '#f0e442',
 )
 """Okabe and Ito, Color Universal Design, 2008."""
 

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import torch
+
+from neuron_reach.analysis import (
+    ActivityRecord,
+    input_samples,
+    input_transform,
+    map_records,
+    permute_steps,
+    random_network,
+    run_network,
+)
+from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.arm.task import ReachingTask, TaskOptions
+
+EPISODES, STEPS = 12, 15
+
+
+def network(joints, seed, hidden=(9, 7)):
+    generator = torch.Generator().manual_seed(seed)
+    return random_network((2 * joints + 2, *hidden, 3**joints), generator)
+
+
+def record(joints, seed, ran=None):
+    """Return a network (or just inputs) on random walks, the first episodes shorter."""
+    generator = np.random.default_rng(seed)
+    angles = 0.1 * generator.standard_normal((EPISODES, STEPS, joints)).cumsum(axis=1)
+    goals = generator.uniform(-1, 1, (EPISODES, 2))
+    task = ReachingTask(TaskOptions(), ArmOptions(joints=joints))
+    observations = task.observe(angles, np.repeat(goals[:, None], STEPS, axis=1))
+    lengths = np.full(EPISODES, STEPS)
+    lengths[:3] = 5
+    observations[np.arange(STEPS) >= lengths[:, None]] = 0.0
+    inputs = ActivityRecord(
+        observations, lengths, ('input',), (2 * joints + 2,), goals, np.zeros(EPISODES)
+    )
+    return run_network(network(joints, 0) if ran is None else ran, inputs)
+
+
+def test_a_source_runs_on_the_inputs_of_the_target():
+    target, source = record(2, 0), network(4, 1)
+    matrix = input_transform(2, 4)
+    ran = run_network(source, target, matrix)
+    assert ran.layers == ('input', 'hidden_1', 'hidden_2', 'output')
+    assert ran.sizes == source.sizes
+    assert not ran.activations[0, 5:].any()  # after the end of the episode
+    seen = ran.layer('input')
+    np.testing.assert_allclose(seen[3, :, [0, 4]], target.layer('input')[3, :, [0, 2]], atol=1e-6)
+    np.testing.assert_array_equal(seen[3, :, [2, 6]], 0.0)  # sines of joints at zero
+    np.testing.assert_array_equal(seen[..., -2:], target.layer('input')[..., -2:])
+
+
+def test_duplicate_inputs_and_steps_after_the_end_are_no_samples():
+    target = record(2, 0)
+    target.activations[4] = target.activations[5]
+    samples = input_samples(target)
+    assert len(samples) == 3 * 5 + 9 * STEPS - STEPS
+    episodes, steps = np.divmod(samples, STEPS)
+    assert (steps < target.lengths[episodes]).all()
+    assert not (episodes == 5).any()
+    assert len(input_samples(target, 10.0)) == 1
+
+
+def mapped(target, source, **options):
+    records = [record(2, seed, network) for seed in (0, 1) for network in (target, source)]
+    samples = input_samples(records[0])
+    return map_records(*records, samples, **options)
+
+
+def test_mappings_come_in_order_with_all_metrics():
+    target, source = network(2, 0), network(2, 1, (6, 8))
+    mappings = mapped(target, source, regularisations=[5.0, 0.0], greedy=True)
+    assert [mapping.method for mapping in mappings] == ['greedy', 'linear', 'linear']
+    assert [mapping.projection.regularisation for mapping in mappings] == [None, 5.0, 0.0]
+    for mapping in mappings:
+        assert mapping.source_layers == {'hidden_1': 6, 'hidden_2': 8, 'output': 9}
+        assert mapping.target_layers == {'hidden_1': 9, 'hidden_2': 7, 'output': 9}
+        np.testing.assert_allclose(mapping.layers.sum(axis=0), 1.0)
+        assert 0.0 < mapping.error < 2.0
+        assert mapping.samples == 3 * 5 + 9 * STEPS
+    greedy, _, exact = mappings
+    assert greedy.residual is None and exact.residual < 1e-8
+    assert exact.sample_error < greedy.sample_error
+    assert greedy.saturation == 0.0 < exact.saturation
+
+
+@pytest.mark.parametrize('inputs', [False, True])
+def test_a_reflexive_mapping_is_perfect(inputs):
+    for mapping in mapped(*[network(2, 0)] * 2, regularisations=[0.0], greedy=True, inputs=inputs):
+        assert mapping.error == pytest.approx(0.0, abs=1e-6)
+        assert mapping.saturation == pytest.approx(0.0, abs=1e-6)
+        assert mapping.coverage == pytest.approx(1.0)
+        np.testing.assert_allclose(mapping.layers, np.eye(4 if inputs else 3), atol=1e-6)
+        assert ('input' in mapping.source_layers) == inputs
+
+
+def test_permuted_inputs_keep_each_neurons_activations_but_predict_nothing():
+    target = record(2, 0)
+    shuffled = permute_steps(target, np.random.default_rng(0))
+    inside = np.arange(STEPS) < target.lengths[:, None]
+    assert not shuffled.activations[~inside].any()
+    for neuron in (0, 8, 20):
+        before, after = (part.activations[inside][:, neuron] for part in (target, shuffled))
+        assert (before != after).any()
+        np.testing.assert_array_equal(np.sort(before), np.sort(after))
+    samples = input_samples(target)
+    fresh = record(2, 1)
+    (mapping,) = map_records(target, shuffled, fresh, fresh, samples, regularisations=[0.0])
+    assert mapping.sample_error > 0.3
