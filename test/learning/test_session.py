@@ -203,8 +203,8 @@ WORKER = """
 import json, sys
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.learning.session import Session
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.setup import Setup
-import torch
 
 use_one_core()
 setup = Setup.from_values(json.loads(sys.argv[2]), 'worker')
