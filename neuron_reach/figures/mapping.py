@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -147,8 +148,9 @@ def projection_drawing(
     axis = figure.subplots()
     heights = [_stack(list(layers.values())) for layers in (source_layers, target_layers)]
     colours = np.repeat(
-        [COLOURS[layer % len(COLOURS)] for layer in range(len(source_layers))],
+        [to_rgb(COLOURS[layer % len(COLOURS)]) for layer in range(len(source_layers))],
         list(source_layers.values()),
+        axis=0,
     )
     sums = projection.matrix.sum(axis=0)
     shares = projection.matrix / np.where(sums > 0.0, sums, 1.0)
@@ -157,10 +159,10 @@ def projection_drawing(
     source, column = source[order], column[order]
     starts = np.stack((np.zeros(source.size), heights[0][source]), axis=-1)
     ends = np.stack((np.ones(source.size), heights[1][projection.targets[column]]), axis=-1)
+    opacity = np.clip(shares[source, column], 0.02, 1.0)[:, None]
     lines = LineCollection(
         list(np.stack((starts, ends), axis=1)),
-        colors=colours[source].tolist(),
-        alpha=np.clip(shares[source, column], 0.02, 1.0),
+        colors=np.hstack((colours[source], opacity)).tolist(),
         linewidths=(0.3 + 0.9 * shares[source, column]).tolist(),
         rasterized=source.size > VECTOR_LINES,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from neuron_reach.errors import UserError
@@ -44,10 +45,11 @@ def save(figure: Figure, path: Path) -> list[Path]:
     for ending in ('png', 'svg'):
         file = path.with_name(f'{path.name}.{ending}')
         aside = file.with_name(f'{file.name}.partial')
-        # Without a date, the same figure gives the same file.
+        # Without a date and with names that are not random, the same figure gives the same file.
         metadata = {'Date': None} if ending == 'svg' else None
         try:
-            figure.savefig(aside, format=ending, dpi=DOTS_PER_INCH, metadata=metadata)
+            with mpl.rc_context({'svg.hashsalt': path.name}):
+                figure.savefig(aside, format=ending, dpi=DOTS_PER_INCH, metadata=metadata)
             fsync(aside)
             aside.replace(file)
         except OSError as error:
