@@ -30,9 +30,6 @@ MEMORY_LIMIT = 4 * 2**30
 MOST_EPISODES = 10_000_000
 """More than this between two episodes of a bag is damage, not a recording."""
 
-FLEET = 100
-"""Arms that play sample episodes at the same time."""
-
 
 # --- in process -------------------------------------------------------------------------------
 
@@ -56,7 +53,7 @@ def record_checkpoint(
     setup = checkpoint.setup
     if generator is None:
         generator = random_streams(setup.training.seed)['record']
-    arms = largest_divisor(episodes, min(setup.learning.arms, FLEET))
+    arms = largest_divisor(episodes, setup.learning.arms)
     fleet = FleetSimulator(setup.arm, arms)
     return record_arms(checkpoint, fleet, episodes, generator, watcher)
 
@@ -122,11 +119,23 @@ class _Recorder:
 
 
 def _allocate(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return zeros, in memory or, if they are many, in a file that has no name."""
-    if 4 * np.prod(shape, dtype=np.float64) <= MEMORY_LIMIT:
+    """Return zeros, in memory or, if they are many, in a file that has no name.
+
+    Raises:
+        UserError: there is no room for that file.
+    """
+    size = 4 * int(np.prod(shape, dtype=object))
+    if size <= MEMORY_LIMIT:
         return np.zeros(shape, np.float32)
-    with tempfile.TemporaryFile() as file:  # the mapping keeps it alive
-        return np.memmap(file, np.float32, 'w+', shape=shape)
+    try:
+        with tempfile.TemporaryFile() as file:  # the mapping keeps it alive
+            os.posix_fallocate(file.fileno(), 0, size)  # a full disk would be a crash later
+            return np.memmap(file, np.float32, 'r+', shape=shape)
+    except OSError as error:
+        raise UserError(
+            f'{tempfile.gettempdir()}: no room for {size / 1e9:.1f} GB of activations: '
+            f'{error.strerror}; choose another place with TMPDIR'
+        ) from None
 
 
 # --- from bags --------------------------------------------------------------------------------
@@ -136,6 +145,7 @@ def read_records(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     layers: Sequence[str] | None = None,
     episodes: range | None = None,
+    namespace: str | None = None,
 ) -> ActivityRecord:
     """Read the activity of one network from bags.
 
@@ -145,6 +155,7 @@ def read_records(
         paths: bags of the same network; their episodes are put one behind the other.
         layers: names of layers that follow each other; by default all.
         episodes: which episodes of each bag, counted from its first; by default all.
+        namespace: of the topics, needed only where a bag holds several robots.
 
     Raises:
         UserError: no bag, nothing usable in it, or recordings of different networks.
@@ -152,7 +163,7 @@ def read_records(
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     bags = [Path(path) for path in paths]
-    records = [_read_bag(bag, layers, episodes) for bag in bags]
+    records = [_read_bag(bag, layers, episodes, namespace) for bag in bags]
     if not records:
         BagReader([])  # says what a bag is
     first = records[0]
@@ -185,18 +196,21 @@ def _concatenate(records: list[ActivityRecord]) -> ActivityRecord:
     )
 
 
-def _read_bag(bag: Path, layers: Sequence[str] | None, episodes: range | None) -> ActivityRecord:
+def _read_bag(
+    bag: Path, layers: Sequence[str] | None, episodes: range | None, namespace: str | None
+) -> ActivityRecord:
     reader = BagReader(bag)
-    recorded = {layout.layer_of(topic) for topic in reader.topics} - {None}
-    names = sorted(map(str, recorded), key=layout.depth)
-    if not names:
-        raise UserError(f'{bag}: holds no activations (no topic {layout.ACTIVATIONS}/<layer>)')
+    parent, names = _recorded_layers(bag, reader, namespace)
     if missing := [name for name in layers or () if name not in names]:
         raise UserError(f'{bag}: has no layer {missing[0]!r}; it has {", ".join(names)}')
     assembly = _Assembly(tuple(names if layers is None else layers))
     topics = [layout.activation_topic(name) for name in assembly.layers]
+    topics += [layout.EPISODE, layout.CHECKPOINT]
+    wanted = {f'{parent}/{topic}' for topic in topics}
     try:
-        for item in read_blocks(reader, [*topics, layout.EPISODE, layout.CHECKPOINT]):
+        for item in read_blocks(reader, topics):
+            if item[0] not in wanted:
+                continue
             if isinstance(item, Block):
                 assembly.add(item)
             else:
@@ -204,6 +218,25 @@ def _read_bag(bag: Path, layers: Sequence[str] | None, episodes: range | None) -
         return assembly.finish(episodes, reader.incomplete)
     except layout.LayoutError as error:
         raise UserError(f'{bag}: {error}') from None
+
+
+def _recorded_layers(
+    bag: Path, reader: BagReader, namespace: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """Return the namespace of the activations (`` or `/name`) and their layers in order."""
+    found: dict[str, list[str]] = {}
+    for topic in reader.topics:
+        if (layer := layout.layer_of(topic)) is not None:
+            found.setdefault(topic[: -len(f'/{layout.ACTIVATIONS}/{layer}')], []).append(layer)
+    if not found:
+        raise UserError(f'{bag}: holds no activations (no topic {layout.ACTIVATIONS}/<layer>)')
+    said = ', '.join(sorted(parent or '/' for parent in found))
+    if namespace is None and len(found) > 1:
+        raise UserError(f'{bag}: holds several robots; name one of the namespaces {said}')
+    parent = next(iter(found)) if namespace is None else f'/{namespace.strip("/")}'.rstrip('/')
+    if parent not in found:
+        raise UserError(f'{bag}: has no activations in namespace {namespace!r}, but in {said}')
+    return parent, tuple(sorted(found[parent], key=layout.depth))
 
 
 class _Assembly:
@@ -245,10 +278,12 @@ class _Assembly:
         if self.base is None:
             self.base = int(block.episode.min())
         arms = block.values.shape[1]
-        episode = block.episode - self.base
-        if episode.min() < 0 or episode.max() > MOST_EPISODES:
+        earlier = max(0, self.base - int(block.episode.min()))
+        last = int(block.episode.max()) - self.base + earlier
+        if max(earlier, last) > MOST_EPISODES:
             raise layout.LayoutError(f'{block.topic}: episode numbers jump by millions')
-        self._fit(int(episode.max()) + arms, int(block.step.max()) + 1)
+        self._fit(earlier, last + arms, int(block.step.max()) + 1)
+        episode = block.episode - self.base
         index = self.layers.index(str(layout.layer_of(block.topic)))
         start = sum(self.sizes[name] for name in self.layers[:index])
         columns = slice(start, start + block.values.shape[2])
@@ -258,19 +293,27 @@ class _Assembly:
         self.repeated += block.step.size * arms - int(self.seen[index].sum() - before)
         self.activations[:, :, columns][place] = block.values
 
-    def _fit(self, episodes: int, steps: int) -> None:
-        """Make room; grows in leaps, as the number of episodes is known only at the end."""
+    def _fit(self, earlier: int, episodes: int, steps: int) -> None:
+        """Make room; grows in leaps, as the number of episodes is known only at the end.
+
+        Args:
+            earlier: episodes to add before the first one.
+            episodes: how many there must be then.
+            steps: of an episode.
+        """
         had = self.activations.shape
-        if episodes <= had[0] and steps <= had[1]:
+        if not earlier and episodes <= had[0] and steps <= had[1]:
             return
-        episodes = had[0] if episodes <= had[0] else max(episodes, had[0] * 3 // 2)
-        steps = max(steps, had[1])
+        if episodes > had[0]:
+            episodes = max(episodes, had[0] * 3 // 2)
+        episodes, steps = max(episodes, had[0] + earlier), max(steps, had[1])
         larger = _allocate((episodes, steps, sum(self.sizes.values())))
         seen = np.zeros((len(self.layers), episodes, steps), bool)
         if had[0]:
-            larger[: had[0], : had[1]] = self.activations
-            seen[:, : had[0], : had[1]] = self.seen
+            larger[earlier : earlier + had[0], : had[1]] = self.activations
+            seen[:, earlier : earlier + had[0], : had[1]] = self.seen
         self.activations, self.seen = larger, seen
+        self.base = (self.base or 0) - earlier
 
     def finish(self, chosen: range | None, incomplete: str | None) -> ActivityRecord:
         """Return the record of the whole episodes."""
@@ -335,12 +378,12 @@ class _Assembly:
         for newest in self.checkpoints:
             if newest.first_episode <= base + first:
                 in_use = [newest]
-            elif newest.first_episode <= base + last:
+            elif newest.first_episode <= base + last and newest not in in_use:
                 in_use.append(newest)
         if len(in_use) > 1:
-            bounds = ', '.join(str(used.first_episode - base) for used in in_use)
+            bounds = ', '.join(str(used.first_episode - base) for used in in_use[1:])
             raise layout.LayoutError(
-                f'the weights changed while these episodes were played, at episodes {bounds}; '
+                f'the weights changed while these episodes were played, at episode {bounds}; '
                 'choose episodes between two changes'
             )
         return (

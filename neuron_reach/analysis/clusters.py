@@ -14,8 +14,12 @@ def cluster_tree(distances: NDArray[np.float64], linkage: str = 'within') -> NDA
     """Merge neurons step by step into a binary tree.
 
     With `within`, each step merges the two clusters whose union C has the least mean distance
-    within, D(C) = 1/(|C| (|C| - 1)) sum of d(i, j) over i != j in C (equation 3); D need not grow
-    from step to step. With `average` it is the least mean distance between the two (scipy's).
+    within, D(C) = 1/(|C| (|C| - 1)) sum of d(i, j) over i != j in C (equation 3). With `average`
+    it is the least mean distance between the two (scipy's).
+
+    D never falls from step to step: if A and B are merged at D, no cluster is wider than D, and
+    neither A and C nor B and C were closer; the pairs within A, B and C together are those within
+    A and B, A and C, B and C, less what is counted twice, so their mean is no less than D either.
 
     Args:
         distances: (neurons, neurons), symmetric, zero diagonal.
@@ -120,8 +124,9 @@ def _within_tree(cross: NDArray[np.float64]) -> NDArray[np.float64]:
 def segment_layer(tree: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
     """Cut a tree breadth-first from the root: the first clusters with D(C) <= threshold.
 
-    D need not grow towards the root, so a cluster may be taken although one inside it has a larger
-    distance. Single neurons always qualify.
+    In a tree whose distances do not grow towards the root (scipy's `centroid` makes such), a
+    cluster may be taken although one inside it has a larger distance. Single neurons always
+    qualify.
 
     Args:
         tree: scipy linkage matrix, (neurons - 1, 4).

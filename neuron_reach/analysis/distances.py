@@ -19,6 +19,9 @@ PRODUCTS = 2**20
 PARALLEL = 2**18
 """More products than this are shared out to all cores."""
 
+ROUNDING = 1e-14
+"""Share of |a|^2 + |b|^2 below which |a - b|^2 is rounding: two such neurons are identical."""
+
 
 def neuron_distances(record: ActivityRecord, other: ActivityRecord | None = None) -> Array:
     """Return the distances of all pairs of neurons (equation 2).
@@ -109,8 +112,10 @@ def _norms(products: Array, squares: Array, others: Array, total: Array) -> None
         for episode in range(products.shape[0]):
             square = squares[episode, row]
             for column in range(products.shape[2]):
-                value = square + others[episode, column] - 2.0 * products[episode, row, column]
-                total[row, column] += np.sqrt(max(value, 0.0))
+                both = square + others[episode, column]
+                value = both - 2.0 * products[episode, row, column]
+                if value > ROUNDING * both:
+                    total[row, column] += np.sqrt(value)
 
 
 _add_norms = numba.njit(cache=True)(_norms)

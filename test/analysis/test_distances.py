@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist, pdist, squareform
+
+from neuron_reach.analysis import distances as distances_module
+from neuron_reach.analysis import neuron_distances
+from neuron_reach.analysis import record as record_module
+
+
+def normalised(record):
+    values = record.activations.astype(np.float64)
+    largest = abs(values).max((0, 1))
+    return values / np.where(largest > 0.0, largest, 1.0)
+
+
+def plain(record, other):
+    """Equation 2, word by word."""
+    ours, theirs = normalised(record), normalised(other)
+    total = np.zeros((record.neurons, other.neurons))
+    for episode in range(record.episodes):
+        length = record.lengths[episode]
+        for i in range(record.neurons):
+            for j in range(other.neurons):
+                a, b = ours[episode, :length, i], theirs[episode, :length, j]
+                total[i, j] += np.sqrt(((a - b) ** 2).sum())
+    return total / record.episodes
+
+
+@pytest.fixture(params=['in one go', 'in small pieces', 'in parallel'])
+def pieces(request, monkeypatch):
+    if request.param == 'in small pieces':
+        monkeypatch.setattr(record_module, 'BLOCK_BYTES', 1)
+        monkeypatch.setattr(distances_module, 'TILE', 4)
+        monkeypatch.setattr(distances_module, 'PRODUCTS', 30)
+    elif request.param == 'in parallel':
+        monkeypatch.setattr(distances_module, 'PARALLEL', 0)
+
+
+def test_equation_2_within_a_record(random_record, pieces):
+    record = random_record()
+    record.activations[:, :, [5, 6]] = 0.0  # dead
+    found = neuron_distances(record)
+    assert np.allclose(found, plain(record, record), rtol=0.0, atol=1e-5)
+    assert np.array_equal(found, found.T)
+    assert not found.diagonal().any()
+    assert found[5, 6] == 0.0
+
+
+def test_equation_2_between_two_records(random_record, pieces):
+    record, other = random_record(), random_record(sizes=(4, 3, 2, 9))
+    assert np.allclose(neuron_distances(record, other), plain(record, other), rtol=0.0, atol=1e-5)
+
+
+def test_scipy_agrees(random_record):
+    record, other = random_record(seed=1), random_record(seed=1, sizes=(4, 2, 2, 2))
+    ours, theirs = normalised(record), normalised(other)
+    expected = np.mean([squareform(pdist(episode.T)) for episode in ours], axis=0)
+    assert np.allclose(neuron_distances(record), expected, rtol=0.0, atol=1e-6)
+    expected = np.mean([cdist(a.T, b.T) for a, b in zip(ours, theirs, strict=True)], axis=0)
+    assert np.allclose(neuron_distances(record, other), expected, rtol=0.0, atol=1e-6)
+
+
+def test_a_layer_by_itself_is_part_of_the_whole(random_record):
+    record = random_record()
+    part = record.columns('hidden_1')
+    alone = neuron_distances(record.select(['hidden_1']))
+    assert np.allclose(alone, neuron_distances(record)[part, part], rtol=0.0, atol=1e-9)
+
+
+def test_identical_neurons_are_at_distance_zero(random_record):
+    record = random_record(episodes=20, steps=60)
+    record.activations[:, :, 6] = 4.0 * record.activations[:, :, 5]
+    found = neuron_distances(record)
+    assert found[5, 6] == 0.0
+    assert np.array_equal(np.delete(found[5], [5, 6]), np.delete(found[6], [5, 6]))
+
+
+def test_nearly_identical_neurons_are_told_apart(random_record):
+    record = random_record(episodes=2, steps=60, equal=True)
+    record.activations[:, :, 6] = record.activations[:, :, 5]
+    record.activations[0, 3, 6] += 1e-4 * record.activations[:, :, 5].max()
+    assert neuron_distances(record)[5, 6] == pytest.approx(0.5e-4, rel=1e-2)
+
+
+def test_records_of_other_episodes_are_refused(random_record):
+    record = random_record()
+    with pytest.raises(ValueError, match='same episodes'):
+        neuron_distances(record, random_record(seed=1))
+    with pytest.raises(ValueError, match='without episodes'):
+        neuron_distances(record.first(0))

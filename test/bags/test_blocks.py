@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from record_bags import FLOAT32, TYPES, multiarray, text_message
+
+from neuron_reach.bags import blocks, layout
+from neuron_reach.bags.blocks import Block, read_blocks
+from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.writer import BagWriter
+from neuron_reach.errors import UserError
+
+INPUT, OUTPUT = '/a/activations/input', '/a/activations/output'
+
+
+def step(values, episode, step):
+    return multiarray(FLOAT32, layout.fill_fleet_step, np.asarray(values, 'f'), episode, step)
+
+
+def write(path, storage, messages):
+    with BagWriter(path, storage) as bag:
+        for topic in dict.fromkeys(topic for topic, _ in messages):
+            kind = 'std_msgs/msg/String' if topic.endswith('checkpoint') else FLOAT32
+            bag.add_topic(topic, kind)
+        for time, (topic, data) in enumerate(messages):
+            bag.write(topic, time, data)
+    return BagReader(path)
+
+
+def read(reader):
+    topics = ['activations/input', 'activations/output', 'checkpoint']
+    found = {}
+    for item in read_blocks(reader, topics):
+        if isinstance(item, Block):
+            for episode, number, values in zip(*item[1:], strict=True):
+                found.setdefault(item.topic, {})[int(episode), int(number)] = values
+        else:
+            found[item[0]] = item[1].data
+    return found
+
+
+@pytest.mark.parametrize('bytes_kept', [1, 300, 2**20])
+def test_blocks_hold_what_was_written(tmp_path, storage, bytes_kept, monkeypatch):
+    monkeypatch.setattr(blocks, 'BLOCK_BYTES', bytes_kept)
+    draw = np.random.default_rng(0)
+    written = {
+        topic: {(e, s): draw.random((arms, 5), np.float32) for e in (0, 8) for s in range(3)}
+        for topic, arms in ((INPUT, 1), (OUTPUT, 8))
+    }
+    messages = [
+        (topic, step(values, *key))
+        for topic, entries in written.items()
+        for key, values in entries.items()
+    ]
+    messages.append(('/a/checkpoint', text_message('{}')))
+    found = read(write(tmp_path / 'bag', storage, messages))
+    assert found.pop('/a/checkpoint') == '{}'
+    for topic, entries in written.items():
+        assert found[topic].keys() == entries.keys()
+        assert all(np.array_equal(found[topic][key], entries[key]) for key in entries)
+
+
+def test_equally_long_messages_of_another_layout_are_read_rightly(tmp_path):
+    first, second = np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(3, 2)
+    messages = [(INPUT, step(first, 0, 0)), (INPUT, step(second, 2, 0)), (INPUT, step(first, 5, 1))]
+    found = read(write(tmp_path / 'bag', 'mcap', messages))[INPUT]
+    assert np.array_equal(found[0, 0], first)
+    assert np.array_equal(found[2, 0], second)
+    assert np.array_equal(found[5, 1], first)
+
+
+def test_big_endian_messages_are_read_too(tmp_path):
+    values = np.arange(4.0).reshape(1, 4)
+    message = TYPES.deserialize_cdr(step(values, 3, 2), FLOAT32)
+    data = TYPES.serialize_cdr(message, FLOAT32, little_endian=False)
+    found = read(write(tmp_path / 'bag', 'mcap', [(INPUT, data), (INPUT, step(values, 4, 2))]))
+    assert np.array_equal(found[INPUT][3, 2], values)
+    assert np.array_equal(found[INPUT][4, 2], values)
+
+
+@pytest.mark.parametrize('number', [0.5, -1.0])
+@pytest.mark.parametrize('place', [0, 1])
+def test_numbers_that_are_no_counts_are_refused(tmp_path, number, place):
+    good, bad = step(np.ones((1, 4)), 0, 0), bytearray(step(np.ones((1, 4)), 1, 1))
+    start = len(bad) - 4 * (6 - place)
+    bad[start : start + 4] = np.float32(number).tobytes()
+    reader = write(tmp_path / 'bag', 'mcap', [(INPUT, good), (INPUT, bytes(bad))])
+    with pytest.raises(layout.LayoutError, match='no count'):
+        read(reader)
+
+
+def test_other_things_on_the_topic_are_refused(tmp_path):
+    plain = multiarray(FLOAT32, layout.fill_multiarray, np.ones(3, 'f'), ('neuron',))
+    with pytest.raises(layout.LayoutError, match='expected'):
+        read(write(tmp_path / 'bag', 'mcap', [(INPUT, plain)]))
+    with pytest.raises(UserError, match='cannot be decoded'):
+        read(write(tmp_path / 'cut', 'mcap', [(INPUT, plain[:9])]))
