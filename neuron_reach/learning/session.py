@@ -24,6 +24,7 @@ from neuron_reach.learning.checkpoint import (
     save_checkpoint,
     write_metadata,
 )
+from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import Arms, Watcher, greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training, random_streams
@@ -39,13 +40,20 @@ class Session:
         newest: the checkpoint written last.
     """
 
-    def __init__(self, setup: Setup, run_dir: str | Path, checkpoint_interval: float) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        run_dir: str | Path,
+        checkpoint_interval: float,
+        network: QNetwork | None = None,
+    ) -> None:
         """Take up the run in `run_dir`, or begin it there.
 
         Args:
             setup: what to train.
             run_dir: made if need be; used by one session at a time.
             checkpoint_interval: seconds between two savings of the training state.
+            network: whose weights a new run begins with, a stack of one member; by default random.
 
         Raises:
             UserError: the folder is in use, cannot be written, or holds a run with other options.
@@ -60,7 +68,8 @@ class Session:
         if self.final.exists():
             _check_same_options(load_checkpoint(self.final), setup)
         else:
-            self.training = self._resume() or Training(setup)
+            start = None if network is None else network.copy()
+            self.training = self._resume() or Training(setup, network=start)
             self.save()
 
     def metadata(self) -> dict[str, Any]:

@@ -71,7 +71,10 @@ class Training:
         seeds: Sequence[int] | None = None,
         network: QNetwork | None = None,
     ) -> None:
-        """Start afresh, or from the weights of `network` (one member for each seed)."""
+        """Start afresh, or from the weights of `network` (one member for each seed).
+
+        A given network may pass the validation test as it is, so that `run` begins with one.
+        """
         seeds = [setup.training.seed] if seeds is None else list(seeds)
         self.setup = setup
         self.task = ReachingTask(setup.task, setup.arm)
@@ -79,6 +82,7 @@ class Training:
         self.finished: list[tuple[Member, QNetwork]] = []
         self.episodes = 0
         self._streams = [random_streams(seed) for seed in seeds]
+        self._test_first = network is not None
         if network is None:
             network = QNetwork(setup.layer_sizes, len(seeds))
             generators = [
@@ -130,6 +134,17 @@ class Training:
             if self._boundary is start:
                 self._finish_round(rollout, episodes, verdicts)
             raise
+
+    def test_first(self, fleet: Arms, watcher: Watcher | None = None) -> None:
+        """Validate before the first episode; interrupted, it is done over on resuming.
+
+        Raises:
+            Whatever the fleet raises; then `state` is still that of before.
+        """
+        self._boundary = self._snapshot()
+        self._record_verdicts(self._validate(fleet, 0, watcher))
+        self._test_first = False
+        self._boundary = self._snapshot()
 
     def _finish_round(
         self, rollout: Rollout, episodes: int, verdicts: list[Verdict] | None
@@ -225,6 +240,7 @@ class Training:
         counters = {
             'episodes': self.episodes,
             'updates': self.learner.updates,
+            'test_first': self._test_first,
             'members': [dataclasses.asdict(member) for member in self.members],
             'streams': [
                 {name: stream.bit_generator.state for name, stream in streams.items()}
@@ -272,6 +288,7 @@ class Training:
         for name, value in self.learner.tensors().items():
             value.copy_(tensors[name])
         self.episodes = counters['episodes']
+        self._test_first = bool(counters.get('test_first', False))
         self.learner.updates = counters['updates']
         self.members = [
             Member(
@@ -311,5 +328,8 @@ class Training:
             if len(self.members) != learners:
                 learners = len(self.members)
                 fleet = make_fleet(learners * self.setup.learning.arms)
-            self.round(fleet, watcher)
+            if self._test_first:
+                self.test_first(fleet, watcher)
+            else:
+                self.round(fleet, watcher)
             after_round(self)

@@ -49,8 +49,8 @@ def stop_after(rounds):
 def train(fleet_of):
     """Runs a session; with `rounds`, until it is stopped after so many."""
 
-    def run(setup, folder, rounds=0, interval=0.0):
-        session = Session(setup, folder, interval)
+    def run(setup, folder, rounds=0, interval=0.0, network=None):
+        session = Session(setup, folder, interval, network)
         try:
             session.train(fleet_of(setup), stop_after(rounds) if rounds else nothing)
         except KeyboardInterrupt:
@@ -153,6 +153,32 @@ def test_a_run_taken_up_again_and_again_ends_bit_by_bit_as_one_in_one_go(
     while train(easy_setup(), tmp_path / 'run', rounds).training is not None:
         rounds = rounds % 4 + 1
     assert final_bytes(tmp_path / 'run') == final_bytes(tmp_path / 'straight')
+
+
+def test_a_run_from_a_given_network_resumes_bit_by_bit(easy_setup, tmp_path, train):
+    network = Training(easy_setup(seed=3)).saved_network(0)
+    before = network.flat.clone()
+    train(easy_setup(), tmp_path / 'straight', interval=3600.0, network=network)
+    rounds = 1
+    while train(easy_setup(), tmp_path / 'run', rounds, network=network).training is not None:
+        rounds = rounds % 4 + 1
+    model, metadata = final_bytes(tmp_path / 'run')
+    assert (model, metadata) == final_bytes(tmp_path / 'straight')
+    assert metadata['validation']['history'][0][0] == 0
+    assert network.flat.equal(before)
+    train(easy_setup(), tmp_path / 'fresh', interval=3600.0)
+    assert final_bytes(tmp_path / 'fresh')[0] != model
+
+
+def test_a_run_from_a_trained_network_takes_no_episode(easy_setup, tmp_path, train):
+    network = load_checkpoint(train(easy_setup(), tmp_path / 'first').final).network
+    for seed in range(3):  # a trained network may fail a test now and then
+        session = train(easy_setup(seed=seed), tmp_path / str(seed), network=network)
+        validation = session.metadata()['validation']
+        if validation['confirmed'] == 0:
+            break
+    assert validation['training_duration'] == 0
+    assert load_checkpoint(session.final).network.flat.equal(network.flat)
 
 
 @pytest.mark.parametrize('moment', ['told of the last round', 'writing the network'])

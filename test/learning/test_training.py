@@ -240,6 +240,33 @@ def test_tests_use_goals_that_no_other_test_or_round_had(setup):
     assert len(np.unique(points, axis=0)) == len(points)
 
 
+def test_a_given_network_is_tested_before_it_plays(setup):
+    network = Training(setup(seed=5)).saved_network(0)
+    own = Training(setup(success_reward=0.0), network=network.copy())  # all passes
+    calls = []
+    own.run(lambda arms: fleet_of(own), lambda training: calls.append(training.episodes))
+    [(member, trained)] = own.finished
+    assert calls == [0]
+    assert (member.first_pass, member.trained) == (0, 0)
+    assert member.validations == [(0, 300, 300)]
+    assert torch.equal(trained.flat, network.flat)
+
+
+def test_a_given_network_that_fails_learns_on_from_its_weights(setup):
+    network = Training(setup(seed=5)).saved_network(0)
+    own = Training(setup(success_reward=1.0, max_episodes=10), network=network.copy())
+    weights = []
+    own.run(
+        lambda arms: fleet_of(own),
+        lambda training: weights.append(training.saved_network(0).flat),
+    )
+    [member] = own.members
+    assert [entry[0] for entry in member.validations] == [0, 10]
+    assert torch.equal(weights[0], network.flat)
+    assert torch.equal(weights[1], network.flat)  # the first round only fills the memory
+    assert not torch.equal(weights[2], network.flat)
+
+
 # --- exact resume -------------------------------------------------------------------------------
 
 ROUNDS = 6  # with two validations, and the replay memory wrapped from the fourth round on
