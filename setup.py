@@ -60,6 +60,7 @@ setup(
             'mypy',
             'pytest',
             'ruff',
+            'scikit-learn',
             'stable-baselines3',
             'yourdfpy',
         ],

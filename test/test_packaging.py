@@ -22,6 +22,7 @@ from neuron_reach.options import allowed, fill
 
 ROOT = Path(__file__).parents[1]
 NODES = {'arm_simulator', 'dqn_policy', 'activation_recorder', 'bag_recorder', 'gazebo_simulator'}
+COMMANDS = {'map'}
 
 # Imported names whose package is called otherwise, as rosdep and as PyPI call it.
 LIBRARIES = ('matplotlib', 'numba', 'numpy', 'scipy', 'tqdm', 'yaml')
@@ -109,12 +110,13 @@ def test_the_readme_tells_how_to_get_what_rosdep_does_not(distribution):
         assert name in text
 
 
-def test_every_node_has_an_executable():
+def test_every_node_and_command_has_an_executable():
     scripts = {file.name: file for file in (ROOT / 'scripts').iterdir()}
-    assert set(scripts) == NODES
+    assert set(scripts) == NODES | COMMANDS
     for name, file in scripts.items():
+        folder = 'nodes' if name in NODES else 'commands'
         assert file.stat().st_mode & stat.S_IXUSR
-        assert (ROOT / 'neuron_reach' / 'nodes' / f'{name}.py').exists()
+        assert (ROOT / 'neuron_reach' / folder / f'{name}.py').exists()
     started = [
         process.name
         for phase in graph.build('train', {})
@@ -224,7 +226,8 @@ def test_executables_run_their_node_with_the_interpreter_of_their_prefix(prefix,
     else:
         (prefix / 'bin' / 'python3').unlink(missing_ok=True)
     environment = {**os.environ, 'PATH': f'{tmp_path / "bin"}:{os.environ["PATH"]}'}
-    for name in NODES:
+    for name in NODES | COMMANDS:
+        module = 'neuron_reach.nodes' if name in NODES else 'neuron_reach'
         result = subprocess.run(
             [prefix / 'lib' / 'neuron_reach' / name, '--ros-args', 'a b'],
             env=environment,
@@ -234,7 +237,7 @@ def test_executables_run_their_node_with_the_interpreter_of_their_prefix(prefix,
         )
         python, *words = result.stdout.split(maxsplit=1)
         assert Path(python).resolve() == expected
-        assert words == [f'-m neuron_reach.nodes {name} --ros-args a b\n']
+        assert words == [f'-m {module} {name} --ros-args a b\n']
 
 
 if __name__ == '__main__':
