@@ -11,11 +11,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from neuron_reach.errors import UserError
 from neuron_reach.files import write_text
 
 DOTS_PER_INCH = 200
+MARK_HEIGHT = 0.2  # inch
 SYMBOLS = {'confirmed': '✓', 'not confirmed': '?', 'differs': '✗'}
 STYLE = """
 :root { color-scheme: light; }
@@ -209,6 +211,16 @@ def inline_svg(figure: Figure, name: str, alternative: str) -> str:
     return text.replace('<svg', f'<svg role="img" aria-label="{label}"', 1)
 
 
+def _mark(figure: Figure, text: str) -> None:
+    """Write a line above everything else in a figure, which grows by it."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + MARK_HEIGHT)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0.0, 0.0, 1.0, height / (height + MARK_HEIGHT)))
+    figure.text(0.995, 0.995, text, ha='right', va='top', fontsize=7, color='#7a5c00')
+
+
 def write_report(path: Path, report: Report) -> None:
     """Write a report, and its figures as SVG and PNG into the folder `figures` beside it.
 
@@ -220,9 +232,7 @@ def write_report(path: Path, report: Report) -> None:
     ]
     if report.mark:
         for picture in pictures:
-            picture.figure.text(
-                0.995, 0.995, report.mark, ha='right', va='top', fontsize=7, color='#7a5c00'
-            )
+            _mark(picture.figure, report.mark)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for picture in pictures:

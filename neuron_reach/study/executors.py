@@ -227,24 +227,29 @@ class ClusterExecutor:
             UserError: the connection to the scheduler is lost.
         """
         try:
-            address = self._ended.get(timeout=seconds)
+            ended = [self._ended.get(timeout=seconds)]
+            ended += [self._ended.get_nowait() for _ in range(self._ended.qsize())]
         except queue.Empty:
             if self._client.status != 'running':
                 raise self._lost() from None
             return []
-        return [(address, self._outcome(address))]
+        futures = {address: self._futures.pop(address) for address in ended}
+        if any(future.cancelled() for future in futures.values()):
+            raise self._lost()  # nobody cancels but a client without its scheduler
+        try:  # all at once, which is faster
+            outcomes = self._client.gather(list(futures.values()))
+        except Exception:
+            outcomes = [self._outcome(future) for future in futures.values()]
+        for future in futures.values():
+            future.release()
+        return list(zip(futures, outcomes, strict=True))
 
-    def _outcome(self, address: str) -> Success | Failure:
-        future = self._futures.pop(address)
-        if future.cancelled():  # nobody does so but a client without its scheduler
-            raise self._lost()
+    def _outcome(self, future: Any) -> Success | Failure:
         try:
             outcome: Success | Failure = future.result()
         except Exception as error:  # whatever Dask makes of a lost worker
             reason = str(error).splitlines()[0] if str(error) else 'no reason given'
             return Failure(f'{type(error).__name__}: {reason}')
-        finally:
-            future.release()
         return outcome
 
     def close(self) -> None:

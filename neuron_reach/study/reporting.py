@@ -37,7 +37,7 @@ def make_report(
     return Report(
         title=f'{name}, at the scale "{scale.name}"',
         introduction=f'Experiments of "{paper.title()}", done again.',
-        rule=(verdict.__doc__ or '').replace('* **', '').replace('**', ''),
+        rule=(verdict.__doc__ or '').replace('\n* ', '\n\n').replace('**', ''),
         sections=sections,
         command=command,
         origin=_origin(jobs, store),

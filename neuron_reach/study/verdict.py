@@ -3,8 +3,9 @@
 The unit is the network: each contributes one value to a result (for mappings, each pair of a
 source and a target network). The uncertainty of a result is its 95 % bootstrap interval: networks
 are drawn again with replacement, 10,000 times, from a fixed seed; for pairs, sources and targets
-are drawn independently. As resampling n networks understates their spread by the factor
-sqrt((n - 1) / n), deviations from the estimate are widened by its inverse.
+are drawn independently. Resampling few networks understates their spread: deviations from the
+estimate are widened by sqrt(n / (n - 1)) and by the ratio of Student's t to the normal quantile,
+which makes the interval right for normal values, however few.
 
 * **A statement** that something is greater, smaller or different from something else is confirmed
   if the whole interval of the difference is on the paper's side, "differs" if all of it is on the
@@ -22,6 +23,7 @@ says will miss its number by chance.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -96,10 +98,19 @@ def _means(sample: NDArray[np.float64], seed: int, size: int | None = None) -> N
     else:
         means = np.einsum('rs,st,rt->r', weights[0], sample, weights[1], optimize=True)
     centre = sample.mean()
-    count = min(sample.shape)
-    widening = math.sqrt(count / (count - 1)) if count > 1 else 1.0
-    widened: NDArray[np.float64] = centre + (means - centre) * widening
+    widened: NDArray[np.float64] = centre + (means - centre) * _widening(min(sample.shape))
     return widened
+
+
+@functools.cache
+def _widening(networks: int) -> float:
+    if networks < 2:
+        return 1.0
+    from scipy.stats import norm, t
+
+    tail = (1 + LEVEL) / 2
+    ratio = t.ppf(tail, networks - 1) / norm.ppf(tail)
+    return float(ratio * math.sqrt(networks / (networks - 1)))
 
 
 def _interval(value: float, draws: NDArray[np.float64]) -> Interval:
