@@ -37,13 +37,14 @@ from neuron_reach.recording import read_records, record_checkpoint
 Runs = tuple[ActivityRecord, ActivityRecord]
 """One network in the sample episodes X and in the validation episodes X_V."""
 
-TRAINED, REFLEXIVE = 'trained', 'reflexive'
-BASELINES = {
-    REFLEXIVE: 'each target network onto itself',
-    'random': 'a random network (Glorot) as source',
-    'random-both': 'random networks as source and as target, on the inputs of the real target',
-    'permuted': 'the source run on the same inputs in another order',
-}
+Task = tuple[str, int, str, NDArray[np.float64]]
+"""Kind of mapping, number of the source, name of the transform, and its matrix."""
+
+TRAINED = 'trained'
+REFLEXIVE, RANDOM, RANDOM_BOTH, PERMUTED = 'reflexive', 'random', 'random-both', 'permuted'
+SOURCE, TARGET, ORDER, FRESH = range(4)
+"""Random streams of a seed: random sources, random targets, permutations, fresh goals."""
+
 METRICS = ('error', 'sample_error', 'saturation', 'coverage')
 
 
@@ -55,7 +56,9 @@ class MapOptions:
         transforms: input transforms by name (see `input_transform`) or as YAML files.
         regularisations: lambda of each linear projection.
         greedy: make greedy projections as well.
-        baselines: some of `BASELINES`.
+        baselines: some of reflexive (each target onto itself), random (a random network as
+            source), random-both (as source and as target, on the inputs of the real target) and
+            permuted (the source on the same inputs in another order).
         random_hidden: hidden layer sizes of random networks; None: those of the network that they
             stand for.
         inputs: the input neurons take part.
@@ -200,12 +203,19 @@ class PairMapper:
         """Yield the mappings onto one target, with the number of the source."""
         options = self.options
         episodes = self._episodes(target)
-        joints = _joints(episodes[0])
+        joints = (episodes[0].sizes[0] - 2) // 2
         samples = input_samples(episodes[0], options.tolerance)
-
-        def mappings(
-            kind: str, source: str, joints_of_source: int, transform: str, runs: Runs, onto: Runs
-        ) -> Iterator[tuple[Pair, Projection]]:
+        noise = episodes
+        if RANDOM_BOTH in options.baselines:
+            noise = _run_both(self._random(episodes[0].sizes, TARGET, number), episodes, None)
+        for kind, index, transform, matrix in self._tasks(target, joints):
+            onto = noise if kind == RANDOM_BOTH else episodes
+            if kind == REFLEXIVE:
+                runs, source, source_joints = episodes, target.name, joints
+            else:
+                runs = self._source_runs(kind, index, number, episodes, matrix)
+                source = self.sources[index][0].name
+                source_joints = self.sources[index][1].setup.arm.joints
             for mapping in map_records(
                 onto[0],
                 runs[0],
@@ -216,40 +226,35 @@ class PairMapper:
                 greedy=options.greedy,
                 inputs=options.inputs,
             ):
-                place = kind, source, target.name, joints_of_source, joints, transform
-                yield _pair(place, mapping), mapping.projection
+                place = kind, source, target.name, source_joints, joints, transform
+                yield _pair(place, mapping), mapping.projection, index
 
-        itself = (source for source, _ in self.sources if source.same(target))
-        if REFLEXIVE in options.baselines or (self.alone and any(itself)):
-            for result in mappings(REFLEXIVE, target.name, joints, 'none', episodes, episodes):
-                yield *result, 0
-        others = [kind for kind in options.baselines if kind != REFLEXIVE]
-        for index, (source, checkpoint) in enumerate(self.sources):
-            if source.same(target):
-                if not self.alone:
-                    continue
-                kinds = others
-            else:
-                kinds = [TRAINED, *others]
-            joints_of_source = checkpoint.setup.arm.joints
-            for transform, matrix in self._transforms(joints, joints_of_source):
+    def _tasks(self, target: Network, joints: int) -> Iterator[Task]:
+        """Yield what is to be mapped onto a target with so many joints."""
+        others = [kind for kind in self.options.baselines if kind != REFLEXIVE]
+        same = [source.same(target) for source, _ in self.sources]
+        if REFLEXIVE in self.options.baselines or (self.alone and same[0]):
+            yield REFLEXIVE, 0, 'none', np.eye(joints)
+        for index, (_, checkpoint) in enumerate(self.sources):
+            if same[index] and not self.alone:
+                continue
+            kinds = others if same[index] else [TRAINED, *others]
+            for transform, matrix in self._transforms(joints, checkpoint.setup.arm.joints):
                 for kind in kinds:
-                    network, onto = checkpoint.network, episodes
-                    if kind in ('random', 'random-both'):
-                        network = self._random(network.sizes, 0, index)
-                    if kind == 'random-both':
-                        noise = self._random(episodes[0].sizes, 1, number)
-                        onto = _run_both(noise, episodes, None)
-                    runs = _run_both(network, episodes, matrix)
-                    if kind == 'permuted':
-                        generator = np.random.default_rng([options.seed, 2, number, index])
-                        runs = (
-                            permute_steps(runs[0], generator),
-                            permute_steps(runs[1], generator),
-                        )
-                    name = source.name
-                    for result in mappings(kind, name, joints_of_source, transform, runs, onto):
-                        yield *result, index
+                    yield kind, index, transform, matrix
+
+    def _source_runs(
+        self, kind: str, index: int, number: int, episodes: Runs, matrix: NDArray[np.float64]
+    ) -> Runs:
+        """Run a source, or what stands for it, on the episodes of target `number`."""
+        network = self.sources[index][1].network
+        if kind in (RANDOM, RANDOM_BOTH):
+            network = self._random(network.sizes, SOURCE, index)
+        runs = _run_both(network, episodes, matrix)
+        if kind == PERMUTED:
+            generator = np.random.default_rng([self.options.seed, ORDER, number, index])
+            runs = permute_steps(runs[0], generator), permute_steps(runs[1], generator)
+        return runs
 
     def _episodes(self, target: Network) -> Runs:
         """Return the target's sample episodes and as many fresh ones."""
@@ -261,16 +266,15 @@ class PairMapper:
         if options.validation is not None:
             fresh = read_records(options.validation)
         else:
-            need = 'fresh episodes have to be played (or --validation BAG given)'
-            checkpoint = target.load(need)
-            seeds = [options.seed, 3, checkpoint.setup.training.seed]
+            checkpoint = target.load('fresh episodes have to be played (or --validation BAG given)')
+            seeds = [options.seed, FRESH, checkpoint.setup.training.seed]
             fresh = record_checkpoint(checkpoint, options.episodes, np.random.default_rng(seeds))
         for where, found in ((target.bag, record), (options.validation or target.bag, fresh)):
             _check_layers(where or target.checkpoint, found)
         if record.sizes != fresh.sizes:
             raise UserError(
-                f'{target.bag}: its network has layers {record.sizes}, but validation episodes '
-                f'are of one with {fresh.sizes}'
+                f'{target.name}: its network has layers of {record.sizes} neurons, but the '
+                f'validation episodes are of one with {fresh.sizes}'
             )
         return record, fresh
 
@@ -293,15 +297,11 @@ class PairMapper:
             yield 'none' if identity else Path(name).stem, matrix
 
     def _random(self, sizes: Sequence[int], side: int, number: int) -> QNetwork:
-        """Return the random network that stands for a source (side 0) or a target (side 1)."""
+        """Return the random network that stands for a source or a target."""
         hidden = self.options.random_hidden or sizes[1:-1]
         seed = np.random.SeedSequence([self.options.seed, side, number]).generate_state(1)[0]
         generator = torch.Generator().manual_seed(int(seed))
         return random_network((sizes[0], *hidden, sizes[-1]), generator)
-
-
-def _joints(record: ActivityRecord) -> int:
-    return (record.sizes[0] - 2) // 2
 
 
 def _check_layers(path: Path | None, record: ActivityRecord) -> None:
@@ -355,7 +355,7 @@ def _summarise(pairs: list[Pair], same_networks: bool, seed: int) -> Group:
     targets = list(dict.fromkeys(pair.target for pair in pairs))
     first = pairs[0]
     # Random sources and targets are other networks, also where they stand for the same ones.
-    same = same_networks and first.kind in (TRAINED, 'permuted')
+    same = same_networks and first.kind in (TRAINED, PERMUTED)
     metrics = {}
     for metric in METRICS:
         values = np.full((len(sources), len(targets)), np.nan)

@@ -4,7 +4,7 @@ For each target it finds the p >= 0 that minimises p'Gp - 2c'p + lambda * sum(p)
 method of Lawson and Hanson (Solving Least Squares Problems, 1974, chapter 23): the source that
 promises the largest descent enters the support, the equations on the support are solved exactly,
 and sources that would become negative leave it on the way there. A Cholesky factor of the
-support's part of G is extended and shrunk as sources enter and leave, never built anew.
+support's part of G is extended and shrunk as sources enter and leave.
 
 G is often singular to rounding: neurons depend on each other. `RIDGE` keeps the factor positive
 definite; a source that depends on the support then takes an old one's place, because the long step
@@ -28,7 +28,7 @@ TOLERANCE = 1e-10
 """A target is solved when its Karush-Kuhn-Tucker residual is below this share of max |c|."""
 
 ENTRIES = 5
-"""So many times as there are sources may one enter the support; a guard that is never reached."""
+"""For each source, a target may have so many entries into the support; then it is given up."""
 
 TINY = 1e-300
 
@@ -183,7 +183,7 @@ def _steepest(slope: Array, scale: Array, free: NDArray[np.bool_], tolerance: fl
 @numba.njit(cache=True, nogil=True)
 def solve_targets(
     gram: Array, cross: Array, regularisations: Array, first: int, last: int, projections: Array
-) -> None:
+) -> int:
     """Solve the targets `first` to `last` (exclusive) for every lambda.
 
     Args:
@@ -194,8 +194,12 @@ def solve_targets(
         first: number of the first target.
         last: number after the last target.
         projections: p of every lambda and target, (L, M, K), all zero; written.
+
+    Returns:
+        How many could not be solved, which takes a matrix that is no Gram matrix.
     """
     count = gram.shape[0]
+    unsolved = 0
     factor = np.empty((count, count))
     support = np.empty(count, np.int64)
     weights = np.empty(count)
@@ -239,5 +243,8 @@ def solve_targets(
                 # Only rounding makes a source leave at once; it must not be tried for ever.
                 free[enters] = False
                 rebuilt = False
+            else:
+                unsolved += 1
             for place in range(size):
                 projections[number, target, support[place]] = weights[place]
+    return unsolved

@@ -185,13 +185,21 @@ def solve_projection(
     # More blocks than threads, as targets differ in effort.
     bounds = np.linspace(0, targets, min(targets, 8 * threads) + 1).astype(int)
 
-    def solve(block: int) -> None:
+    def solve(block: int) -> int:
         first, last = bounds[block], bounds[block + 1]
-        solve_targets(equations.gram, equations.cross, values[order], first, last, solved)
+        unsolved: int = solve_targets(
+            equations.gram, equations.cross, values[order], first, last, solved
+        )
+        return unsolved
 
     if sources:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(solve, range(len(bounds) - 1)))
+        pool = ThreadPoolExecutor(threads)
+        try:
+            unsolved = sum(pool.map(solve, range(len(bounds) - 1)))
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C, only what has begun is finished
+        if unsolved:
+            raise ArithmeticError(f'{unsolved} projections could not be solved')
     projections = [
         _projection(equations, solved[place], value)
         for place, value in zip(np.argsort(order), values.tolist(), strict=True)

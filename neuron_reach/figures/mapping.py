@@ -111,8 +111,8 @@ def layer_tables(
                 colour = 'black' if value > 0.5 else 'white'
                 text = f'{value:.2f}'.lstrip('0') if value < 0.995 else '1'
                 axis.text(column, row, text, ha='center', va='center', color=colour, fontsize=7)
-        axis.set_xticks(range(len(targets)), map(short_layer, targets))
-        axis.set_yticks(range(len(sources)), map(short_layer, sources))
+        axis.set_xticks(range(len(targets)), [short_layer(name) for name in targets])
+        axis.set_yticks(range(len(sources)), [short_layer(name) for name in sources])
         axis.set_xlabel('target layer')
         axis.set_ylabel('source layer')
         axis.set_title(title, fontsize=9)
