@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from neuron_reach import __version__, graph
-from neuron_reach.commands import gazebo, map, reproduce
+from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, reproduce
 from neuron_reach.errors import UserError
 
 INTERRUPTED = 130
@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         _add_run_arguments(command)
     description = 'Train in this process, without ROS; same arguments and results as train.'
     _add_run_arguments(_add(commands, 'learn', description, _learn))
+    analyze.add(commands)
+    prune.add(commands)
+    prune_train.add(commands)
     gazebo.add(commands)
     reproduce.add(commands)
     map.add(commands)

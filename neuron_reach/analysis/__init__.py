@@ -29,7 +29,13 @@ from neuron_reach.analysis.projection import (
     normal_equations,
     solve_projection,
 )
-from neuron_reach.analysis.pruning import Pruned, PruningOptions, merge_neurons, prune
+from neuron_reach.analysis.pruning import (
+    Clustering,
+    Pruned,
+    cluster_layers,
+    merge_neurons,
+    prune,
+)
 from neuron_reach.analysis.record import ActivityRecord
 from neuron_reach.analysis.samples import network_activations, random_network, unique_samples
 from neuron_reach.analysis.transforms import (
@@ -38,9 +44,11 @@ from neuron_reach.analysis.transforms import (
     transform_from_values,
     transform_observations,
 )
+from neuron_reach.pruning_options import PruningOptions
 
 __all__ = [
     'ActivityRecord',
+    'Clustering',
     'Interval',
     'Mapping',
     'NormalEquations',
@@ -48,6 +56,7 @@ __all__ = [
     'Pruned',
     'PruningOptions',
     'bootstrap_pairs',
+    'cluster_layers',
     'cluster_tree',
     'coverage',
     'greedy_projection',

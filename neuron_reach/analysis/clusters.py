@@ -6,8 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-LINKAGES = ('within', 'average')
-"""within: mean distance inside the union (the paper's); average: between the two clusters."""
+from neuron_reach.pruning_options import LINKAGES
 
 
 def cluster_tree(distances: NDArray[np.float64], linkage: str = 'within') -> NDArray[np.float64]:

@@ -9,48 +9,59 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuron_reach.analysis.clusters import LINKAGES, cluster_tree, segment_layer
+from neuron_reach.analysis.clusters import cluster_tree, segment_layer
 from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.analysis.record import ActivityRecord
 from neuron_reach.learning.qnetwork import QNetwork
-from neuron_reach.options import option
+from neuron_reach.pruning_options import PruningOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class PruningOptions:
-    """How neurons are clustered and merged."""
+class Clustering:
+    """Clusters of the neurons of some layers.
 
-    tau: float = option(
-        0.2, 'share of the largest cluster distance up to which neurons merge', low=0.0, high=1.0
-    )
-    linkage: str = option(
-        'within', 'how clusters grow: mean distance within the union, or between', choices=LINKAGES
-    )
-    threshold: str = option(
-        'layer', 'where the largest cluster distance is taken from', choices=('layer', 'network')
-    )
-    merge: str = option(
-        'weighted',
-        "mean over a cluster's members: weighted by their scaling factors, or uniform",
-        choices=('weighted', 'uniform'),
-    )
+    Attributes:
+        trees: by layer, scipy linkage matrices.
+        thresholds: by layer, d_tau: the distance up to which clusters count.
+        clusters: by layer, the cluster of each neuron, (neurons,).
+    """
+
+    trees: Mapping[str, NDArray[np.float64]]
+    thresholds: Mapping[str, float]
+    clusters: Mapping[str, NDArray[np.int64]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Pruned:
-    """A pruned network and how it came about.
+class Pruned(Clustering):
+    """A pruned network and how it came about: the clusters of its hidden layers.
 
     Attributes:
         network: a stack of one member, with one hidden neuron for each cluster.
-        trees: by hidden layer, scipy linkage matrices.
-        clusters: by hidden layer, the cluster of each neuron, (neurons,).
         dead: by hidden layer, how many neurons were never active.
     """
 
     network: QNetwork
-    trees: Mapping[str, NDArray[np.float64]]
-    clusters: Mapping[str, NDArray[np.int64]]
     dead: Mapping[str, int]
+
+
+def cluster_layers(
+    distances: Mapping[str, NDArray[np.float64]], options: PruningOptions
+) -> Clustering:
+    """Cluster the neurons of each layer, and cut the trees at d_tau.
+
+    d_tau is tau times the largest cluster distance of the layer's tree, or of all trees.
+
+    Args:
+        distances: by layer, (neurons, neurons).
+        options: how.
+    """
+    trees = {name: cluster_tree(matrix, options.linkage) for name, matrix in distances.items()}
+    largest = {name: float(tree[:, 2].max(initial=0.0)) for name, tree in trees.items()}
+    if options.threshold == 'network':
+        largest = dict.fromkeys(largest, max(largest.values(), default=0.0))
+    thresholds = {name: options.tau * distance for name, distance in largest.items()}
+    clusters = {name: segment_layer(tree, thresholds[name]) for name, tree in trees.items()}
+    return Clustering(trees, thresholds, clusters)
 
 
 def prune(
@@ -70,28 +81,17 @@ def prune(
     sizes = tuple(record.sizes[record.layers.index(name)] for name in record.hidden)
     if sizes != network.sizes[1:-1]:
         raise ValueError(f'hidden layers are {network.sizes[1:-1]}, those recorded {sizes}')
-    trees = {
-        name: cluster_tree(neuron_distances(record.select([name])), options.linkage)
-        for name in record.hidden
-    }
-    largest = {name: _largest(tree) for name, tree in trees.items()}
-    if options.threshold == 'network':
-        largest = dict.fromkeys(largest, max(largest.values(), default=0.0))
-    clusters = {
-        name: segment_layer(tree, options.tau * largest[name]) for name, tree in trees.items()
-    }
+    found = cluster_layers(
+        {name: neuron_distances(record.select([name])) for name in record.hidden}, options
+    )
     maxima = record.maxima()
     merged = merge_neurons(
         network,
-        [clusters[name] for name in record.hidden],
+        [found.clusters[name] for name in record.hidden],
         [maxima[record.columns(name)] for name in record.hidden],
         options.merge,
     )
-    return Pruned(merged, trees, clusters, record.dead())
-
-
-def _largest(tree: NDArray[np.float64]) -> float:
-    return float(tree[:, 2].max()) if len(tree) else 0.0
+    return Pruned(found.trees, found.thresholds, found.clusters, merged, record.dead())
 
 
 def merge_neurons(

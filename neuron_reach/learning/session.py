@@ -32,6 +32,10 @@ from neuron_reach.learning.training import Member, Training, random_streams
 KEPT_CHECKPOINTS = 2
 
 
+class NotTrainedError(UserError):
+    """The validation test was not passed within the episodes allowed."""
+
+
 class Session:
     """One training run and its folder.
 
@@ -147,7 +151,8 @@ class Session:
             watcher: told of every observation.
 
         Raises:
-            UserError: not passed within `max_episodes`.
+            NotTrainedError: not passed within `max_episodes`.
+            UserError: a file cannot be written.
         """
         training = self.training
         if training is None:
@@ -171,13 +176,17 @@ class Session:
         if not training.finished:
             self.save()
             limit = self.setup.training.max_episodes
-            raise UserError(
+            raise NotTrainedError(
                 f'not trained: validation not passed within max_episodes={limit}; '
                 'the same command with a larger max_episodes goes on from here'
             )
         self.newest = self.final
         self.training = None
         on_checkpoint(self.final)
+
+    def close(self) -> None:
+        """Let others use the folder."""
+        self._lock.close()
 
     def measure(
         self,

@@ -1,0 +1,143 @@
+"""What a record of activity tells of its neurons: distances, clusters, tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuron_reach.analysis import (
+    ActivityRecord,
+    Clustering,
+    PruningOptions,
+    cluster_layers,
+    neuron_distances,
+)
+from neuron_reach.errors import UserError
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Activity:
+    """A record and what follows from it.
+
+    Attributes:
+        record: of the layers that are looked at.
+        distances: all-to-all (equation 2), (neurons, neurons).
+        clustering: of each hidden layer.
+        maxima: Z_n, the largest absolute activation, (neurons,).
+        means: mean activation, (neurons,).
+        options: of the clustering.
+    """
+
+    record: ActivityRecord
+    distances: Array
+    clustering: Clustering
+    maxima: Array
+    means: Array
+    options: PruningOptions
+
+    def within(self, layer: str) -> Array:
+        """Return the distances within a layer, (neurons of the layer, the same)."""
+        part = self.record.columns(layer)
+        return self.distances[part, part]
+
+
+def choose_layers(record: ActivityRecord, layers: Sequence[str], everything: bool) -> list[str]:
+    """Return the layers to look at: those named, all, or the hidden ones.
+
+    Raises:
+        UserError: there is no such layer, or others lie between them.
+    """
+    names = list(layers) or list(record.layers if everything else record.hidden)
+    if unknown := [name for name in names if name not in record.layers]:
+        raise UserError(f'no layer {unknown[0]!r}; there are {", ".join(record.layers)}')
+    names = [name for name in record.layers if name in names]
+    first = record.layers.index(names[0])
+    if list(record.layers[first : first + len(names)]) != names:
+        raise UserError(f'layers {", ".join(names)} do not follow each other')
+    return names
+
+
+def analyse(record: ActivityRecord, options: PruningOptions) -> Activity:
+    """Compute distances and clusters of all layers of a record."""
+    distances = neuron_distances(record)
+    parts = {name: record.columns(name) for name in record.hidden}
+    clustering = cluster_layers(
+        {name: distances[part, part] for name, part in parts.items()}, options
+    )
+    sums = np.zeros(record.neurons)
+    for block in record.blocks():
+        sums += block.sum(axis=(0, 1), dtype=np.float64)
+    means = sums / record.lengths.sum()
+    return Activity(record, distances, clustering, record.maxima(), means, options)
+
+
+def pairs(distances: Array) -> Array:
+    """Return the strict upper triangle of a distance matrix, (pairs,)."""
+    return distances[np.triu_indices(len(distances), 1)]
+
+
+def neuron_lines(activity: Activity) -> list[dict[str, Any]]:
+    """Return a line for each neuron; `nearest` is the nearest of all other neurons."""
+    record = activity.record
+    places = [
+        (name, n)
+        for name, size in zip(record.layers, record.sizes, strict=True)
+        for n in range(size)
+    ]
+    others = activity.distances + np.diag(np.full(record.neurons, np.inf))
+    lines = []
+    for index, (layer, neuron) in enumerate(places):
+        clusters = activity.clustering.clusters.get(layer)
+        nearest = int(others[index].argmin()) if record.neurons > 1 else None
+        lines.append(
+            {
+                'layer': layer,
+                'neuron': neuron,
+                'max': activity.maxima[index],
+                'mean': activity.means[index],
+                'dead': int(activity.maxima[index] == 0.0),
+                'nearest_layer': None if nearest is None else places[nearest][0],
+                'nearest_neuron': None if nearest is None else places[nearest][1],
+                'nearest_distance': None if nearest is None else others[index, nearest],
+                'cluster': None if clusters is None else int(clusters[neuron]),
+            }
+        )
+    return lines
+
+
+def layer_summaries(activity: Activity) -> list[dict[str, Any]]:
+    """Return, for each layer, sizes and the spread of distances within it."""
+    record, clustering = activity.record, activity.clustering
+    summaries = []
+    for name, size in zip(record.layers, record.sizes, strict=True):
+        summary: dict[str, Any] = {
+            'layer': name,
+            'neurons': size,
+            'dead': int((activity.maxima[record.columns(name)] == 0.0).sum()),
+            **spread(pairs(activity.within(name))),
+        }
+        if name in clustering.clusters:
+            summary['clusters'] = int(clustering.clusters[name].max()) + 1
+            summary['largest_cluster_distance'] = float(
+                clustering.trees[name][:, 2].max(initial=0.0)
+            )
+            summary['threshold'] = clustering.thresholds[name]
+        summaries.append(summary)
+    return summaries
+
+
+def spread(distances: Array) -> dict[str, Any]:
+    """Return the number, mean and quartiles of distances."""
+    if not len(distances):
+        return {'pairs': 0, 'distance_mean': None, 'distance_quartiles': None}
+    return {
+        'pairs': len(distances),
+        'distance_mean': float(distances.mean()),
+        'distance_quartiles': np.quantile(distances, (0.25, 0.5, 0.75)).tolist(),
+    }

@@ -1,0 +1,180 @@
+"""`neuron_reach analyze BAG`: distances, clusters and figures of recorded activity."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuron_reach.commands.flags import add_flags, read_flags
+from neuron_reach.errors import UserError
+from neuron_reach.pruning_options import PruningOptions
+
+if TYPE_CHECKING:
+    from neuron_reach.activity import Activity
+    from neuron_reach.analysis import ActivityRecord
+
+DESCRIPTION = 'Look inside a network: distances of its neurons, clusters, dead neurons, figures.'
+EPILOG = """\
+PATH is a bag, or several of the same network; or a checkpoint, for which sample episodes are
+played, or a run folder (its bag, or else its checkpoint).
+
+examples:
+  neuron_reach analyze runs/joints3_seed0/bag -o analysis
+  neuron_reach analyze a/bag b/bag --layers hidden_1 hidden_2 --episodes 100 -o analysis
+  neuron_reach analyze runs/joints3_seed0/checkpoint --include-io --linkage average -o analysis
+"""
+SAMPLE_EPISODES = 300
+
+
+def add(commands: Any) -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        'analyze',
+        help=DESCRIPTION,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('paths', type=Path, nargs='+', metavar='PATH')
+    parser.add_argument('-o', '--output', type=Path, required=True, help='folder of the results')
+    parser.add_argument(
+        '--layers',
+        nargs='+',
+        default=[],
+        metavar='LAYER',
+        help='layers to look at, such as hidden_1 (default: all hidden ones)',
+    )
+    parser.add_argument(
+        '--include-io', action='store_true', help='inputs and outputs take part as well'
+    )
+    parser.add_argument(
+        '--episodes',
+        type=int,
+        help=f'of each bag (default: all), or to play (default: {SAMPLE_EPISODES})',
+    )
+    parser.add_argument(
+        '--namespace', help='of the topics, needed only where a bag holds several robots'
+    )
+    parser.add_argument(
+        '--raster', type=int, default=0, metavar='EPISODE', help='the one to draw (%(default)s)'
+    )
+    add_flags(parser, PruningOptions, ['tau', 'linkage', 'threshold'])
+    parser.set_defaults(command=_analyze)
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    clustering = read_flags(PruningOptions, options)
+    if options.layers and options.include_io:
+        raise UserError('--include-io stands for all layers; --layers for some')
+    if options.episodes is not None and options.episodes < 1:
+        raise UserError(f'--episodes must be at least 1, not {options.episodes}')
+    from neuron_reach.activity import analyse, choose_layers
+    from neuron_reach.progress import Progress
+    from neuron_reach.results import make_folder
+
+    make_folder(options.output)
+    progress = Progress('analysing', 4, unit='parts')
+    try:
+        progress.update(0, 'reading the activity')
+        record = _read(options)
+        names = choose_layers(record, options.layers, options.include_io)
+        if not 0 <= options.raster < record.episodes:
+            raise UserError(
+                f'--raster must be an episode from 0 to {record.episodes - 1}, not {options.raster}'
+            )
+        progress.update(1, f'distances of {record.select(names).neurons} neurons')
+        activity = analyse(record.select(names), clustering)
+        progress.update(2, 'writing')
+        summary = _write(options, activity)
+        progress.update(3, 'drawing')
+        _draw(options, activity, record)
+        progress.update(4)
+    finally:
+        progress.close()
+    print(_table(summary))
+    print(f'results: {options.output}')
+    return 0
+
+
+def _read(options: argparse.Namespace) -> ActivityRecord:
+    from neuron_reach.learning.checkpoint import METADATA
+    from neuron_reach.recording import load_record, read_records
+
+    paths: list[Path] = options.paths
+    episodes: int | None = options.episodes
+    own = [path for path in paths if (path / METADATA).exists()]
+    if len(paths) == 1 and (own or (paths[0] / 'checkpoint').is_dir()):
+        if not (paths[0] / 'bag').is_dir():
+            return load_record(paths[0], episodes or SAMPLE_EPISODES)
+        paths = [paths[0] / 'bag']
+    elif own:
+        raise UserError(f'{own[0]}: a checkpoint is analysed alone, not with others')
+    chosen = None if episodes is None else range(episodes)
+    return read_records(paths, episodes=chosen, namespace=options.namespace)
+
+
+def _write(options: argparse.Namespace, activity: Activity) -> dict[str, Any]:
+    """Write tables and arrays; return the summary."""
+    from neuron_reach.activity import layer_summaries, neuron_lines, pairs, spread
+    from neuron_reach.learning.checkpoint import versions
+    from neuron_reach.results import write_arrays, write_csv, write_json
+
+    record, folder = activity.record, options.output
+    summary = {
+        'sources': [str(path) for path in options.paths],
+        'network': dict(record.network),
+        'episodes': record.episodes,
+        'steps': int(record.lengths.sum()),
+        'notes': list(record.notes),
+        'options': {key: value for key, value in vars(activity.options).items() if key != 'merge'},
+        'versions': versions(),
+        'all_to_all': {'neurons': record.neurons, **spread(pairs(activity.distances))},
+        'layers': layer_summaries(activity),
+    }
+    write_csv(folder / 'neurons.csv', neuron_lines(activity))
+    names = {'layers': list(record.layers), 'sizes': list(record.sizes)}
+    write_arrays(folder / 'distances.npz', {'distances': activity.distances, **names})
+    write_arrays(folder / 'linkage.npz', activity.clustering.trees)
+    write_json(folder / 'analysis.json', summary)
+    return summary
+
+
+def _draw(options: argparse.Namespace, activity: Activity, whole: ActivityRecord) -> None:
+    from neuron_reach.activity import pairs
+    from neuron_reach.figures import activity as figures
+    from neuron_reach.figures.style import save
+
+    record, clusters = activity.record, activity.clustering.clusters
+    dead = {name: activity.maxima[record.columns(name)] == 0.0 for name in record.layers}
+    drawings = {
+        'density': figures.density_figure(
+            pairs(activity.distances),
+            {name: pairs(activity.within(name)) for name in record.layers},
+        ),
+        'raster': figures.raster_figure(whole, options.raster, whole.maxima()),
+    }
+    if clusters:
+        drawings['dendrograms'] = figures.dendrogram_figure(activity.clustering, dead)
+        counts = {
+            'neurons': [len(clusters[name]) for name in clusters],
+            'alive': [int((~dead[name]).sum()) for name in clusters],
+            f'clusters at tau = {activity.options.tau:g}': [
+                int(clusters[name].max()) + 1 for name in clusters
+            ],
+        }
+        drawings['sizes'] = figures.sizes_figure(counts, list(clusters))
+    for name, figure in drawings.items():
+        save(figure, options.output / name)
+
+
+def _table(summary: dict[str, Any]) -> str:
+    lines = [f'{summary["episodes"]} episodes, {summary["steps"]} steps', *summary['notes']]
+    lines.append(f'{"layer":<12}{"neurons":>8}{"dead":>6}{"clusters":>10}{"mean distance":>15}')
+    for layer in summary['layers']:
+        mean = layer['distance_mean']
+        lines.append(
+            f'{layer["layer"]:<12}{layer["neurons"]:>8}{layer["dead"]:>6}'
+            f'{layer.get("clusters", ""):>10}{"" if mean is None else f"{mean:.3f}":>15}'
+        )
+    return '\n'.join(lines)

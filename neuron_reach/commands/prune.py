@@ -1,0 +1,106 @@
+"""`neuron_reach prune CHECKPOINT`: merge neurons that do the same, once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from neuron_reach.commands.flags import add_flags, read_flags
+from neuron_reach.errors import UserError
+from neuron_reach.pruning_options import PruningOptions, ReductionOptions
+
+DESCRIPTION = 'Prune a trained network: merge neurons that do the same in its sample episodes.'
+EPILOG = """\
+Without --bag, sample episodes are played in this process: those that `record` would record. The
+pruned network is in DIR/pruned, ready for training; `prune-train` does both, several times.
+
+examples:
+  neuron_reach prune runs/joints3_seed0/checkpoint --bag runs/joints3_seed0/bag -o pruned
+  neuron_reach prune runs/joints3_seed0/checkpoint --tau 0.3 --linkage average -o pruned
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        'prune',
+        help=DESCRIPTION,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
+    parser.add_argument(
+        '-o', '--output', type=Path, required=True, metavar='DIR', help='folder of the results'
+    )
+    parser.add_argument('--bag', type=Path, help='recorded sample episodes of this checkpoint')
+    add_episodes(parser)
+    add_flags(parser, PruningOptions)
+    add_flags(parser, ReductionOptions, ['samples'])
+    parser.set_defaults(command=_prune)
+
+
+def add_episodes(parser: argparse.ArgumentParser) -> None:
+    """Add the number of sample episodes."""
+    parser.add_argument(
+        '--episodes',
+        type=int,
+        default=300,
+        help='sample episodes by which neurons are clustered (%(default)s)',
+    )
+
+
+def check_episodes(options: argparse.Namespace) -> None:
+    """Raise UserError if there are no sample episodes."""
+    if options.episodes < 1:
+        raise UserError(f'--episodes must be at least 1, not {options.episodes}')
+
+
+def _prune(options: argparse.Namespace) -> int:
+    pruning = read_flags(PruningOptions, options)
+    samples = read_flags(ReductionOptions, options).samples
+    check_episodes(options)
+    from neuron_reach.learning.checkpoint import load_checkpoint
+    from neuron_reach.learning.kernels import use_one_core
+    from neuron_reach.progress import Progress
+    from neuron_reach.pruning import check_record, prune_checkpoint, trials
+    from neuron_reach.recording import read_records, record_checkpoint
+    from neuron_reach.results import make_folder
+
+    use_one_core()
+    checkpoint = load_checkpoint(options.checkpoint)
+    make_folder(options.output)
+    progress = Progress('pruning', samples, unit='samples')
+    try:
+        if options.bag is None:
+            record = record_checkpoint(checkpoint, options.episodes)
+        else:
+            progress.update(0, f'reading {options.bag}')
+            record = read_records(options.bag)
+            check_record(checkpoint, record, options.bag)
+        found = trials(checkpoint, pruning, samples, options.episodes, progress.update)
+    finally:
+        progress.close()
+    results = prune_checkpoint(checkpoint, record, pruning, found, options.output, options.bag)
+    print('\n'.join([*record.notes, describe_pruning(results)]))
+    print(f'results: {options.output}')
+    return 0
+
+
+def describe_pruning(results: dict[str, Any]) -> str:
+    """Say what came out, in lines for a terminal."""
+    before, after = results['hidden_before'], results['hidden']
+    initial, accuracy = results['initial_accuracy'], results['accuracy']
+    low, high = accuracy['interval_95']
+    return '\n'.join(
+        (
+            f'hidden neurons: {sum(before)} ({" ".join(map(str, before))}), '
+            f'{sum(results["dead"])} of them never active',
+            f'pruned to:      {sum(after)} ({" ".join(map(str, after))})',
+            f'accuracy of the pruned network: {accuracy["value"]:.1%} '
+            f'(95 % interval {low:.1%} to {high:.1%})',
+            f'initial accuracy over {initial["samples"]} samples of episodes: mean '
+            f'{initial["mean"]:.1%}, from {initial["minimum"]:.1%} to {initial["maximum"]:.1%}',
+        )
+    )

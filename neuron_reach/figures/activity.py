@@ -1,0 +1,270 @@
+"""Figures of what neurons do: densities of distances, dendrograms, sizes, rasters, reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from neuron_reach.analysis import ActivityRecord, Clustering
+from neuron_reach.figures.style import COLOURS, HATCHES
+
+Array = NDArray[np.float64]
+
+BINS = 60
+COLUMNS = 3
+
+
+def density_figure(everything: Array, by_layer: Mapping[str, Array]) -> Figure:
+    """Draw the density of distances all-to-all, and of each layer.
+
+    Args:
+        everything: distances of all pairs, (pairs,).
+        by_layer: those of pairs on the same layer.
+    """
+    names = [name for name, distances in by_layer.items() if len(distances)]
+    rows = -(-len(names) // COLUMNS)
+    figure = Figure(figsize=(7.5, 2.6 + 1.8 * rows), layout='constrained')
+    grid = figure.add_gridspec(rows + 1, COLUMNS, height_ratios=[1.4, *[1.0] * rows])
+    top = figure.add_subplot(grid[0, :])
+    highest = max((float(d.max()) for d in (everything, *by_layer.values()) if len(d)), default=1.0)
+    edges = np.linspace(0.0, highest or 1.0, BINS + 1)
+    _density(top, everything, edges, COLOURS[0])
+    top.set_title(f'all-to-all, {len(everything):,} pairs', fontsize=9)
+    first: Axes | None = None
+    for place, name in enumerate(names):
+        axis = figure.add_subplot(grid[1 + place // COLUMNS, place % COLUMNS], sharex=top)
+        if first is None:
+            first = axis
+        else:
+            axis.sharey(first)
+        _density(axis, by_layer[name], edges, COLOURS[0])
+        axis.axvline(float(np.median(by_layer[name])), color='black', linestyle=':', linewidth=1)
+        axis.set_title(layer_title(name), fontsize=9)
+    figure.supxlabel('distance of two neurons (dotted: median of the layer)', fontsize=9)
+    figure.supylabel('density', fontsize=9)
+    return figure
+
+
+def _density(axis: Axes, distances: Array, edges: Array, colour: str) -> None:
+    if len(distances):
+        heights, _ = np.histogram(distances, edges, density=True)
+        axis.stairs(heights, edges, fill=True, color=colour, alpha=0.35)
+        axis.stairs(heights, edges, color=colour)
+    axis.set_xlim(0.0, edges[-1])
+    axis.set_ylim(bottom=0.0)
+
+
+def layer_title(name: str) -> str:
+    """Return a layer's name for people: `hidden layer 2`."""
+    kind, _, number = name.partition('_')
+    return f'{kind} layer {number}'.strip()
+
+
+def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool_]]) -> Figure:
+    """Draw the tree of each layer, its clusters at the cut, and which neurons are dead.
+
+    Args:
+        clustering: of the layers.
+        dead: by layer, which neurons were never active, (neurons,).
+    """
+    names = list(clustering.trees)
+    columns = min(COLUMNS, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(3.2 * columns + 0.6, 2.5 * rows + 0.4), layout='constrained')
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        _dendrogram(axis, clustering.trees[name], clustering.clusters[name], dead[name])
+        threshold = clustering.thresholds[name]
+        axis.axhline(threshold, color=COLOURS[5], linestyle='--', linewidth=1)
+        count = int(clustering.clusters[name].max()) + 1
+        axis.set_title(
+            f'{layer_title(name)}: {len(dead[name])} neurons, {count} clusters', fontsize=8
+        )
+    figure.supxlabel(
+        'neurons (grey squares: never active); thick: a cluster at the cut (dashed)', fontsize=9
+    )
+    figure.supylabel('cluster distance', fontsize=9)
+    return figure
+
+
+def leaf_order(tree: Array) -> list[int]:
+    """Return the neurons in the order in which a drawing of the tree has them."""
+    count = len(tree) + 1
+    order, stack = [], [2 * count - 2]
+    while stack:
+        node = stack.pop()
+        if node < count:
+            order.append(node)
+        else:
+            stack += [int(tree[node - count, 1]), int(tree[node - count, 0])]
+    return order
+
+
+def _dendrogram(
+    axis: Axes, tree: Array, clusters: NDArray[np.int64], dead: NDArray[np.bool_]
+) -> None:
+    """Draw a tree; scipy's own drawing is recursive, and gives up on long chains."""
+    count = len(tree) + 1
+    order = leaf_order(tree)
+    across, height = np.zeros(2 * count - 1), np.zeros(2 * count - 1)
+    across[order] = np.arange(count)
+    cluster = np.concatenate((clusters, np.full(len(tree), -1)))
+    inside, outside = [], []
+    for step, (first, second, distance, _) in enumerate(tree):
+        a, b, node = int(first), int(second), count + step
+        across[node], height[node] = (across[a] + across[b]) / 2, distance
+        corners = [(across[n], height[n]) for n in (a, b)]
+        line = [corners[0], (across[a], distance), (across[b], distance), corners[1]]
+        if cluster[a] == cluster[b] != -1:
+            cluster[node] = cluster[a]
+            inside.append(line)
+        else:
+            outside.append(line)
+    axis.add_collection(LineCollection(outside, colors='black', linewidths=0.5))
+    axis.add_collection(LineCollection(inside, colors=COLOURS[0], linewidths=1.8))
+    places = across[np.flatnonzero(dead)]
+    axis.plot(
+        places, np.zeros(len(places)), 's', color=COLOURS[7], markersize=3, clip_on=False, zorder=3
+    )
+    axis.set_xlim(-1.0, count)
+    axis.set_ylim(0.0, 1.05 * float(height.max()) or 1.0)
+    axis.set_xticks([])
+
+
+def sizes_figure(sizes: Mapping[str, Sequence[int]], layers: Sequence[str]) -> Figure:
+    """Draw how many neurons each layer has, as groups of bars.
+
+    Args:
+        sizes: by what is counted, such as `neurons` or `clusters`: a number for each layer.
+        layers: their names.
+    """
+    figure = Figure(figsize=(7.0, 3.2), layout='constrained')
+    axis = figure.subplots()
+    width = 0.8 / len(sizes)
+    for number, (label, counts) in enumerate(sizes.items()):
+        places = np.arange(len(layers)) + (number - (len(sizes) - 1) / 2) * width
+        bars = axis.bar(
+            places,
+            counts,
+            width,
+            label=label,
+            color=COLOURS[number % len(COLOURS)],
+            hatch=HATCHES[number % len(HATCHES)],
+            edgecolor='black',
+            linewidth=0.6,
+        )
+        axis.bar_label(bars, fontsize=7)
+    axis.set_xticks(range(len(layers)), [name.replace('_', ' ') for name in layers])
+    axis.set_ylabel('neurons')
+    axis.margins(y=0.1)
+    axis.legend(frameon=False, ncol=len(sizes), loc='lower center', bbox_to_anchor=(0.5, 1.0))
+    return figure
+
+
+def raster_figure(record: ActivityRecord, episode: int, maxima: Array) -> Figure:
+    """Draw the activity of all neurons in one episode, each relative to its maximum.
+
+    Args:
+        record: of any layers.
+        episode: which one.
+        maxima: Z_n, (neurons,).
+    """
+    length = int(record.lengths[episode])
+    values = np.array(record.activations[episode, :length], dtype=np.float64).T
+    scale = np.divide(1.0, maxima, out=np.zeros_like(maxima), where=maxima > 0.0)
+    values *= scale[:, None]
+    signed = bool((values < 0.0).any())
+    figure = Figure(figsize=(7.0, 1.5 + 6.5 * min(1.0, record.neurons / 300)), layout='constrained')
+    heights = [max(size, record.neurons / 25) for size in record.sizes]
+    axes = figure.subplots(
+        len(record.layers), 1, sharex=True, squeeze=False, gridspec_kw={'height_ratios': heights}
+    )
+    image = None
+    for axis, name in zip(axes.flat, record.layers, strict=True):
+        image = axis.imshow(
+            values[record.columns(name)],
+            cmap='PuOr' if signed else 'Greys',
+            vmin=-1.0 if signed else 0.0,
+            vmax=1.0,
+            aspect='auto',
+            interpolation='nearest',
+        )
+        axis.set_yticks([])
+        axis.set_ylabel(
+            {'input': 'in', 'output': 'out'}.get(name, name.rpartition('_')[2]), rotation=0
+        )
+    axes[-1, 0].set_xlabel('control step')
+    title = f'episode {episode}'
+    if np.isfinite(record.goals[episode]).all():
+        x, z = record.goals[episode]
+        title += f', goal ({x:.2f}, {z:.2f}) m, reward at the end {record.rewards[episode]:.2f}'
+    figure.suptitle(title, fontsize=10)
+    if image is not None:
+        figure.colorbar(image, ax=axes, label="activation / the neuron's maximum", shrink=0.7)
+    return figure
+
+
+def reduction_figure(
+    hidden: Sequence[Sequence[int]],
+    accuracies: Sequence[Sequence[float]],
+    durations: Sequence[int | None],
+) -> Figure:
+    """Draw a pruning procedure: sizes, initial accuracy and training duration by step.
+
+    Args:
+        hidden: neurons of each hidden layer, before the first step and after each.
+        accuracies: initial accuracies of the samples of each step.
+        durations: training episodes of each step; None where it is not trained.
+    """
+    figure = Figure(figsize=(9.5, 3.2), layout='constrained')
+    layers, initial, duration = figure.subplots(1, 3)
+    markers = 'osD^vP*X'
+    for step, sizes in enumerate(hidden):
+        layers.plot(
+            range(1, len(sizes) + 1),
+            sizes,
+            marker=markers[step % len(markers)],
+            color=COLOURS[step % len(COLOURS)],
+            linestyle=('-', '--', '-.', ':')[step % 4],
+            label='before' if step == 0 else f'step {step}',
+        )
+    layers.set_xlabel('hidden layer')
+    layers.set_ylabel('neurons')
+    layers.set_xticks(range(1, len(hidden[0]) + 1))
+    layers.set_ylim(bottom=0.0)
+    layers.legend(frameon=False, fontsize=8)
+    for step, values in enumerate(accuracies, start=1):
+        spots = step + np.linspace(-0.15, 0.15, len(values))
+        initial.plot(spots, values, 'o', color=COLOURS[7], markersize=3, label='_')
+        mean, deviation = float(np.mean(values)), float(np.std(values))
+        initial.errorbar(step + 0.25, mean, deviation, fmt='D', color=COLOURS[0], capsize=3)
+    initial.set_xlabel('step')
+    initial.set_ylabel('initial accuracy: samples, mean ± deviation')
+    initial.set_ylim(0.0, 1.0)
+    trained = [(step, value) for step, value in enumerate(durations, 1) if value is not None]
+    bars = duration.bar(
+        [step for step, _ in trained],
+        [value for _, value in trained],
+        0.6,
+        color=COLOURS[1],
+        edgecolor='black',
+        hatch=HATCHES[1],
+        linewidth=0.6,
+    )
+    duration.bar_label(bars, fontsize=8)
+    for step, value in enumerate(durations, 1):
+        if value is None:
+            duration.text(step, 0.0, 'not\ntrained', ha='center', va='bottom', fontsize=8)
+    duration.set_xlabel('step')
+    duration.set_ylabel('training episodes to the first pass')
+    for axis in (initial, duration):
+        axis.set_xticks(range(1, max(2, len(durations) + 1)))
+        axis.set_xlim(0.4, len(durations) + 0.6)
+    return figure

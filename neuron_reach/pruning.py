@@ -1,0 +1,242 @@
+"""Pruning a checkpoint: from recorded episodes to a smaller checkpoint, and how good it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from neuron_reach.analysis import ActivityRecord, Pruned, PruningOptions, prune
+from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.arm.task import ReachingTask
+from neuron_reach.errors import UserError
+from neuron_reach.learning.checkpoint import Checkpoint, describe, save_checkpoint, versions
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.rollout import greedy_successes
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Member
+from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
+from neuron_reach.recording import record_checkpoint
+from neuron_reach.results import make_folder, write_arrays, write_csv, write_json
+
+RESULTS, NETWORK = 'pruning.json', 'pruned'
+
+PRUNING_STREAMS = 1
+"""Sets the random streams of pruning apart from those of training with the same seed."""
+
+TOLERANCE = 1e-4
+"""By how much, of a layer's largest activation, arithmetic on other machines may differ."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A network pruned by one sample of episodes.
+
+    Attributes:
+        hidden: neurons of its hidden layers.
+        successes: in `TEST_EPISODES` greedy episodes, without any training.
+    """
+
+    hidden: tuple[int, ...]
+    successes: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of successes."""
+        return self.successes / TEST_EPISODES
+
+
+def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -> None:
+    """Make sure that a record is of this network, by computing anew what it says.
+
+    Args:
+        checkpoint: the network.
+        record: with all layers.
+        source: the bag, for the message.
+
+    Raises:
+        UserError: it is of another network, or lacks layers.
+    """
+    network = checkpoint.network
+    if len(record.layers) != len(network.sizes) or 'input' not in record.layers:
+        raise UserError(f'{source}: pruning needs all layers; there are {", ".join(record.layers)}')
+    if record.sizes != network.sizes:
+        raise UserError(
+            f'{source}: is of a network with layers {record.sizes}, but {checkpoint.path} has '
+            f'{network.sizes}'
+        )
+    scale, worst = np.zeros(len(network.sizes)), np.zeros(len(network.sizes))
+    start = 0
+    for block in record.blocks():
+        lengths = record.lengths[start : start + len(block)]
+        start += len(block)
+        rows = np.ascontiguousarray(block[np.arange(block.shape[1]) < lengths[:, None]])
+        inputs = np.ascontiguousarray(rows[:, record.columns('input')])
+        for layer, values in enumerate(network.activations(torch.from_numpy(inputs)[None])):
+            recorded = rows[:, record.columns(record.layers[layer])]
+            worst[layer] = max(worst[layer], abs(values[0].numpy() - recorded).max())
+            scale[layer] = max(scale[layer], abs(recorded).max(), 1e-6)
+    if not (worst <= TOLERANCE * scale).all():
+        place = record.layers[int((worst / scale).argmax())]
+        raise UserError(
+            f'{source}: is not of {checkpoint.path}: from the same inputs, that network computes '
+            f'other activations in {place}'
+        )
+
+
+def count_successes(setup: Setup, network: QNetwork, generator: np.random.Generator) -> int:
+    """Return the successes of a network in `TEST_EPISODES` greedy episodes."""
+    task = ReachingTask(setup.task, setup.arm)
+    goals = task.sample_goals(generator, TEST_EPISODES)[None]
+    fleet = FleetSimulator(setup.arm, TEST_EPISODES)
+    return int(greedy_successes(fleet, task, network, goals)[0].sum())
+
+
+def _streams(checkpoint: Checkpoint, sample: int) -> list[np.random.Generator]:
+    """Return generators of goals to record and to test; sample 0 is for the pruned network."""
+    seed = np.random.SeedSequence([checkpoint.metadata['seed'], PRUNING_STREAMS, 1 + sample])
+    return [np.random.default_rng(child) for child in seed.spawn(2)]
+
+
+def trials(
+    checkpoint: Checkpoint,
+    options: PruningOptions,
+    samples: int,
+    episodes: int,
+    report: Callable[[int], None],
+) -> list[Trial]:
+    """Prune by several independent samples of episodes, and test every outcome.
+
+    How good a network is right after pruning depends strongly on the episodes sampled.
+
+    Args:
+        checkpoint: the network.
+        options: of pruning.
+        samples: how many.
+        episodes: of each sample.
+        report: told how many are done.
+    """
+    found = []
+    for sample in range(1, samples + 1):
+        record_goals, test_goals = _streams(checkpoint, sample)
+        record = record_checkpoint(checkpoint, episodes, record_goals)
+        pruned = prune(checkpoint.network, record, options).network
+        successes = count_successes(checkpoint.setup, pruned, test_goals)
+        found.append(Trial(pruned.sizes[1:-1], successes))
+        report(sample)
+    return found
+
+
+def prune_checkpoint(
+    checkpoint: Checkpoint,
+    record: ActivityRecord,
+    options: PruningOptions,
+    found: Sequence[Trial],
+    folder: Path,
+    bag: Path | None = None,
+) -> dict[str, Any]:
+    """Prune a network and write what there is to know, the results last.
+
+    Args:
+        checkpoint: the network.
+        record: its activity in the sample episodes.
+        options: of pruning.
+        found: what pruning by other samples gave, of `trials`.
+        folder: of the results: a checkpoint `pruned`, `pruning.json`, tables, arrays, figures.
+        bag: where the record comes from; None: played for this.
+
+    Returns:
+        What `pruning.json` says.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    make_folder(folder)
+    pruned = prune(checkpoint.network, record, options)
+    results = _results(checkpoint, record, options, found, pruned, bag)
+    setup = smaller_setup(checkpoint.setup, pruned.network)
+    metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
+    save_checkpoint(folder / NETWORK, pruned.network, {**metadata, 'pruning': results})
+    write_csv(folder / 'neurons.csv', _neuron_lines(record, pruned))
+    write_arrays(folder / 'linkage.npz', pruned.trees)
+    _draw(folder, record, pruned)
+    write_json(folder / RESULTS, results)
+    return results
+
+
+def smaller_setup(setup: Setup, network: QNetwork) -> Setup:
+    """Return the options of a training with the hidden layers of a network."""
+    learning = dataclasses.replace(setup.learning, hidden=network.sizes[1:-1])
+    return dataclasses.replace(setup, learning=learning)
+
+
+def _results(
+    checkpoint: Checkpoint,
+    record: ActivityRecord,
+    options: PruningOptions,
+    found: Sequence[Trial],
+    pruned: Pruned,
+    bag: Path | None,
+) -> dict[str, Any]:
+    successes = count_successes(checkpoint.setup, pruned.network, _streams(checkpoint, 0)[1])
+    accuracies = [trial.accuracy for trial in found]
+    sizes = np.array([trial.hidden for trial in found])
+    return {
+        'source': str(checkpoint.path.resolve()),
+        'bag': None if bag is None else str(bag.resolve()),
+        'notes': list(record.notes),
+        'seed': checkpoint.metadata['seed'],
+        'options': dict(vars(options)),
+        'versions': versions(),
+        'episodes': record.episodes,
+        'hidden_before': list(checkpoint.network.sizes[1:-1]),
+        'hidden': list(pruned.network.sizes[1:-1]),
+        'dead': list(pruned.dead.values()),
+        'thresholds': list(pruned.thresholds.values()),
+        'accuracy': {
+            'successes': successes,
+            'episodes': TEST_EPISODES,
+            'value': successes / TEST_EPISODES,
+            'interval_95': list(accuracy_interval(successes, TEST_EPISODES)),
+        },
+        'initial_accuracy': {
+            'samples': len(found),
+            'episodes': TEST_EPISODES,
+            'mean': float(np.mean(accuracies)),
+            'standard_deviation': float(np.std(accuracies, ddof=1)) if len(found) > 1 else None,
+            'minimum': min(accuracies),
+            'maximum': max(accuracies),
+            'values': accuracies,
+            'hidden': sizes.tolist(),
+            'hidden_mean': sizes.mean(axis=0).tolist(),
+        },
+    }
+
+
+def _neuron_lines(record: ActivityRecord, pruned: Pruned) -> list[dict[str, Any]]:
+    maxima = record.maxima()
+    lines = []
+    for layer, clusters in pruned.clusters.items():
+        for neuron, largest in enumerate(maxima[record.columns(layer)]):
+            line = {'layer': layer, 'neuron': neuron, 'max': largest, 'dead': int(largest == 0.0)}
+            lines.append({**line, 'cluster': int(clusters[neuron])})
+    return lines
+
+
+def _draw(folder: Path, record: ActivityRecord, pruned: Pruned) -> None:
+    from neuron_reach.figures.activity import dendrogram_figure, sizes_figure
+    from neuron_reach.figures.style import save
+
+    maxima = record.maxima()
+    dead = {name: maxima[record.columns(name)] == 0.0 for name in pruned.trees}
+    counts = {
+        'neurons': [len(silent) for silent in dead.values()],
+        'alive': [int((~silent).sum()) for silent in dead.values()],
+        'pruned': list(pruned.network.sizes[1:-1]),
+    }
+    save(dendrogram_figure(pruned, dead), folder / 'dendrograms')
+    save(sizes_figure(counts, list(dead)), folder / 'sizes')
