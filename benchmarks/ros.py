@@ -57,7 +57,7 @@ def over_topics(node: Node, setup: Setup, run_dir: Path) -> float:
     episodes = loop.subscribe(Float64MultiArray, layout.EPISODE, reliable(10_000))
     arms = setup.learning.arms
     simulator = {**vars(setup.arm), 'arms': arms, 'clock': 'lockstep'}
-    policy = {**setup.values(), 'mode': 'train', 'run_dir': str(run_dir), 'observers': 1}
+    policy = {**setup.values(), 'mode': 'train', 'run_dir': str(run_dir)}
     nodes = [
         Process('arm_simulator', simulator),
         Process('activation_recorder'),

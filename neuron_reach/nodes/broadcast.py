@@ -43,8 +43,11 @@ class Broadcast:
         self.episode = 0
         self.step = 0
         self._version = 0
-        fleet = arms.arms > 1
-        self._goal_message = PoseArray() if fleet else PointStamped()
+        self._points = [Point() for _ in range(arms.arms)]  # of the goal message, used again
+        if arms.arms > 1:
+            self._goal_message = PoseArray(poses=[Pose(position=point) for point in self._points])
+        else:
+            self._goal_message = PointStamped(point=self._points[0])
         self._goal_message.header.frame_id = FRAME
         self._goal = node.create_publisher(type(self._goal_message), layout.GOAL, latched())
         self._marker = node.create_publisher(MarkerArray, layout.GOAL_MARKER, latched())
@@ -79,18 +82,14 @@ class Broadcast:
         """Publish the goals of a round, (arms, 2), m."""
         self.step = 0
         self._goals = goals
-        points = [Point(x=float(x), y=0.0, z=float(z)) for x, z in goals]
-        message = self._goal_message
-        message.header.stamp = self._node.get_clock().now().to_msg()
-        if isinstance(message, PoseArray):
-            message.poses = [Pose(position=point) for point in points]
-        else:
-            message.point = points[0]
-        self._goal.publish(message)
+        for point, (x, z) in zip(self._points, goals.tolist(), strict=True):
+            point.x, point.z = x, z
+        self._goal_message.header.stamp = self._node.get_clock().now().to_msg()
+        self._goal.publish(self._goal_message)
         if self._marker.get_subscription_count():
             self._trail = []
             spheres = self._new_marker('goals', Marker.SPHERE_LIST, 0.05, GREEN)
-            spheres.points = points
+            spheres.points = self._points
             self._marker.publish(MarkerArray(markers=[spheres]))
 
     def observe(self, observations: NDArray[np.float32]) -> None:

@@ -125,6 +125,8 @@ class DqnPolicy:
 
     def answer(self, network: QNetwork) -> None:
         """Answer the service requests that have come in since the last round."""
+        if not any(self.requests.values()):
+            return
         for future in _drain(self.requests['validate']):
             goals = self.task.sample_goals(np.random.default_rng(), TEST_EPISODES)
             won = greedy_successes(

@@ -90,7 +90,7 @@ class Loop:
         wait_set.wait(int(1e9 * max(0.0, min(timeout, LONGEST_WAIT))))
         Interrupt.check()
         if wait_set.get_ready_entities('service') or wait_set.get_ready_entities('client'):
-            self.housekeeping()
+            self._executor.spin_once(timeout_sec=0.0)
 
     def _filled_wait_set(self) -> Any:
         services, clients = list(self.node.services), list(self.node.clients)

@@ -50,6 +50,7 @@ class TopicArms:
         node: Node = loop.node
         self.arms = arms
         self._shape = (arms, joints)
+        self._names = [f'joint_{joint + 1}' for joint in range(joints)]
         self._loop = loop
         self._node = node
         self._realtime = realtime
@@ -160,5 +161,8 @@ class TopicArms:
         if not self._realtime and self._stamp >= 0 and skipped > 0:
             self.lost.add('simulated time went on by more than one cycle', skipped)
         self._stamp = stamp
+        if list(message.name) != self._names and set(message.name) == set(self._names):
+            # A joint_state_broadcaster names the joints in an order of its own.
+            positions = positions[[message.name.index(name) for name in self._names]]
         self.joint_angles = positions.reshape(self._shape)
         return True
