@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = 'neuron_reach'
-SHARED = ('config', 'launch', 'urdf', 'worlds')
+SHARED = ('config', 'launch', 'rviz', 'urdf', 'worlds')
 
 
 def files(folder: str) -> list[str]:
@@ -30,6 +30,7 @@ setup(
         'matplotlib',
         'numba',
         'numpy>=1.21',
+        'pillow',
         'pyyaml',
         'rosbags>=0.11,<0.12',
         'ruamel.yaml',

@@ -8,6 +8,7 @@ so that whatever is still on its way gets written down.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import shutil
 import sys
@@ -21,6 +22,7 @@ from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.setup import SessionOptions, Setup
 from neuron_reach.options import allowed, check_keys, fill, load_yaml, option
+from neuron_reach.pruning_options import PruningOptions, ReductionOptions, step_seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,21 +60,33 @@ class Phase:
     title: str
     leader: Process
     followers: tuple[Process, ...] = ()
+    after_failure: tuple[str, ...] = ()
+    """A command to run should the phase fail."""
 
 
 DESCRIPTIONS = {
     'train': 'Train an arm to reach over ROS topics, then record sample episodes into a bag.',
     'record': 'Record sample episodes of a trained network, with all activations, into a bag.',
     'run': 'Run a trained network live, one control cycle every 50 ms, until Ctrl-C.',
+    'prune': 'Reduce a trained network over ROS: record, prune and train on, several times.',
 }
 """The graphs there are."""
 
+COMMANDS = {name: name for name in DESCRIPTIONS} | {'prune': 'reduce'}
+"""What they are called on the command line, where `prune` does it once, and without ROS."""
 
-def argument_fields() -> list[dataclasses.Field[Any]]:
+
+def argument_fields(graph: str = 'train') -> list[dataclasses.Field[Any]]:
     """Return the fields of all launch arguments but `config`, those of the run first."""
     inherited = len(dataclasses.fields(SessionOptions)) + len(dataclasses.fields(GazeboOptions))
     run = dataclasses.fields(RunOptions)
-    return [*run[inherited:], *run[:inherited], *Setup.fields()]
+    run = (*run[inherited:], *run[:inherited])
+    if graph != 'prune':
+        return [*run, *Setup.fields()]
+    # Everything else stays as it was when the network was trained.
+    budget = [field for field in Setup.fields() if field.name == 'max_episodes']
+    own = dataclasses.fields(PruningOptions), dataclasses.fields(ReductionOptions)
+    return [*own[0], *own[1], *budget, *run]
 
 
 def describe_argument(field: dataclasses.Field[Any]) -> str:
@@ -84,13 +98,13 @@ def describe_argument(field: dataclasses.Field[Any]) -> str:
     return f'{field.metadata["description"]} ({allowed(field)}{said})'
 
 
-def read_arguments(given: Mapping[str, str]) -> dict[str, Any]:
+def read_arguments(given: Mapping[str, str], graph: str = 'train') -> dict[str, Any]:
     """Merge launch arguments over the `config` file's keys; empty arguments are not given.
 
     Raises:
         UserError: an unknown argument or key.
     """
-    keys = {field.name for field in argument_fields()}
+    keys = {field.name for field in argument_fields(graph)}
     check_keys(given, keys | {'config'}, 'arguments')
     values: dict[str, Any] = {}
     if given.get('config'):
@@ -98,7 +112,8 @@ def read_arguments(given: Mapping[str, str]) -> dict[str, Any]:
         check_keys(values, keys, given['config'])
         # Checked here as well, for a message that names the file.
         Setup.from_values(values, given['config'])
-        fill(RunOptions, values, given['config'])
+        for options in (RunOptions, PruningOptions, ReductionOptions):
+            fill(options, values, given['config'])
     values.update({key: text for key, text in given.items() if text != '' and key != 'config'})
     return values
 
@@ -109,7 +124,7 @@ def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
     Raises:
         UserError: an argument is unknown, out of range or contradicts the checkpoint.
     """
-    values = read_arguments(given)
+    values = read_arguments(given, graph)
     run = fill(RunOptions, values, 'arguments')
     if run.backend == 'gazebo' and not _native_gazebo():
         tree.require()
@@ -117,6 +132,8 @@ def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
         if run.checkpoint:
             raise UserError('arguments: train starts afresh or resumes run_dir; no checkpoint')
         return _train(Setup.from_values(values, 'arguments'), run)
+    if graph == 'prune':
+        return _reduce(values, run)
     if 'record' not in values and graph == 'run':
         run = dataclasses.replace(run, record=0)
     return _play(graph, *_trained(values, run))
@@ -124,20 +141,81 @@ def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
 
 def _train(setup: Setup, run: RunOptions) -> list[Phase]:
     run_dir = run_folder(setup, run)
+    phases = [_learning(setup, run, run_dir)]
+    if run.record and not (run_dir / 'bag').exists():
+        phases.append(_recording(setup, run, run_dir / 'checkpoint', run_dir / 'bag', 'lockstep'))
+    return [*phases, _report(run_dir)]
+
+
+def _learning(setup: Setup, run: RunOptions, run_dir: Path, start: str = '') -> Phase:
+    """Return the phase that trains in a folder, afresh or from the network `start`."""
     clock = _clock(run, 'lockstep')
     if clock == 'realtime':  # there is but one arm
         setup = dataclasses.replace(setup, learning=dataclasses.replace(setup.learning, arms=1))
     realtime = clock == 'realtime'
-    learn = Phase(
+    return Phase(
         'training',
-        _policy(setup, run, mode='train', run_dir=str(run_dir), realtime=realtime),
+        _policy(setup, run, mode='train', run_dir=str(run_dir), start=start, realtime=realtime),
         (_ACTIVATIONS, _simulator(setup, run, setup.learning.arms, clock)),
     )
-    checkpoint = run_dir / 'checkpoint'
-    phases = [learn]
-    if run.record and not (run_dir / 'bag').exists():
-        phases.append(_recording(setup, run, checkpoint, run_dir / 'bag', clock))
-    return [*phases, _report(run_dir)]
+
+
+def _reduce(values: dict[str, Any], run: RunOptions) -> list[Phase]:
+    """Return the phases of the pruning procedure that are still to come."""
+    pruning = fill(PruningOptions, values, 'arguments')
+    options = fill(ReductionOptions, values, 'arguments')
+    if not run.record:
+        raise UserError('arguments: record must be at least 1 episode, not 0')
+    setup, found = _trained(values, dataclasses.replace(run, run_dir=''))
+    source = Path(found.checkpoint)
+    folder = Path(run.run_dir) if run.run_dir else source.parent / 'reduced'
+    flags = _flags(pruning) + _flags(options, ('samples',)) + ('--episodes', str(run.record))
+    summary = _command(
+        'summary',
+        *('prune-train', str(source), '-o', str(folder), *flags, *_flags(options, ('steps',))),
+        *('--max-episodes', str(setup.training.max_episodes), '--summary'),
+    )
+    phases = [summary]
+    for step in range(1, options.steps + 1):
+        own = folder / f'step_{step}'
+        if not (own / 'pruning.json').exists():
+            before = source if step == 1 else folder / f'step_{step - 1}' / 'checkpoint'
+            bag = _whole_bag(own)
+            if not bag.exists():
+                recorded = setup if step == 1 else _with_seed(setup, step - 1)
+                phases.append(_recording(recorded, run, before, bag, 'lockstep'))
+            merge = ('prune', str(before), '--bag', str(bag), '-o', str(own), *flags)
+            phases.append(_command('pruning', *merge))
+        learning = _learning(_with_seed(setup, step), run, own, str(own / 'pruned'))
+        phases.append(dataclasses.replace(learning, after_failure=summary.leader.command))
+    return [*phases, summary]
+
+
+def _whole_bag(folder: Path) -> Path:
+    """Return the bag in a folder, or where to record it: not into what a killed recorder left."""
+    names = itertools.chain(['bag'], (f'bag_{number}' for number in itertools.count(2)))
+    bags = (folder / name for name in names)
+    return next(bag for bag in bags if not bag.exists() or (bag / 'metadata.yaml').exists())
+
+
+def _with_seed(setup: Setup, step: int) -> Setup:
+    """Return the options of the training in a reduction step."""
+    seed = step_seed(setup.training.seed, step)
+    return dataclasses.replace(setup, training=dataclasses.replace(setup.training, seed=seed))
+
+
+def _flags(options: Any, only: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return options as flags of a command."""
+    flags = []
+    for name, value in vars(options).items():
+        if not only or name in only:
+            flags += [f'--{name.replace("_", "-")}', str(value)]
+    return tuple(flags)
+
+
+def _command(title: str, *words: str) -> Phase:
+    """Return a phase that is a command of this package."""
+    return Phase(title, Process(title, command=(sys.executable, '-m', 'neuron_reach', *words)))
 
 
 def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions]:
@@ -173,7 +251,7 @@ def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
     if graph == 'run' and not run.record:
         policy = _policy(setup, run, mode='run', checkpoint=str(checkpoint), arms=1, realtime=True)
         return [Phase('running', policy, (_ACTIVATIONS, _simulator(setup, run, 1, 'realtime')))]
-    clock = 'realtime' if graph == 'run' else _clock(run, 'lockstep')
+    clock = 'realtime' if graph == 'run' else 'lockstep'
     bag = (Path(run.run_dir) if run.run_dir else checkpoint.parent) / 'bag'
     if bag.exists():
         raise UserError(f'{bag}: exists already; move it away or name another run_dir')
@@ -183,6 +261,7 @@ def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
 
 
 def _recording(setup: Setup, run: RunOptions, checkpoint: Path, bag: Path, clock: str) -> Phase:
+    clock = _clock(run, clock)
     arms = 1 if clock == 'realtime' else _divisor(run.record, setup.learning.arms)
     policy = _policy(
         setup,
@@ -209,7 +288,7 @@ def run_folder(setup: Setup, run: RunOptions) -> Path:
     return Path(run.run_dir or f'runs/joints{setup.arm.joints}_seed{setup.training.seed}')
 
 
-NATIVE_PACKAGES = ('gazebo_ros', 'gazebo_ros2_control', 'ros2_controllers', 'robot_state_publisher')
+NATIVE_PACKAGES = ('gazebo_ros', 'gazebo_ros2_control', 'position_controllers')
 
 _ACTIVATIONS = Process('activation_recorder', {'recorded': False})
 
@@ -277,5 +356,4 @@ def _installed(package: str) -> bool:
 
 def _report(path: Path) -> Phase:
     """Return the last phase: say what the run left behind."""
-    command = (sys.executable, '-m', 'neuron_reach', 'info', str(path))
-    return Phase('report', Process('report', command=command))
+    return _command('report', 'info', str(path))

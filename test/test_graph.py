@@ -64,6 +64,57 @@ def test_run_plays_in_real_time_with_one_arm(checkpoint):
     assert parameters(phases, 'arm_simulator')['arms'] == 1
 
 
+@pytest.fixture
+def our_gazebo(monkeypatch):
+    """No Gazebo of a ROS 2 installation, but one of our own."""
+    monkeypatch.setattr(graph, '_native_gazebo', lambda: False)
+    monkeypatch.setattr('neuron_reach.gazebo.tree.is_installed', lambda: True)
+
+
+def in_gazebo(names):
+    return [['gazebo_simulator' if n == 'arm_simulator' else n for n in phase] for phase in names]
+
+
+def test_gazebo_takes_the_place_of_the_kinematic_arm(our_gazebo, checkpoint):
+    given = {'backend': 'gazebo', 'payload': '0.2'}
+    phases = graph.build('train', given)
+    assert names(phases) == in_gazebo([PLAYING, RECORDING, ['report']])
+    simulator = parameters(phases, 'gazebo_simulator')
+    assert (simulator['payload'], simulator['clock'], simulator['arms']) == (0.2, 'lockstep', 100)
+    phases = graph.build('run', {**given, 'checkpoint': str(checkpoint)})
+    assert names(phases) == in_gazebo([PLAYING])
+    assert parameters(phases, 'gazebo_simulator')['clock'] == 'realtime'
+    phases = graph.build('record', {**given, 'checkpoint': str(checkpoint)})
+    assert names(phases) == in_gazebo([RECORDING, ['report']])
+
+
+def test_gazebo_must_be_installed(monkeypatch, tmp_path):
+    monkeypatch.setattr(graph, '_native_gazebo', lambda: False)
+    monkeypatch.setenv('NEURON_REACH_GAZEBO', str(tmp_path))
+    with pytest.raises(UserError) as error:
+        graph.build('train', {'backend': 'gazebo'})
+    assert_one_clear_line(error, [str(tmp_path), 'neuron_reach gazebo install'])
+
+
+@pytest.mark.parametrize('name', ['train', 'run', 'record'])
+def test_the_gazebo_of_a_ros_installation_is_preferred(monkeypatch, checkpoint, name):
+    """It has one arm, in real time, and a clock of its own."""
+    monkeypatch.setattr(graph, '_native_gazebo', lambda: True)
+    given = {'backend': 'gazebo', 'joints': '2', 'gui': 'true'}
+    phases = graph.build(
+        name,
+        given
+        if name == 'train'
+        else {**given, 'hidden': '[32, 16]'} | {'checkpoint': str(checkpoint)},
+    )
+    for phase in phases[:-1] if name != 'run' else phases:
+        policy = phase.leader.parameters
+        assert (policy['arms'], policy['realtime'], policy['use_sim_time']) == (1, True, True)
+        command = phase.followers[-1].command
+        assert command[:4] == ('ros2', 'launch', 'neuron_reach', 'gazebo.launch.py')
+        assert {'joints:=2', 'gui:=true', 'payload:=0.0'} <= set(command)
+
+
 def test_record_uses_what_the_checkpoint_was_trained_with(checkpoint):
     phases = graph.build('record', {'checkpoint': str(checkpoint), 'record': '6'})
     assert names(phases) == [RECORDING, ['report']]

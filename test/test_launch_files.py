@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[1] / 'launch'
 
 def test_every_graph_has_its_launch_file():
     assert {file.name for file in FOLDER.glob('*.py')} == {
-        f'{name}.launch.py' for name in graph.DESCRIPTIONS
+        f'{name}.launch.py' for name in (*graph.DESCRIPTIONS, 'gazebo')
     }
 
 

@@ -21,18 +21,25 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.options import allowed, fill
 
 ROOT = Path(__file__).parents[1]
-NODES = {'arm_simulator', 'dqn_policy', 'activation_recorder', 'bag_recorder', 'gazebo_simulator'}
+NODES = {
+    'activation_recorder',
+    'arm_reset',
+    'arm_simulator',
+    'bag_recorder',
+    'dqn_policy',
+    'gazebo_simulator',
+}
 COMMANDS = {'map'}
 
 # Imported names whose package is called otherwise, as rosdep and as PyPI call it.
 LIBRARIES = ('matplotlib', 'numba', 'numpy', 'scipy', 'tqdm', 'yaml')
 ROSDEP = {name: f'python3-{name}' for name in LIBRARIES}
-ROSDEP['ruamel'] = 'python3-ruamel.yaml'
-PYPI = {'backports': 'backports.zstd', 'ruamel': 'ruamel.yaml', 'yaml': 'pyyaml'}
+ROSDEP.update(PIL='python3-pil', ruamel='python3-ruamel.yaml')
+PYPI = {'PIL': 'pillow', 'backports': 'backports.zstd', 'ruamel': 'ruamel.yaml', 'yaml': 'pyyaml'}
 # Without a rosdep key that installs anywhere but into the system's Python; the README names them.
 PIP_ONLY = {'backports', 'gymnasium', 'lz4', 'rosbags', 'safetensors', 'threadpoolctl', 'torch'}
 # ROS packages that have no wheels; imported only where ROS 2 is installed.
-ROS_ONLY = {'launch', 'launch_ros'}
+ROS_ONLY = {'gazebo_msgs', 'launch', 'launch_ros'}
 # Of extras that nothing else needs.
 OPTIONAL = {'distributed'}
 # Come along with rclpy.

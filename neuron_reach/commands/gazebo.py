@@ -13,7 +13,7 @@ from neuron_reach.options import fill
 
 def add(commands: Any) -> None:
     """Add the command and its sub-commands."""
-    description = 'Gazebo without a ROS installation: install it, validate networks in it.'
+    description = 'Gazebo without a ROS installation: install it, validate networks in it, film.'
     parser = commands.add_parser('gazebo', help=description, description=description)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     description = 'Install Gazebo 11 for this user from the packages of Debian; no root needed.'
@@ -28,6 +28,13 @@ def add(commands: Any) -> None:
     for name, metavar in (('payload', 'KG'), ('gain-scale', 'FACTOR'), ('physics-steps', 'N')):
         command.add_argument(f'--{name}', metavar=metavar, help=_help(name))
     command.set_defaults(command=_validate)
+
+    description = 'Film a trained network reaching in Gazebo, as an animated picture.'
+    command = commands.add_parser('film', help=description, description=description)
+    command.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
+    command.add_argument('file', type=Path, metavar='FILE', help='such as arm.gif or arm.png')
+    command.add_argument('--episodes', type=int, default=3, help='to film (3)')
+    command.set_defaults(command=_film)
 
 
 def _help(name: str) -> str:
@@ -77,4 +84,20 @@ def _validate(options: argparse.Namespace) -> int:
     )
     print('|---|---|---|---|---|---|')
     print('\n'.join(rows))
+    return 0
+
+
+def _film(options: argparse.Namespace) -> int:
+    from neuron_reach.gazebo import tree
+
+    if options.episodes < 1:
+        raise UserError('--episodes must be at least 1')
+    tree.require()
+    import torch
+
+    from neuron_reach.gazebo.film import film
+
+    torch.set_grad_enabled(False)
+    pictures = film(options.checkpoint, options.file, options.episodes)
+    print(f'{options.file}: {pictures} pictures')
     return 0

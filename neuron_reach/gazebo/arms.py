@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
@@ -28,7 +29,13 @@ class GazeboArms:
     """
 
     def __init__(
-        self, arm: ArmOptions, arms: int, gazebo: GazeboOptions | None = None, extra: str = ''
+        self,
+        arm: ArmOptions,
+        arms: int,
+        gazebo: GazeboOptions | None = None,
+        *,
+        extra: str = '',
+        arguments: Sequence[str] = (),
     ) -> None:
         """Start Gazebo with `arms` arms in the start pose.
 
@@ -37,6 +44,7 @@ class GazeboArms:
             arms: how many stand side by side.
             gazebo: physics steps, payload, error of the gains.
             extra: further elements of the world.
+            arguments: further ones of gzserver.
 
         Raises:
             UserError: Gazebo is not installed or does not start.
@@ -46,7 +54,7 @@ class GazeboArms:
         self._gazebo = gazebo or GazeboOptions()
         self._shape = (arms, arm.joints)
         text, self.gains = world.build(arm, arms, self._gazebo, extra)
-        self._server = Server(text, arms * arm.joints)
+        self._server = Server(text, arms * arm.joints, *arguments)
         try:
             self.set_gains(self.gains)
             self.reset()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import fcntl
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -42,16 +43,25 @@ LEFT_TO_THE_HOST = {'libc6', 'libc6-dev', 'libgcc-s1', 'libstdc++6', 'linux-libc
 HEADER_FOLDERS = ('usr/include/gazebo-*', 'usr/include/sdformat-*', 'usr/include/ignition/*')
 
 
+class NoPackagesError(UserError):
+    """Debian's packages cannot be had on this machine."""
+
+
 def install() -> None:
     """Install Gazebo and build the plugins; goes on where an interrupted installation stopped.
 
     Raises:
-        UserError: a program, the keyring or the mirror is missing, or the disk is full.
+        NoPackagesError: apt, the keyring or the mirror is missing, or does not answer.
+        UserError: there is no compiler, the build fails, or the disk is full.
     """
     with _lock(tree.cache_folder()):
         if not tree.tree_folder().is_dir():
-            _require_programs(('apt-get', 'dpkg', 'dpkg-deb'))
-            _unpack(_download())
+            try:
+                _require_programs(('apt-get', 'dpkg', 'dpkg-deb'))
+                archives = _download()
+            except UserError as error:
+                raise NoPackagesError(str(error)) from None
+            _unpack(archives)
         if not tree.plugin_folder().is_dir():
             _require_programs(('g++',))
             _build()
@@ -92,28 +102,34 @@ def _environment() -> dict[str, str]:
     return {**os.environ, 'LC_ALL': 'C', 'DEBIAN_FRONTEND': 'noninteractive'}
 
 
-def mirror() -> str:
-    """Return the address of the Debian mirror in this machine's apt configuration.
+def mirrors() -> list[str]:
+    """Return the addresses of what may be Debian mirrors in this machine's apt configuration.
 
     Raises:
         UserError: there is none.
     """
-    command = ['apt-get', 'indextargets', '--format', '$(LABEL) $(REPO_URI)']
-    command.append('Created-By: Packages')
-    targets = [line.split() for line in _run(command, 'asking apt for its mirror').splitlines()]
-    found = [words[1] for words in targets if words[0] == 'Debian' and len(words) == 2]
+    codename = platform.freedesktop_os_release().get('VERSION_CODENAME', '')
+    suites = {codename, 'oldstable', 'stable', 'testing', 'unstable', 'sid'}
+    # Not its label or origin: apt knows those only after an update.
+    form = '$(RELEASE) $(COMPONENT) $(REPO_URI)'
+    command = ['apt-get', 'indextargets', '--format', form, 'Created-By: Packages']
+    found = []
+    for line in _run(command, 'asking apt for its mirrors').splitlines():
+        suite, component, address = line.split(maxsplit=2)
+        if suite in suites and component == 'main' and address not in found:
+            found.append(address)
     if not found:
-        raise UserError('no Debian mirror in the configuration of apt; Gazebo 11 comes from Debian')
-    return found[0]
+        raise UserError('apt has no Debian mirror on this machine; Gazebo 11 comes from Debian')
+    return found
 
 
-def _apt(folder: Path) -> list[str]:
+def _apt(folder: Path, mirror: str) -> list[str]:
     """Return apt-get on a state of its own in `folder`, which knows but one source."""
     if not KEYRING.exists():
         raise UserError(f'{KEYRING} is missing; it is in the package debian-archive-keyring')
     for name in ('state/lists/partial', 'cache/archives/partial'):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    source = f'deb [signed-by={KEYRING}] {mirror()} {SUITE} main\n'
+    source = f'deb [signed-by={KEYRING}] {mirror} {SUITE} main\n'
     (folder / 'sources.list').write_text(source, encoding='utf-8')
     (folder / 'status').touch()
     options = {
@@ -140,10 +156,8 @@ def _apt(folder: Path) -> list[str]:
 def _download() -> list[Path]:
     """Fetch all packages that Gazebo needs; those that are there already are not fetched again."""
     folder = tree.cache_folder() / 'apt'
-    apt = _apt(folder)
+    apt = _updated(folder)
     archives = folder / 'cache' / 'archives'
-    print('reading the list of packages', flush=True)
-    _run([*apt, 'update', '-o', 'APT::Update::Error-Mode=any'], 'reading the list of packages')
     programs = [*apt, 'install', '--download-only', '-y', *PACKAGES]
     headers = [*apt, 'download', *HEADER_PACKAGES]
     files: dict[str, int] = {}
@@ -159,6 +173,22 @@ def _download() -> list[Path]:
     progress.update(total)
     progress.close()
     return [archives / name for name in files]
+
+
+def _updated(folder: Path) -> list[str]:
+    """Return apt-get with a list of packages from the first mirror that has and signs one."""
+    print('reading the list of packages', flush=True)
+    problem = None
+    for mirror in mirrors():
+        apt = _apt(folder, mirror)
+        try:
+            _run([*apt, 'update', '-o', 'APT::Update::Error-Mode=any'], f'asking for {SUITE}')
+        except UserError as error:
+            problem = problem or error
+        else:
+            return apt
+    assert problem is not None
+    raise problem
 
 
 def _fetch(command: Sequence[str], archives: Path, progress: Progress, total: int) -> None:
@@ -228,7 +258,7 @@ def _build() -> None:
         shutil.rmtree(old)
     aside = folder.with_name('plugins-partial')
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    aside.mkdir(parents=True)
     root = tree.tree_folder()
     headers = [path for pattern in HEADER_FOLDERS for path in sorted(root.glob(pattern))]
     headers += [root / 'usr/include', root / 'usr/include/x86_64-linux-gnu']

@@ -41,45 +41,45 @@ class Server:
     It and this process share a pair of sockets: when either ends, the other notices at once.
     """
 
-    def __init__(self, world: str, joints: int, **environment: str) -> None:
+    def __init__(self, world: str, joints: int, *arguments: str) -> None:
         """Start gzserver and wait until it has loaded the world.
 
         Args:
             world: the world file's content.
             joints: of all arms together.
-            environment: further environment variables.
+            arguments: further ones of gzserver.
 
         Raises:
             UserError: Gazebo is not installed or does not start.
         """
         self._answer = bytearray(8 * (2 + 2 * joints))
         for attempt in itertools.count(1):
-            self._start(world, environment)
+            self._start(world, arguments)
             try:
                 self.request(STATE, timeout=START_TIMEOUT)
                 return
-            except UserError:
+            except UserError as error:
                 port_was_taken = 'Address already in use' in self._messages()
+                complaint = self._complaint()
                 self.close()
                 if attempt == ATTEMPTS or not port_was_taken:
-                    raise
+                    raise UserError(f'{error}{complaint}') from None
             except BaseException:
                 self.close()
                 raise
 
-    def _start(self, world: str, environment: dict[str, str]) -> None:
+    def _start(self, world: str, arguments: Sequence[str]) -> None:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
         self._socket, theirs = socket.socketpair()
         file = os.memfd_create('world')  # a file that ends with its processes
         try:
             os.write(file, world.encode())
             self._process = subprocess.Popen(
-                [tree.program('gzserver'), f'/proc/self/fd/{file}'],
+                [tree.program('gzserver'), '--verbose', *arguments, f'/proc/self/fd/{file}'],
                 env=tree.environment(
                     GAZEBO_MASTER_URI=f'http://127.0.0.1:{_free_port()}',
                     NEURON_REACH_SOCKET=str(theirs.fileno()),
                     LD_PRELOAD=str(tree.plugin_folder() / tree.LOOPBACK),
-                    **environment,
                 ),
                 pass_fds=[theirs.fileno(), file],
                 stdin=subprocess.DEVNULL,
@@ -156,10 +156,13 @@ class Server:
             code = self._process.wait(5.0)
         except subprocess.TimeoutExpired:
             return UserError('Gazebo has closed its connection')
-        errors = [line.strip() for line in self._messages().splitlines() if '[Err]' in line]
-        said = f': {errors[-1]}' if errors and code >= 0 else ''
         how = f'signal {-code}' if code < 0 else f'exit code {code}'
-        return UserError(f'Gazebo has ended ({how}){said}')
+        return UserError(f'Gazebo has ended ({how})')
+
+    def _complaint(self) -> str:
+        """Return the last error that gzserver has printed."""
+        errors = [line.strip() for line in self._messages().splitlines() if '[Err]' in line]
+        return f': {errors[-1]}' if errors else ''
 
     def close(self) -> None:
         """End gzserver, which has nothing to save."""

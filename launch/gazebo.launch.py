@@ -1,0 +1,179 @@
+"""Start the arm in the Gazebo of a ROS 2 Humble installation, with a position PID on each joint.
+
+The other launch files start this one for backend:=gazebo; by itself it is for looking and for
+programs of your own, which find the topics and services of docs/interface.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    Shutdown,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.logging import launch_config
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo.options import GazeboOptions
+from neuron_reach.gazebo.world import WORLD, robot_description
+from neuron_reach.graph import describe_argument
+from neuron_reach.options import fill
+from neuron_reach.shared import shared_file
+
+ARM = ('joints', 'arm_length', 'bend', 'velocity_limit')
+GAZEBO = ('payload', 'gain_scale', 'physics_steps')
+CONTROLLERS = ('joint_state_broadcaster', 'joint_position_controller')
+SECONDS = '60'
+
+
+def generate_launch_description() -> LaunchDescription:
+    options = [*dataclasses.fields(ArmOptions), *dataclasses.fields(GazeboOptions)]
+    fields = {field.name: field for field in options}
+    arguments = [
+        DeclareLaunchArgument(
+            name,
+            default_value=str(fields[name].default),
+            description=describe_argument(fields[name]),
+        )
+        for name in (*ARM, *GAZEBO)
+    ]
+    choices = ['true', 'false']
+    arguments += [
+        DeclareLaunchArgument(
+            'gui', default_value='true', choices=choices, description="show Gazebo's window"
+        ),
+        DeclareLaunchArgument(
+            'rviz', default_value='false', choices=choices, description='show the arm in RViz'
+        ),
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """Start Gazebo, then the arm in it, then its controllers, one after the other."""
+    given = {name: context.launch_configurations[name] for name in (*ARM, *GAZEBO)}
+    arm = fill(ArmOptions, given, 'arguments')
+    gazebo = fill(GazeboOptions, given, 'arguments')
+    folder = Path(launch_config.log_dir)
+    parameters = folder / 'controllers.yaml'
+    parameters.write_text(yaml.safe_dump(controllers(arm.joints, gazebo)), encoding='utf-8')
+    world = folder / 'reach.world'
+    world.write_text(world_file(gazebo), encoding='utf-8')
+    urdf = robot_description(arm, gazebo, controllers=str(parameters))
+    actions = [
+        IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(str(gazebo_ros() / 'launch' / 'gazebo.launch.py')),
+            launch_arguments={
+                'world': str(world),
+                'gui': context.launch_configurations['gui'],
+                'params_file': str(parameters),
+                'server_required': 'true',
+            }.items(),
+        ),
+        Node(
+            package='robot_state_publisher',
+            executable='robot_state_publisher',
+            parameters=[
+                {
+                    'robot_description': ParameterValue(urdf, value_type=str),
+                    'use_sim_time': True,
+                }
+            ],
+        ),
+        Node(
+            package='gazebo_ros',
+            executable='spawn_entity.py',
+            arguments=['-topic', 'robot_description', '-entity', 'arm_0', '-timeout', SECONDS],
+            output='screen',
+            on_exit=next_step('spawn_entity.py', lambda: spawn_controllers(CONTROLLERS)),
+        ),
+        Node(
+            package='neuron_reach',
+            executable='arm_reset',
+            name='arm_reset',
+            parameters=[{**vars(arm), 'use_sim_time': True}],
+            output='screen',
+        ),
+    ]
+    if context.launch_configurations['rviz'] == 'true':
+        actions.append(
+            Node(
+                package='rviz2',
+                executable='rviz2',
+                arguments=['-d', str(shared_file('rviz/reach.rviz'))],
+                parameters=[{'use_sim_time': True}],
+            )
+        )
+    return actions
+
+
+def gazebo_ros() -> Path:
+    """Return the shared folder of gazebo_ros."""
+    try:
+        return Path(get_package_share_directory('gazebo_ros'))
+    except PackageNotFoundError:
+        raise UserError(
+            'gazebo_ros is not installed (rosdep installs it on ROS 2 Humble); elsewhere '
+            'backend:=gazebo uses the Gazebo that `neuron_reach gazebo install` brings'
+        ) from None
+
+
+def spawn_controllers(names: tuple[str, ...]) -> list[ExecuteProcess]:
+    """Return what spawns the first controller, and when it is active the others in their order."""
+    if not names:
+        return []
+    name, *later = names
+    return [
+        Node(
+            package='controller_manager',
+            executable='spawner',
+            arguments=[name, '--controller-manager-timeout', SECONDS],
+            output='screen',
+            on_exit=next_step(f'spawner of {name}', lambda: spawn_controllers(tuple(later))),
+        )
+    ]
+
+
+def next_step(name: str, actions: Any) -> Any:
+    """Return what to do when a process has ended: go on if it was well, else end it all."""
+
+    def on_exit(event: Any, context: LaunchContext) -> Any:
+        if context.is_shutdown:
+            return None
+        if event.returncode != 0:
+            return [Shutdown(reason=f'{name} failed (exit code {event.returncode})')]
+        return actions()
+
+    return on_exit
+
+
+def controllers(joints: int, gazebo: GazeboOptions) -> dict[str, Any]:
+    """Return the parameters of the controllers of so many joints, and of Gazebo's own node."""
+    text = shared_file('config/controllers.yaml').read_text(encoding='utf-8')
+    values: dict[str, Any] = yaml.safe_load(text)
+    del values['joint_position_controller']['ros__parameters']['joints'][joints:]
+    rate = round(gazebo.physics_steps / CONTROL_PERIOD)
+    values['controller_manager']['ros__parameters']['update_rate'] = rate
+    return values
+
+
+def world_file(gazebo: GazeboOptions) -> str:
+    """Return the world, in real time at the asked number of physics steps."""
+    text = shared_file(WORLD).read_text(encoding='utf-8')
+    rate = round(gazebo.physics_steps / CONTROL_PERIOD)
+    return text.replace('<max_step_size>0.001<', f'<max_step_size>{1 / rate!r}<').replace(
+        '<real_time_update_rate>1000<', f'<real_time_update_rate>{rate}<'
+    )

@@ -1,0 +1,134 @@
+"""Film arms in Gazebo with a camera of its own, as an animated picture."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from neuron_reach.arm.simulator import CONTROL_PERIOD
+from neuron_reach.arm.task import ReachingTask
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo.arms import GazeboArms
+from neuron_reach.gazebo.tree import end_with_parent
+from neuron_reach.learning.checkpoint import load_checkpoint
+from neuron_reach.learning.qnetwork import greedy
+from neuron_reach.learning.rollout import play
+from neuron_reach.learning.training import random_streams
+
+SIZE = (400, 300)
+"""Width and height of the pictures."""
+
+COLOURS = 48
+EVERY = 2
+"""One picture in so many control cycles is kept."""
+
+CAMERA = """
+<model name="camera">
+  <static>true</static>
+  <pose>0 -2.4 0.35 0 0.08 1.5707963</pose>
+  <link name="link">
+    <sensor name="film" type="camera">
+      <update_rate>{rate}</update_rate>
+      <always_on>true</always_on>
+      <camera>
+        <horizontal_fov>0.95</horizontal_fov>
+        <image><width>{width}</width><height>{height}</height></image>
+        <clip><near>0.1</near><far>50</far></clip>
+        <save enabled="true"><path>{folder}</path></save>
+      </camera>
+    </sensor>
+  </link>
+</model>
+"""
+
+
+def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
+    """Film a trained network's greedy episodes; return how many pictures there are.
+
+    Args:
+        checkpoint: folder of the network.
+        file: where to write, `.gif` or `.png` (animated).
+        episodes: one after the other.
+
+    Raises:
+        UserError: no display, no Gazebo, a bad checkpoint or file.
+    """
+    file = Path(file)
+    if file.suffix not in ('.gif', '.png'):
+        raise UserError(f'{file}: the name of the file must end in .gif or .png')
+    loaded = load_checkpoint(checkpoint)
+    setup = loaded.setup
+    task = ReachingTask(setup.task, setup.arm)
+    goals = task.sample_goals(random_streams(loaded.metadata['seed'])['record'], episodes)
+    with display(), tempfile.TemporaryDirectory() as folder:
+        camera = CAMERA.format(
+            rate=round(1 / CONTROL_PERIOD), width=SIZE[0], height=SIZE[1], folder=folder
+        )
+        with GazeboArms(setup.arm, 1, extra=camera, arguments=('--lockstep',)) as arms:
+            for goal in goals:
+                arms.show_goals(goal)
+                play(arms, task, goal[None, None], lambda seen: greedy(loaded.network, seen))
+        pictures = sorted(Path(folder).iterdir(), key=_number)[::EVERY]
+        if not pictures:
+            raise UserError('the camera took no picture; does the display support OpenGL?')
+        frames = [_reduced(path) for path in pictures]
+    duration = round(1000 * CONTROL_PERIOD * EVERY)
+    try:
+        frames[0].save(file, save_all=True, append_images=frames[1:], duration=duration, loop=0)
+    except OSError as error:
+        raise UserError(f'{file}: cannot be written: {error.strerror or error}') from None
+    return len(frames)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.rpartition('-')[2])
+
+
+def _reduced(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        reduced: Image.Image = picture.convert('RGB').quantize(COLOURS, dither=Image.Dither.NONE)
+        return reduced
+
+
+@contextlib.contextmanager
+def display() -> Iterator[None]:
+    """Provide an X display: the one there is, else an invisible one of our own.
+
+    Raises:
+        UserError: there is none and Xvfb is not installed or does not start.
+    """
+    if os.environ.get('DISPLAY'):
+        yield
+        return
+    xvfb = shutil.which('Xvfb')
+    if xvfb is None:
+        raise UserError('a camera needs a display; on Debian and Ubuntu: apt install xvfb')
+    reading, writing = os.pipe()
+    command = [xvfb, '-displayfd', str(writing), '-screen', '0', '800x600x24', '-nolisten', 'tcp']
+    with subprocess.Popen(
+        command,
+        pass_fds=[writing],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+    ) as process:
+        os.close(writing)
+        try:
+            with os.fdopen(reading) as pipe:
+                number = pipe.readline().strip()
+            if not number:
+                raise UserError('Xvfb does not start')
+            os.environ['DISPLAY'] = f':{number}'
+            yield
+        finally:
+            os.environ.pop('DISPLAY', None)
+            process.terminate()

@@ -1,0 +1,35 @@
+"""The real Gazebo, installed once for this user and kept."""
+
+import pytest
+
+from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.gazebo import tree
+from neuron_reach.gazebo.arms import GazeboArms
+from neuron_reach.gazebo.install import NoPackagesError, install
+from neuron_reach.gazebo.options import GazeboOptions
+
+
+@pytest.fixture(scope='session')
+def gazebo():
+    """Install Gazebo unless it is installed; skip only where its packages cannot be had."""
+    if not tree.is_installed():
+        try:
+            install()
+        except NoPackagesError as error:
+            pytest.skip(f'Gazebo cannot be installed: {error}')
+
+
+@pytest.fixture
+def make_arms(gazebo):
+    """Start arms in Gazebo; all are ended after the test."""
+    started = []
+
+    def make(joints=3, arms=1, **options):
+        arm = {key: options.pop(key) for key in ('arm_length', 'bend') if key in options}
+        gazebo_options = GazeboOptions(**options)
+        started.append(GazeboArms(ArmOptions(joints=joints, **arm), arms, gazebo_options))
+        return started[-1]
+
+    yield make
+    for arms in started:
+        arms.close()

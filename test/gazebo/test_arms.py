@@ -1,0 +1,287 @@
+"""Arms in the real Gazebo: time, repetition, physics, and what happens when it dies."""
+
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuron_reach.arm.kinematics import link_ends
+from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions
+from neuron_reach.arm.task import action_table
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo.arms import GazeboArms
+from neuron_reach.gazebo.response import step_response
+
+GRAVITY = 9.81
+
+
+def play(arms, seed, steps=20):
+    """Play random actions from the start pose; return angles (steps, arms, n)."""
+    generator = np.random.default_rng(seed)
+    actions = action_table(arms.options.joints)
+    target = np.tile(arms.options.start_pose, (arms.arms, 1))
+    arms.reset()
+    angles = []
+    for _ in range(steps):
+        target = target + actions[generator.integers(len(actions), size=arms.arms)]
+        arms.send(target)
+        angles.append(arms.receive())
+    return np.array(angles)
+
+
+@pytest.mark.parametrize('physics_steps', [25, 50])
+def test_a_cycle_is_50_ms_and_time_waits_between(make_arms, physics_steps):
+    arms = make_arms(physics_steps=physics_steps)
+    start = arms.time
+    for cycle in range(1, 21):
+        arms.receive()
+        assert arms.time == pytest.approx(start + cycle * CONTROL_PERIOD, abs=1e-9)
+        if cycle == 10:
+            time.sleep(0.2)
+
+
+def test_a_reset_puts_the_arm_at_rest_into_the_start_pose(make_arms):
+    arms = make_arms(joints=4)
+    play(arms, 1)
+    assert np.abs(arms.joint_velocities).max() > 1e-3
+    assert arms.reset() == pytest.approx(np.array([arms.options.start_pose]), abs=1e-12)
+    assert arms.joint_velocities == pytest.approx(np.zeros((1, 4)), abs=1e-12)
+
+
+def test_episodes_repeat_whatever_went_before(make_arms):
+    arms = make_arms()
+    first = play(arms, 1)
+    play(arms, 2)
+    assert play(arms, 1) == pytest.approx(first, abs=1e-9)
+
+
+def test_arms_of_a_fleet_move_as_each_would_alone(make_arms):
+    fleet = play(make_arms(joints=2, arms=3), 5)
+    alone = make_arms(joints=2)
+    generator = np.random.default_rng(5)
+    choices = [generator.integers(9, size=3) for _ in range(20)]
+    for arm in range(3):
+        alone.reset()
+        target = alone.options.start_pose[None]
+        for step, chosen in enumerate(choices):
+            target = target + action_table(2)[chosen[arm]]
+            alone.send(target)
+            assert alone.receive()[0] == pytest.approx(fleet[step, arm], abs=1e-6)
+
+
+@pytest.mark.parametrize('joints', range(1, 7))
+def test_joints_follow_what_the_policy_commands(make_arms, joints):
+    """At the fastest motion there is, for every arm."""
+    arms = make_arms(joints=joints)
+    target = arms.options.start_pose[None].copy()
+    for step in range(30):
+        target = target + 0.05 * (1 if step < 15 else -1)
+        arms.send(target)
+        assert arms.receive() == pytest.approx(target, abs=0.2)
+    for _ in range(20):
+        arms.receive()
+    assert arms.joint_angles == pytest.approx(target, abs=0.005)
+
+
+# --- physics ---------------------------------------------------------------------------------
+
+
+def level(arms):
+    """Return the pose stretched out level."""
+    return np.zeros((arms.arms, arms.options.joints))
+
+
+def test_without_control_the_arm_falls(make_arms):
+    arms = make_arms(gain_scale=0.0)
+    arms.place(level(arms))
+    for _ in range(20):
+        arms.receive()
+    assert arms.joint_angles[0, 0] < -0.1
+
+
+def test_without_the_integral_it_droops_as_much_as_its_weight_says(make_arms):
+    arms = make_arms(joints=2)
+    gains = [replace(joint, i=0.0) for joint in arms.gains]
+    arms.set_gains(gains)
+    arms.place(level(arms))
+    for _ in range(60):
+        arms.receive()
+    angles = arms.joint_angles[0]
+    mass, length = 1000.0 * math.pi * 0.02**2 * 0.5, 0.5
+    ends = link_ends(angles, [length, length])[:, 0]
+    centres = (ends + np.concatenate(([0.0], ends[:-1]))) / 2
+    torques = [mass * GRAVITY * centres.sum(), mass * GRAVITY * (centres[1] - ends[0])]
+    droop = [torque / joint.p for torque, joint in zip(torques, gains, strict=True)]
+    assert -angles == pytest.approx(droop, rel=1e-3)
+    assert droop[0] > 1e-3
+
+
+@pytest.mark.parametrize('joints', [1, 3, 6])
+def test_with_the_integral_nothing_droops(make_arms, joints):
+    arms = make_arms(joints=joints)
+    arms.place(level(arms))
+    for _ in range(100):
+        arms.receive()
+    assert arms.joint_angles == pytest.approx(level(arms), abs=1e-4)
+
+
+def energy(arms):
+    """Return kinetic and potential energy of the first arm, J, from its angles and velocities."""
+    lengths = arms.options.link_lengths
+    angles, velocities = arms.joint_angles[0], arms.joint_velocities[0]
+    mass = 1000.0 * math.pi * 0.02**2 * lengths
+    inertia = mass * (3 * 0.02**2 + lengths**2) / 12
+
+    def centres(angles):
+        ends = link_ends(angles, lengths)
+        return ends - np.diff(ends, axis=0, prepend=0.0) / 2
+
+    step = 1e-6
+    speeds = (centres(angles + step * velocities) - centres(angles - step * velocities)) / step / 2
+    spins = np.cumsum(velocities)
+    kinetic = (mass * (speeds**2).sum(axis=1) + inertia * spins**2).sum() / 2
+    return kinetic + GRAVITY * (mass * centres(angles)[:, 1]).sum()
+
+
+@pytest.mark.parametrize('joints', [1, 3, 6])
+def test_energy_only_falls_without_actuation(make_arms, joints):
+    arms = make_arms(joints=joints, gain_scale=0.0)
+    arms.place(level(arms) + 0.3)
+    energies = [energy(arms)]
+    for _ in range(200):
+        arms.receive(10)
+        energies.append(energy(arms))
+    assert energies[-1] < energies[0] - 0.5
+    assert np.diff(energies).max() < 1e-3
+
+
+def test_a_payload_is_carried(make_arms):
+    """Without the integral it droops further, as far as its weight says."""
+    angles = []
+    for payload in (0.0, 0.5):
+        arms = make_arms(joints=1, payload=payload)
+        arms.set_gains([replace(arms.gains[0], i=0.0)])
+        arms.place(level(arms))
+        for _ in range(60):
+            arms.receive()
+        angles.append(
+            -arms.joint_angles[0, 0] * arms.gains[0].p / math.cos(arms.joint_angles[0, 0])
+        )
+    assert angles[1] - angles[0] == pytest.approx(0.5 * GRAVITY, rel=0.01)
+
+
+def test_gains_err_as_they_are_told_to(make_arms):
+    right, wrong = make_arms(joints=2).gains, make_arms(joints=2, gain_scale=0.5).gains
+    for a, b in zip(right, wrong, strict=True):
+        assert (b.p, b.i, b.d) == pytest.approx((a.p / 2, a.i / 2, a.d / 2))
+        assert b.effort_limit == a.effort_limit
+
+
+@pytest.mark.parametrize('joints', [1, 3, 6])
+def test_step_responses_are_those_of_the_documentation(make_arms, joints):
+    arms = make_arms(joints=joints)
+    for joint in range(joints):
+        response = step_response(arms, joint, 0.1, 2.0, 50)
+        assert 0.02 < response.rise_time < 0.1
+        assert response.overshoot < 0.15
+        assert response.steady_error < 0.005
+
+
+# --- the process -----------------------------------------------------------------------------
+
+
+def test_nobody_on_the_network_can_reach_it(make_arms):
+    arms = make_arms(joints=1)
+    own = {str(path.readlink()) for path in Path(f'/proc/{arms.pid}/fd').iterdir()}
+    addresses = []
+    for kind in ('tcp', 'tcp6', 'udp', 'udp6'):
+        for line in Path('/proc/net', kind).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if f'socket:[{inode}]' in own and (kind.startswith('udp') or state == '0A'):
+                addresses.append((kind, local.split(':')[0]))
+    loopback = format(int.from_bytes(socket.inet_aton('127.0.0.1'), 'little'), '08X')
+    listening = [address for kind, address in addresses if kind == 'tcp']
+    assert len(listening) >= 1
+    assert set(listening) == {loopback}
+    assert not [address for kind, address in addresses if kind == 'tcp6']
+
+
+def test_a_killed_gazebo_is_an_error_at_once_and_starts_again(make_arms):
+    arms = make_arms()
+    arms.receive()
+    os.kill(arms.pid, signal.SIGKILL)
+    start = time.monotonic()
+    with pytest.raises(UserError, match=r'Gazebo has ended \(signal 9\)'):
+        for _ in range(100):
+            arms.receive()
+    assert time.monotonic() - start < 2.0
+    arms.close()
+    assert play(make_arms(), 1).shape == (20, 1, 3)
+
+
+def test_it_ends_with_the_process_that_started_it(gazebo, tmp_path):
+    program = (
+        'import time\n'
+        'from neuron_reach.arm.simulator import ArmOptions\n'
+        'from neuron_reach.gazebo.arms import GazeboArms\n'
+        'arms = GazeboArms(ArmOptions(joints=1), 1)\n'
+        'print(arms.pid, flush=True)\n'
+        'time.sleep(600)\n'
+    )
+    path = os.pathsep.join(filter(None, sys.path))
+    with subprocess.Popen(
+        [sys.executable, '-c', program],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': path, 'TMPDIR': str(tmp_path)},
+    ) as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 10.0
+    while is_running(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
+
+
+def is_running(pid):
+    try:
+        state = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != 'Z'
+
+
+def test_closing_twice_is_fine(make_arms):
+    arms = make_arms(joints=1)
+    pid = arms.pid
+    arms.close()
+    arms.close()
+    assert not is_running(pid)
+
+
+def test_a_gazebo_that_does_not_start_is_quoted(gazebo, monkeypatch):
+    monkeypatch.setattr('neuron_reach.gazebo.server.START_TIMEOUT', 5.0)
+    monkeypatch.setattr('neuron_reach.gazebo.tree.ARMS_PLUGIN', 'libno_such_plugin.so')
+    with pytest.raises(UserError, match=r'libno_such_plugin\.so') as error:
+        GazeboArms(ArmOptions(joints=1), 1)
+    assert '\n' not in str(error.value)
+
+
+def test_the_arm_is_the_one_that_is_asked_for(make_arms):
+    arms = make_arms(joints=2, arm_length=0.5, bend=0.7)
+    assert arms.joint_angles[0] == pytest.approx(
+        ArmOptions(joints=2, arm_length=0.5, bend=0.7).start_pose
+    )
+    for _ in range(20):
+        arms.receive()
+    assert arms.joint_angles[0] == pytest.approx(arms.options.start_pose, abs=1e-3)

@@ -1,0 +1,96 @@
+"""The installer where things go wrong; that it works is what all other tests here need."""
+
+import pytest
+
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo import install as installer
+from neuron_reach.gazebo import tree
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('NEURON_REACH_GAZEBO', str(tmp_path / 'cache'))
+    tree.plugin_folder.cache_clear()
+    yield tmp_path / 'cache'
+    tree.plugin_folder.cache_clear()
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Put programs of the test's own in place of all others."""
+    folder = tmp_path / 'bin'
+    folder.mkdir()
+    monkeypatch.setenv('PATH', str(folder))
+
+    def make(name, script):
+        (folder / name).write_text(f'#!/bin/sh\n{script}\n')
+        (folder / name).chmod(0o755)
+
+    return make
+
+
+def test_nothing_counts_before_it_is_whole(cache):
+    for name in ('tree.partial', 'plugins-partial', 'apt'):
+        (cache / name).mkdir(parents=True)
+    assert not tree.is_installed()
+    with pytest.raises(UserError, match=r'not installed.*neuron_reach gazebo install'):
+        tree.require()
+
+
+def test_other_sources_need_other_plugins(cache, tmp_path, monkeypatch):
+    before = tree.plugin_folder()
+    (tmp_path / 'new.cc').write_text('int x;')
+    monkeypatch.setattr(tree, 'SOURCES', tmp_path)
+    tree.plugin_folder.cache_clear()
+    assert tree.plugin_folder() != before
+
+
+def test_a_machine_without_apt_is_told_so(cache, programs):
+    with pytest.raises(installer.NoPackagesError, match='apt-get is needed'):
+        installer.install()
+    assert not tree.is_installed()
+
+
+MIRROR = 'case "$*" in *indextargets*) echo "sid main somewhere/";; *update*) {};; esac'
+
+
+def test_a_machine_without_a_debian_mirror_is_told_so(cache, programs):
+    for name in ('dpkg', 'dpkg-deb'):
+        programs(name, 'exit 1')
+    programs('apt-get', 'case "$*" in *indextargets*) echo "nodistro main somewhere/";; esac')
+    with pytest.raises(installer.NoPackagesError, match='no Debian mirror'):
+        installer.install()
+
+
+def test_apts_own_words_are_passed_on(cache, programs, monkeypatch, tmp_path):
+    for name in ('dpkg', 'dpkg-deb'):
+        programs(name, 'exit 1')
+    programs('apt-get', MIRROR.format('echo "E: it is raining" >&2; exit 100'))
+    monkeypatch.setattr(installer, 'KEYRING', tmp_path / 'bin' / 'apt-get')
+    with pytest.raises(installer.NoPackagesError) as error:
+        installer.install()
+    assert str(error.value).endswith('E: it is raining')
+
+
+def test_packages_are_verified_with_the_keyring(cache, programs, monkeypatch, tmp_path):
+    programs('apt-get', 'exit 0')
+    monkeypatch.setattr(installer, 'KEYRING', tmp_path / 'keyring.gpg')
+    with pytest.raises(UserError, match='keyring'):
+        installer._apt(cache, 'somewhere/')
+    (tmp_path / 'keyring.gpg').touch()
+    installer._apt(cache, 'somewhere/')
+    assert f'[signed-by={tmp_path}/keyring.gpg]' in (cache / 'sources.list').read_text()
+
+
+def test_a_failed_unpacking_leaves_no_tree(cache, programs, tmp_path):
+    programs('dpkg', 'echo "dpkg-deb: error: no space left" >&2; exit 2')
+    with pytest.raises(UserError, match='no space left'):
+        installer._unpack([tmp_path / 'a_1_all.deb', tmp_path / 'b_1_all.deb'])
+    assert not tree.tree_folder().exists()
+
+
+def test_a_compiler_that_fails_is_quoted(cache, programs):
+    programs('g++', 'echo "arms.cc:1: error: what is this" >&2; exit 1')
+    with pytest.raises(UserError, match='error: what is this'):
+        installer._build()
+    assert not tree.plugin_folder().exists()

@@ -1,0 +1,55 @@
+"""Driving home: `reset` for arms that cannot be put back, here the kinematic one in real time."""
+
+import signal
+
+import numpy as np
+import pytest
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import Trigger
+
+from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.bags import layout
+
+
+@pytest.fixture
+def arm(start, peer):
+    """Start an arm, whose own `reset` nobody uses, and the node that drives it home."""
+    common = ['--ros-args', '-p', 'joints:=2']
+    simulator = start(
+        'neuron_reach.nodes', 'arm_simulator', *common, '-p', 'clock:=realtime', '-r', 'reset:=own'
+    )
+    peer.wait(lambda: peer.node.count_publishers('/joint_states'), 'joint states')
+
+    def begin(*more):
+        return simulator, start('neuron_reach.nodes', 'arm_reset', *common, *more)
+
+    return begin
+
+
+def test_the_arm_is_home_when_a_reset_is_answered(arm, peer):
+    simulator, reset = arm()
+    states = peer.listen(JointState, layout.JOINT_STATES, qos_profile_sensor_data)
+    commands = peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+    peer.wait(lambda: commands.get_subscription_count() and states, 'arm')
+    for _ in range(2):
+        away = [0.5, 1.0]
+        commands.publish(Float64MultiArray(data=away))
+        peer.wait(
+            lambda away=away: np.abs(np.array(states[-1].position) - away).max() < 0.01, 'motion'
+        )
+        answer = peer.call(Trigger, 'reset')
+        assert answer.success, answer.message
+        start = ArmOptions(joints=2).start_pose
+        assert np.array(states[-1].position) == pytest.approx(start, abs=0.05)
+    for running in (simulator, reset):
+        assert running.interrupt() == 0
+
+
+def test_an_arm_that_does_not_come_home_is_said(arm, peer):
+    simulator, _ = arm('-p', 'bend:=2.0', '-p', 'patience:=5', '-p', 'step:=0.001')
+    answer = peer.call(Trigger, 'reset')
+    assert not answer.success
+    assert 'away from the start pose' in answer.message
+    assert simulator.finish(signal.SIGINT) == 0
