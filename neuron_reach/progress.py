@@ -17,12 +17,25 @@ LINE_PERIOD = 2.0  # s
 
 
 class Progress:
-    """Counts episodes or the like; `total` is None where nobody knows how many it will take."""
+    """Counts episodes or the like; `total` is None where nobody knows how many it will take.
+
+    Where they are not `alike` but take very different times, as the jobs of a study do, the bar
+    foretells nothing from their number and leaves that to the notes. Elsewhere than on a terminal,
+    lines come `line_period` seconds apart.
+    """
 
     def __init__(
-        self, what: str, total: int | None = None, initial: int = 0, unit: str = 'episodes'
+        self,
+        what: str,
+        total: int | None = None,
+        initial: int = 0,
+        unit: str = 'episodes',
+        *,
+        alike: bool = True,
+        line_period: float = LINE_PERIOD,
     ) -> None:
         self._what = what
+        self._line_period = line_period
         self._unit = unit
         self._total = total
         self._terminal = sys.stderr.isatty()
@@ -34,15 +47,18 @@ class Progress:
             unit=f' {unit}',
             disable=not self._terminal,
             dynamic_ncols=True,
+            bar_format=None if alike else '{l_bar}{bar}| {n}/{total}{unit} [{elapsed}{postfix}]',
         )
 
     def update(self, done: int, note: str = '') -> None:
         """Show that `done` of them are over, with a note on how things stand."""
         if self._terminal:
             self._bar.set_postfix_str(note, refresh=False)
+            if done == self._bar.n:
+                self._bar.refresh()  # for the note
             self._bar.update(done - self._bar.n)
         elif time.monotonic() >= self._next_line or done == self._total:
-            self._next_line = time.monotonic() + LINE_PERIOD
+            self._next_line = time.monotonic() + self._line_period
             of = '' if self._total is None else f' of {self._total}'
             print(f'{self._what}: {done}{of} {self._unit}{note and ", " + note}', flush=True)
 

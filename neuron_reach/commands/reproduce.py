@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neuron_reach.study.store import Store
 
 FAILED = 1
+LINE_PERIOD = 30.0  # s
 DESCRIPTION = 'Repeat experiments of the paper and report how they compare with it.'
 RESULTS, REPORT = 'results', 'report.html'
 
@@ -102,7 +103,9 @@ def _run(name: str, work: Work, store: Store, executor: Executor) -> Outcome:
     from neuron_reach.study.runner import run
 
     total = len(work.jobs)
-    progress = Progress(name, total, total - len(work.todo), 'jobs')
+    progress = Progress(
+        name, total, total - len(work.todo), 'jobs', alike=False, line_period=LINE_PERIOD
+    )
 
     def report(status: Status) -> None:
         note = f'{len(status.running)} running, about {duration(status.seconds_left)} left'

@@ -21,6 +21,8 @@ from neuron_reach.study.jobs import (
 from neuron_reach.study.store import Store
 
 TICK = 1.0  # s between two looks at how things stand
+OVERDUE = 0.2
+"""What is left of a job that takes longer than estimated, as a share of the time it took so far."""
 
 
 class Executor(Protocol):
@@ -132,7 +134,7 @@ class Work:
         ready = [(-ranks[a], a) for a, needs in waiting.items() if not needs and a not in running]
         heapq.heapify(ready)
         ends = [
-            (max(self.estimates.seconds(self.todo[a]) - since, 0.0), a)
+            (max(self.estimates.seconds(self.todo[a]) - since, OVERDUE * since), a)
             for a, since in running.items()
         ]
         heapq.heapify(ends)
