@@ -62,9 +62,16 @@ def cluster(workers: int, threads: int = 1) -> Iterator[Executor]:
     """Start a Dask cluster on this machine and connect to it."""
     import distributed
 
-    with distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=threads, processes=True, dashboard_address=None
-    ) as local:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=threads,
+            processes=True,
+            dashboard_address=':0',
+            local_directory=folder,
+        ) as local,
+    ):
         executor = ClusterExecutor(local.scheduler_address)
         try:
             yield executor

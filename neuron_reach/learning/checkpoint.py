@@ -121,6 +121,23 @@ def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> 
     }
 
 
+def checkpoint_files(network: QNetwork, metadata: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the files of a checkpoint folder by their names, without a training state.
+
+    Args:
+        network: a stack of one member.
+        metadata: see `describe`.
+    """
+    tensors = {}
+    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        tensors[f'layers.{layer}.weight'] = weight[0].contiguous()
+        tensors[f'layers.{layer}.bias'] = bias[0, 0].contiguous()
+    return {
+        MODEL: safetensors.torch.save(tensors),
+        METADATA: json.dumps(metadata, indent=1).encode(),
+    }
+
+
 def save_checkpoint(
     path: str | Path,
     network: QNetwork,
@@ -139,14 +156,10 @@ def save_checkpoint(
         UserError: the disk is full or the place cannot be written to.
     """
     path = Path(path)
-    tensors = {}
-    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        tensors[f'layers.{layer}.weight'] = weight[0].contiguous()
-        tensors[f'layers.{layer}.bias'] = bias[0, 0].contiguous()
     try:
         with atomic_folder(path) as folder:
-            (folder / MODEL).write_bytes(safetensors.torch.save(tensors))
-            (folder / METADATA).write_text(json.dumps(metadata, indent=1), encoding='utf-8')
+            for name, content in checkpoint_files(network, metadata).items():
+                (folder / name).write_bytes(content)
             if training is not None:
                 state, counters = training.state()
                 state = {name: value.contiguous() for name, value in state.items()}

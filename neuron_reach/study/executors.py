@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from neuron_reach.errors import UserError
@@ -155,6 +156,13 @@ class LocalExecutor:
         self._queue.clear()
 
 
+def _perform_on_cluster(call: Call) -> Success | Failure:
+    """Do a job in a Dask worker, within its own folder, which Dask clears away after a crash."""
+    from distributed import get_worker
+
+    return perform(call, Path(get_worker().local_directory))
+
+
 class ClusterExecutor:
     """The workers of a Dask cluster; they need this package, but none of this machine's files.
 
@@ -216,7 +224,7 @@ class ClusterExecutor:
         """Take a job in."""
         with warnings.catch_warnings():  # of the size of what travels along
             warnings.simplefilter('ignore')
-            future = self._client.submit(perform, call, key=f'neuron_reach-{address}')
+            future = self._client.submit(_perform_on_cluster, call, key=f'neuron_reach-{address}')
         self._futures[address] = future
         future.add_done_callback(lambda _: self._ended.put(address))
 

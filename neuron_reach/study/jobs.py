@@ -10,11 +10,13 @@ Results are JSON, `.npz` arrays and checkpoint folders; nothing in them is ever 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import importlib
 import inspect
+import io
 import json
 import tempfile
 import time
@@ -58,20 +60,19 @@ class Result:
 
     def files(self) -> Files:
         """Return the result as the files that a result folder holds."""
-        with tempfile.TemporaryDirectory(prefix='neuron_reach_') as name:
-            folder = Path(name)
-            (folder / VALUES).write_text(
-                json.dumps(self.values, indent=1, allow_nan=False), encoding='utf-8'
-            )
-            if self.arrays:
-                arrays: dict[str, Any] = {key: np.asarray(a) for key, a in self.arrays.items()}
-                np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
-            if self.networks:
-                from neuron_reach.learning.checkpoint import save_checkpoint
+        files = {VALUES: json.dumps(self.values, indent=1, allow_nan=False).encode()}
+        if self.arrays:
+            arrays: dict[str, Any] = {key: np.asarray(a) for key, a in self.arrays.items()}
+            buffer = io.BytesIO()
+            np.savez(buffer, allow_pickle=False, **arrays)
+            files[ARRAYS] = buffer.getvalue()
+        if self.networks:
+            from neuron_reach.learning.checkpoint import checkpoint_files
 
-                for key, (network, metadata) in self.networks.items():
-                    save_checkpoint(folder / CHECKPOINTS / key, network, metadata)
-            return read_files(folder)
+            for key, (network, metadata) in self.networks.items():
+                for name, content in checkpoint_files(network, metadata).items():
+                    files[f'{CHECKPOINTS}/{key}/{name}'] = content
+        return files
 
 
 class StoredResult:
@@ -275,10 +276,15 @@ class Failure:
     traceback: str = ''
 
 
-def perform(call: Call) -> Success | Failure:
-    """Do a job in this process and thread; never raises an Exception."""
+def perform(call: Call, scratch: Path | None = None) -> Success | Failure:
+    """Do a job in this process and thread; never raises an Exception.
+
+    Args:
+        call: what to do.
+        scratch: folder in which to put inputs that came as contents; the system's if None.
+    """
     try:
-        return _perform(call)
+        return _perform(call, scratch)
     except UserError as error:
         return Failure(str(error))
     except Exception as error:
@@ -286,7 +292,7 @@ def perform(call: Call) -> Success | Failure:
         return Failure(reason.splitlines()[0], traceback.format_exc())
 
 
-def _perform(call: Call) -> Success:
+def _perform(call: Call, scratch: Path | None) -> Success:
     import torch
 
     from neuron_reach.learning.checkpoint import versions
@@ -300,18 +306,20 @@ def _perform(call: Call) -> Success:
     from neuron_reach.learning.kernels import use_one_core
 
     use_one_core()
-    with tempfile.TemporaryDirectory(prefix='neuron_reach_') as scratch, torch.no_grad():
+    with contextlib.ExitStack() as stack:
         inputs: dict[str, StoredResult] = {}
         for address, source in call.inputs.items():
             if isinstance(source, dict):
-                write_files(source, Path(scratch) / address)
-                source = Path(scratch) / address
+                folder = tempfile.TemporaryDirectory(prefix='neuron_reach_', dir=scratch)
+                files, source = source, Path(stack.enter_context(folder))
+                write_files(files, source)
             inputs[address] = StoredResult(source)
 
         def look_up(value: dict[str, Any]) -> Any:
             return inputs[value[REFERENCE]] if value.keys() == {REFERENCE} else value
 
         arguments = json.loads(call.arguments, object_hook=look_up)
+        stack.enter_context(torch.no_grad())
         start, cpu_start = time.perf_counter(), time.thread_time()
         files = found.call(**arguments).files()
         seconds, cpu_seconds = time.perf_counter() - start, time.thread_time() - cpu_start

@@ -141,10 +141,14 @@ def test_processes_end_with_their_parent_and_what_was_finished_stays(tmp_path, s
 
 
 @pytest.fixture(scope='module')
-def cluster():
+def cluster(tmp_path_factory):
     distributed = pytest.importorskip('distributed')
     with distributed.LocalCluster(
-        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=3,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=':0',
+        local_directory=tmp_path_factory.mktemp('dask'),
     ) as cluster:
         yield cluster
 
@@ -204,7 +208,11 @@ def test_a_lost_scheduler_is_told_and_what_is_finished_stays(store, complete, tm
     marker = tmp_path / 'pid'
     first = functions.add.job('first', first=1)
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=':0',
+        local_directory=tmp_path / 'dask',
     ) as cluster:
         executor = ClusterExecutor(cluster.scheduler_address)
 
