@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neuron_reach.analysis import ActivityRecord, Pruned, PruningOptions, prune
+from neuron_reach.analysis import ActivityRecord, Pruned, PruningOptions, prune, prune_each
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.errors import UserError
@@ -96,7 +96,7 @@ def count_successes(setup: Setup, network: QNetwork, generator: np.random.Genera
     return int(greedy_successes(fleet, task, network, goals)[0].sum())
 
 
-def _streams(checkpoint: Checkpoint, sample: int) -> list[np.random.Generator]:
+def sample_streams(checkpoint: Checkpoint, sample: int) -> list[np.random.Generator]:
     """Return generators of goals to record and to test; sample 0 is for the pruned network."""
     seed = np.random.SeedSequence([checkpoint.metadata['seed'], PRUNING_STREAMS, 1 + sample])
     return [np.random.default_rng(child) for child in seed.spawn(2)]
@@ -122,12 +122,29 @@ def trials(
     """
     found = []
     for sample in range(1, samples + 1):
-        record_goals, test_goals = _streams(checkpoint, sample)
-        record = record_checkpoint(checkpoint, episodes, record_goals)
-        pruned = prune(checkpoint.network, record, options).network
-        successes = count_successes(checkpoint.setup, pruned, test_goals)
-        found.append(Trial(pruned.sizes[1:-1], successes))
+        found += sample_trials(checkpoint, [options], sample, episodes)
         report(sample)
+    return found
+
+
+def sample_trials(
+    checkpoint: Checkpoint, options: Sequence[PruningOptions], sample: int, episodes: int
+) -> list[Trial]:
+    """Prune in each of these ways by one sample of episodes, and test every outcome.
+
+    Args:
+        checkpoint: the network.
+        options: of pruning; all outcomes play the same test.
+        sample: which one, from 1.
+        episodes: of the sample.
+    """
+    record_goals, _ = sample_streams(checkpoint, sample)
+    record = record_checkpoint(checkpoint, episodes, record_goals)
+    found = []
+    for pruned in prune_each(checkpoint.network, record, options):
+        _, test_goals = sample_streams(checkpoint, sample)
+        successes = count_successes(checkpoint.setup, pruned.network, test_goals)
+        found.append(Trial(pruned.network.sizes[1:-1], successes))
     return found
 
 
@@ -182,7 +199,7 @@ def _results(
     pruned: Pruned,
     bag: Path | None,
 ) -> dict[str, Any]:
-    successes = count_successes(checkpoint.setup, pruned.network, _streams(checkpoint, 0)[1])
+    successes = count_successes(checkpoint.setup, pruned.network, sample_streams(checkpoint, 0)[1])
     accuracies = [trial.accuracy for trial in found]
     sizes = np.array([trial.hidden for trial in found])
     return {

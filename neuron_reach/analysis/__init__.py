@@ -35,6 +35,7 @@ from neuron_reach.analysis.pruning import (
     cluster_layers,
     merge_neurons,
     prune,
+    prune_each,
 )
 from neuron_reach.analysis.record import ActivityRecord
 from neuron_reach.analysis.samples import network_activations, random_network, unique_samples
@@ -74,6 +75,7 @@ __all__ = [
     'permute_steps',
     'projection_error',
     'prune',
+    'prune_each',
     'random_network',
     'run_network',
     'saturation',

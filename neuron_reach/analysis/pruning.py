@@ -56,6 +56,11 @@ def cluster_layers(
         options: how.
     """
     trees = {name: cluster_tree(matrix, options.linkage) for name, matrix in distances.items()}
+    return cut_trees(trees, options)
+
+
+def cut_trees(trees: Mapping[str, NDArray[np.float64]], options: PruningOptions) -> Clustering:
+    """Cut the trees of layers at d_tau, see `cluster_layers`."""
     largest = {name: float(tree[:, 2].max(initial=0.0)) for name, tree in trees.items()}
     if options.threshold == 'network':
         largest = dict.fromkeys(largest, max(largest.values(), default=0.0))
@@ -77,21 +82,34 @@ def prune(
     Raises:
         ValueError: the record is not of a network of this shape, or has no episodes.
     """
-    options = options or PruningOptions()
+    return prune_each(network, record, [options or PruningOptions()])[0]
+
+
+def prune_each(
+    network: QNetwork, record: ActivityRecord, options: Sequence[PruningOptions]
+) -> list[Pruned]:
+    """Prune a network in several ways, of which each is a `prune`; distances and trees are shared.
+
+    Raises:
+        ValueError: the record is not of a network of this shape, or has no episodes.
+    """
     sizes = tuple(record.sizes[record.layers.index(name)] for name in record.hidden)
     if sizes != network.sizes[1:-1]:
         raise ValueError(f'hidden layers are {network.sizes[1:-1]}, those recorded {sizes}')
-    found = cluster_layers(
-        {name: neuron_distances(record.select([name])) for name in record.hidden}, options
-    )
-    maxima = record.maxima()
-    merged = merge_neurons(
-        network,
-        [found.clusters[name] for name in record.hidden],
-        [maxima[record.columns(name)] for name in record.hidden],
-        options.merge,
-    )
-    return Pruned(found.trees, found.thresholds, found.clusters, merged, record.dead())
+    distances = {name: neuron_distances(record.select([name])) for name in record.hidden}
+    trees = {
+        linkage: {name: cluster_tree(matrix, linkage) for name, matrix in distances.items()}
+        for linkage in {one.linkage for one in options}
+    }
+    maxima, dead = record.maxima(), record.dead()
+    by_layer = [maxima[record.columns(name)] for name in record.hidden]
+    pruned = []
+    for one in options:
+        found = cut_trees(trees[one.linkage], one)
+        clusters = [found.clusters[name] for name in record.hidden]
+        merged = merge_neurons(network, clusters, by_layer, one.merge)
+        pruned.append(Pruned(found.trees, found.thresholds, found.clusters, merged, dead))
+    return pruned
 
 
 def merge_neurons(

@@ -12,6 +12,7 @@ from neuron_reach.analysis import (
     merge_neurons,
     neuron_distances,
     prune,
+    prune_each,
 )
 from neuron_reach.learning.qnetwork import QNetwork
 
@@ -207,3 +208,18 @@ def test_networks_and_records_that_do_not_fit_are_refused():
         merge_neurons(network, [np.zeros(4, int)], [np.ones(5)])
     with pytest.raises(ValueError, match='maxima are of layers'):
         merge_neurons(network, [np.zeros(5, int)], [np.ones(4)])
+
+
+def test_pruning_in_several_ways_is_each_of_them_alone():
+    network = random_network((4, 9, 8, 3), 1)
+    record = record_of(network, np.random.default_rng(1).normal(size=(80, 4)).astype(np.float32))
+    ways = [
+        PruningOptions(tau=0.6),
+        PruningOptions(tau=0.9, linkage='average'),
+        PruningOptions(tau=0.6, merge='uniform', threshold='network'),
+    ]
+    for way, found in zip(ways, prune_each(network, record, ways), strict=True):
+        alone = prune(network, record, way)
+        assert found.network.flat.equal(alone.network.flat)
+        assert found.thresholds == alone.thresholds
+        assert found.network.sizes[1:-1] < (9, 8)
