@@ -6,6 +6,7 @@ Arguments of runs are written as in ROS: `joints:=2 run_dir:=/tmp/x`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import signal
 import sys
@@ -60,9 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     for name, description in graph.DESCRIPTIONS.items():
-        command = _add(commands, name, description, _graph_command)
+        command = _add(commands, graph.COMMANDS[name], description, _graph_command)
         command.set_defaults(graph=name)
-        _add_run_arguments(command)
+        _add_run_arguments(command, name)
     description = 'Train in this process, without ROS; same arguments and results as train.'
     _add_run_arguments(_add(commands, 'learn', description, _learn))
     analyze.add(commands)
@@ -87,9 +88,9 @@ def _add(commands: Any, name: str, description: str, function: Any) -> argparse.
     return command
 
 
-def _add_run_arguments(command: argparse.ArgumentParser) -> None:
+def _add_run_arguments(command: argparse.ArgumentParser, name: str = 'train') -> None:
     lines = [f'{"config":<20}YAML file with any of the arguments below as `key: value`']
-    for field in graph.argument_fields():
+    for field in graph.argument_fields(name):
         text = textwrap.wrap(graph.describe_argument(field), 78)
         lines.append(f'{field.name:<20}{text[0]}')
         lines += [' ' * 20 + more for more in text[1:]]
@@ -139,6 +140,8 @@ def _learn(options: argparse.Namespace) -> int:
     import torch
 
     from neuron_reach.arm.simulator import FleetSimulator
+    from neuron_reach.gazebo.arms import GazeboArms
+    from neuron_reach.learning.rollout import Arms
     from neuron_reach.learning.session import Session
     from neuron_reach.learning.training import Training
     from neuron_reach.progress import Progress, training_note
@@ -149,18 +152,25 @@ def _learn(options: argparse.Namespace) -> int:
     use_one_core()
     session = Session(setup, graph.run_folder(setup, run), run.checkpoint_interval)
     training = session.training
-    if training is not None:
-        progress = Progress('training', initial=training.episodes)
+    with contextlib.ExitStack() as started:
 
-        def after_round(_: Training) -> None:
-            progress.update(training.episodes, training_note(training))
+        def make_fleet(arms: int) -> Arms:
+            if run.backend == 'kinematic':
+                return FleetSimulator(setup.arm, arms)
+            return started.enter_context(GazeboArms(setup.arm, arms, run.gazebo))
 
-        try:
-            session.train(lambda arms: FleetSimulator(setup.arm, arms), after_round)
-        finally:
-            progress.close()
-            print(f'saved {session.newest}')
-    session.measure(lambda arms: FleetSimulator(setup.arm, arms), run.test_episodes)
+        if training is not None:
+            progress = Progress('training', initial=training.episodes)
+
+            def after_round(_: Training) -> None:
+                progress.update(training.episodes, training_note(training))
+
+            try:
+                session.train(make_fleet, after_round)
+            finally:
+                progress.close()
+                print(f'saved {session.newest}')
+        session.measure(make_fleet, run.test_episodes)
     return _info(argparse.Namespace(path=session.run_dir))
 
 

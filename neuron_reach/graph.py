@@ -37,6 +37,11 @@ class RunOptions(GazeboOptions, SessionOptions):
     storage: str = option('mcap', 'format of the bag', choices=('mcap', 'sqlite3'))
     backend: str = option('kinematic', 'what moves the arm', choices=('kinematic', 'gazebo'))
 
+    @property
+    def gazebo(self) -> GazeboOptions:
+        """The options of Gazebo alone."""
+        return GazeboOptions(**_shared(self, GazeboOptions))
+
 
 @dataclasses.dataclass(frozen=True)
 class Process:
@@ -297,7 +302,7 @@ def _simulator(setup: Setup, run: RunOptions, arms: int, clock: str) -> Process:
     parameters = {**vars(setup.arm), 'arms': arms, 'clock': clock}
     if run.backend == 'kinematic':
         return Process('arm_simulator', parameters)
-    gazebo = _shared(run, GazeboOptions)
+    gazebo = vars(run.gazebo)
     if not _native_gazebo():
         return Process('gazebo_simulator', {**parameters, **gazebo})
     keys = ('joints', 'arm_length', 'bend', 'velocity_limit')

@@ -1,5 +1,19 @@
+import pytest
 from hypothesis import settings
+
+from neuron_reach.gazebo import tree
+from neuron_reach.gazebo.install import NoPackagesError, install
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile('neuron_reach', deadline=None)
 settings.load_profile('neuron_reach')
+
+
+@pytest.fixture(scope='session')
+def gazebo():
+    """Install Gazebo unless it is installed; skip only where its packages cannot be had."""
+    if not tree.is_installed():
+        try:
+            install()
+        except NoPackagesError as error:
+            pytest.skip(f'Gazebo cannot be installed: {error}')

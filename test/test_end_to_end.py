@@ -98,9 +98,9 @@ def test_train_ends_by_itself_and_leaves_checkpoint_and_bag(tmp_path, environmen
     assert (summary.episodes, summary.arms, summary.steps) == (20, 1, 1200)
 
 
-def start_endless(run_dir, environment):
+def start_endless(run_dir, environment, *more):
     process = subprocess.Popen(
-        command('train', *ENDLESS, f'run_dir:={run_dir}'),
+        command('train', *ENDLESS, *more, f'run_dir:={run_dir}'),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -188,3 +188,43 @@ def test_help_names_every_argument():
     assert result.returncode == 0
     for name in ('joints', 'hidden', 'arms', 'seed', 'run_dir', 'record', 'storage', 'config'):
         assert f'  {name} ' in result.stdout
+
+
+@pytest.fixture
+def trained(tmp_path, gazebo):
+    """Train on the kinematic arm, in one process."""
+    run_dir = tmp_path / 'run'
+    result = neuron_reach('learn', *EASY, f'run_dir:={run_dir}', 'test_episodes:=0')
+    assert result.returncode == 0, result.stdout + result.stderr
+    return run_dir
+
+
+def test_activations_in_gazebo_flow_into_a_bag(trained, environment):
+    arguments = ['backend:=gazebo', f'run_dir:={trained}', 'record:=4', 'arms:=2']
+    result = neuron_reach('record', *arguments, env=environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert 'Traceback' not in result.stderr
+    check_bag(trained, 4, 'mcap')
+    assert not leftovers(trained)
+
+
+def test_a_killed_gazebo_ends_the_run_which_then_goes_on(tmp_path, environment, gazebo):
+    in_gazebo = 'backend:=gazebo'
+    process = start_endless(tmp_path, environment, in_gazebo)
+    everything = subprocess.run(['ps', '-eo', 'pid,ppid,args'], capture_output=True, text=True)
+    rows = [line.split(maxsplit=2) for line in everything.stdout.splitlines()[1:]]
+    nodes = {pid for pid, parent, words in rows if parent == str(process.pid)}
+    (server,) = [pid for pid, parent, words in rows if parent in nodes and 'gzserver' in words]
+    os.kill(int(server), signal.SIGKILL)
+    output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 2, output
+    assert 'gazebo_simulator: error: Gazebo has ended (signal 9)' in output
+    assert 'Traceback' not in output
+    assert not leftovers(tmp_path)
+
+    before = max(progress(tmp_path))
+    process = start_endless(tmp_path, environment, in_gazebo)
+    process.terminate()
+    output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130, output
+    assert max(progress(tmp_path)) > before

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from neuron_reach import graph
 from neuron_reach.errors import UserError
 from neuron_reach.learning.setup import Setup
+from neuron_reach.pruning_options import step_seed
 from neuron_reach.starter import command_of
 
 
@@ -125,6 +127,76 @@ def test_record_uses_what_the_checkpoint_was_trained_with(checkpoint):
 def test_record_finds_the_checkpoint_of_run_dir(checkpoint):
     phases = graph.build('record', {'run_dir': str(checkpoint.parent), 'record': '6'})
     assert phases[0].leader.parameters['checkpoint'] == str(checkpoint)
+
+
+# --- the pruning procedure ---------------------------------------------------------------------
+
+
+def reduction(checkpoint, **given):
+    values = {'checkpoint': str(checkpoint), 'steps': '2', 'samples': '3', 'record': '6', **given}
+    return graph.build('prune', values)
+
+
+def titles(phases):
+    return [phase.title for phase in phases]
+
+
+STEP = ['recording', 'pruning', 'training']
+
+
+def test_a_reduction_records_prunes_and_trains_in_every_step(checkpoint):
+    phases = reduction(checkpoint, tau='0.3')
+    assert titles(phases) == ['summary', *STEP, *STEP, 'summary']
+    assert names(phases)[1:4] == [RECORDING, ['pruning'], PLAYING]
+    folder = checkpoint.parent / 'reduced'
+    first, second = folder / 'step_1', folder / 'step_2'
+    recordings = [phases[n].leader.parameters for n in (1, 4)]
+    trainings = [phases[n].leader.parameters for n in (3, 6)]
+    assert [p['checkpoint'] for p in recordings] == [str(checkpoint), str(first / 'checkpoint')]
+    assert [p['start'] for p in trainings] == [str(first / 'pruned'), str(second / 'pruned')]
+    assert [p['run_dir'] for p in trainings] == [str(first), str(second)]
+    # What is recorded are the episodes of the seed the network was trained with.
+    assert recordings[0]['seed'] == 0
+    assert recordings[1]['seed'] == trainings[0]['seed'] == step_seed(0, 1)
+    assert trainings[1]['seed'] == step_seed(0, 2)
+    assert {p['gamma'] for p in (*recordings, *trainings)} == {0.5}
+    command = phases[5].leader.command
+    assert command[:6] == (
+        *(sys.executable, '-m', 'neuron_reach', 'prune'),
+        *(str(first / 'checkpoint'), '--bag'),
+    )
+    assert command[command.index('--bag') + 1] == str(second / 'bag')
+    flags = dict(zip(command[5::2], command[6::2], strict=True))
+    assert (flags['--tau'], flags['--samples'], flags['--episodes']) == ('0.3', '3', '6')
+    assert all(phase.after_failure == phases[0].leader.command for phase in (phases[3], phases[6]))
+    assert phases[0].leader.command[-1] == '--summary'
+
+
+def test_a_reduction_goes_on_where_it_stopped(checkpoint, tmp_path):
+    folder, given = tmp_path / 'here', {'run_dir': str(tmp_path / 'here')}
+    step = folder / 'step_1'
+    bag = step / 'bag'
+    bag.mkdir(parents=True)  # its recorder was killed
+    recording = reduction(checkpoint, **given)[1]
+    assert recording.followers[1].parameters['bag'] == str(step / 'bag_2')
+    (bag / 'metadata.yaml').touch()
+    assert titles(reduction(checkpoint, **given)) == ['summary', *STEP[1:], *STEP, 'summary']
+    (step / 'pruning.json').touch()
+    assert titles(reduction(checkpoint, **given)) == ['summary', 'training', *STEP, 'summary']
+
+
+def test_a_reduction_takes_no_options_of_learning_but_its_budget(checkpoint):
+    phases = reduction(checkpoint, max_episodes='700')
+    assert phases[3].leader.parameters['max_episodes'] == 700
+    assert '700' in phases[0].leader.command
+    for arguments, words in (
+        ({'gamma': '0.9'}, ['gamma']),
+        ({'tau': '2'}, ['tau', '0 to 1']),
+        ({'record': '0'}, ['record']),
+    ):
+        with pytest.raises(UserError) as error:
+            reduction(checkpoint, **arguments)
+        assert_one_clear_line(error, words)
 
 
 @given(episodes=st.integers(1, 5000), arms=st.integers(1, 300))
@@ -309,11 +381,12 @@ def test_a_process_that_is_no_node_starts_as_it_is():
     assert command_of(graph.Process('bag_recorder', command=command)) == list(command)
 
 
-def test_all_arguments_say_what_they_mean():
-    for field in graph.argument_fields():
+@pytest.mark.parametrize('name', graph.DESCRIPTIONS)
+def test_all_arguments_say_what_they_mean(name):
+    for field in graph.argument_fields(name):
         text = graph.describe_argument(field)
         assert text[0].islower() or text[0].isupper()
         assert '(' in text and text.endswith(')')
         assert not (isinstance(field.default, float) and math.isnan(field.default))
-    keys = [field.name for field in graph.argument_fields()]
+    keys = [field.name for field in graph.argument_fields(name)]
     assert len(keys) == len(set(keys))

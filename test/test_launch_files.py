@@ -37,7 +37,7 @@ def load(name):
 @pytest.mark.parametrize('name', graph.DESCRIPTIONS)
 def test_launch_files_declare_every_argument(launch, name):
     arguments = {a.name: a for a in load(name).get_launch_arguments()}
-    assert set(arguments) == {'config', *(field.name for field in graph.argument_fields())}
+    assert set(arguments) == {'config', *(field.name for field in graph.argument_fields(name))}
     assert all(argument.description for argument in arguments.values())
     assert arguments['storage'].choices == ['', 'mcap', 'sqlite3']
 

@@ -29,7 +29,7 @@ NODES = {
     'dqn_policy',
     'gazebo_simulator',
 }
-COMMANDS = {'map'}
+COMMANDS = {'analyze', 'map', 'prune', 'prune-train'}
 
 # Imported names whose package is called otherwise, as rosdep and as PyPI call it.
 LIBRARIES = ('matplotlib', 'numba', 'numpy', 'scipy', 'tqdm', 'yaml')
@@ -123,7 +123,7 @@ def test_every_node_and_command_has_an_executable():
     for name, file in scripts.items():
         folder = 'nodes' if name in NODES else 'commands'
         assert file.stat().st_mode & stat.S_IXUSR
-        assert (ROOT / 'neuron_reach' / folder / f'{name}.py').exists()
+        assert (ROOT / 'neuron_reach' / folder / f'{name.replace("-", "_")}.py').exists()
     started = [
         process.name
         for phase in graph.build('train', {})

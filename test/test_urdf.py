@@ -50,6 +50,22 @@ def test_the_tip_is_where_the_core_says(arm):
         assert position == pytest.approx([x, 0.0, z], abs=1e-9)
 
 
+def test_an_independent_library_finds_the_tip_where_the_core_does(arm, tmp_path):
+    yourdfpy = pytest.importorskip('yourdfpy', reason='yourdfpy is not installed')
+    joints, robot = arm
+    file = tmp_path / 'arm.urdf'
+    file.write_bytes(ElementTree.tostring(robot))
+    model = yourdfpy.URDF.load(str(file), load_meshes=False, build_scene_graph=True)
+    assert list(model.actuated_joint_names) == [f'joint_{i + 1}' for i in range(joints)]
+    generator = np.random.default_rng(joints)
+    for angles in generator.uniform(-np.pi, np.pi, (20, joints)):
+        model.update_cfg(angles)
+        x, z = forward_kinematics(angles, ArmOptions(joints=joints).link_lengths)
+        position = model.get_transform('tip', 'base_link')[:3, 3]
+        assert position == pytest.approx([x, 0.0, z], abs=1e-9)
+    assert model.base_link == 'world'
+
+
 def test_links_are_bodies_that_can_exist(arm):
     joints, robot = arm
     assert len(robot.findall("joint[@type='revolute']")) == joints

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -66,7 +66,7 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
     loaded = load_checkpoint(checkpoint)
     setup = loaded.setup
     task = ReachingTask(setup.task, setup.arm)
-    goals = task.sample_goals(random_streams(loaded.metadata['seed'])['record'], episodes)
+    goals = task.sample_goals(random_streams(loaded.metadata['seed'])['test'], episodes)
     with display(), tempfile.TemporaryDirectory() as folder:
         camera = CAMERA.format(
             rate=round(1 / CONTROL_PERIOD), width=SIZE[0], height=SIZE[1], folder=folder
@@ -78,7 +78,7 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
         pictures = sorted(Path(folder).iterdir(), key=_number)[::EVERY]
         if not pictures:
             raise UserError('the camera took no picture; does the display support OpenGL?')
-        frames = [_reduced(path) for path in pictures]
+        frames = _reduced(pictures)
     duration = round(1000 * CONTROL_PERIOD * EVERY)
     try:
         frames[0].save(file, save_all=True, append_images=frames[1:], duration=duration, loop=0)
@@ -91,10 +91,18 @@ def _number(path: Path) -> int:
     return int(path.stem.rpartition('-')[2])
 
 
-def _reduced(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        reduced: Image.Image = picture.convert('RGB').quantize(COLOURS, dither=Image.Dither.NONE)
-        return reduced
+def _reduced(paths: Sequence[Path]) -> list[Image.Image]:
+    """Return the pictures with few colours, the same for all, so that nothing flickers."""
+    pictures = []
+    for path in paths:
+        with Image.open(path) as picture:
+            pictures.append(picture.convert('RGB'))
+    samples = pictures[:: max(1, len(pictures) // 8)]
+    sheet = Image.new('RGB', (SIZE[0], SIZE[1] * len(samples)))
+    for index, picture in enumerate(samples):
+        sheet.paste(picture, (0, index * SIZE[1]))
+    palette = sheet.quantize(COLOURS)
+    return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
@@ -93,8 +94,9 @@ def _find(element: Element, path: str) -> Element:
     return found
 
 
+@functools.lru_cache(maxsize=16)
 def model(urdf: str) -> Element:
-    """Return the arm as a model in Gazebo's own format, converted by Gazebo."""
+    """Return the arm as a model in Gazebo's own format, converted by Gazebo; not to be changed."""
     with tempfile.NamedTemporaryFile('w', suffix='.urdf') as file:
         file.write(urdf)
         file.flush()

@@ -1,22 +1,10 @@
-"""The real Gazebo, installed once for this user and kept."""
+"""Arms in the real Gazebo."""
 
 import pytest
 
 from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.arms import GazeboArms
-from neuron_reach.gazebo.install import NoPackagesError, install
 from neuron_reach.gazebo.options import GazeboOptions
-
-
-@pytest.fixture(scope='session')
-def gazebo():
-    """Install Gazebo unless it is installed; skip only where its packages cannot be had."""
-    if not tree.is_installed():
-        try:
-            install()
-        except NoPackagesError as error:
-            pytest.skip(f'Gazebo cannot be installed: {error}')
 
 
 @pytest.fixture

@@ -16,18 +16,9 @@ from std_srvs.srv import Trigger
 
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.bags import layout
-from neuron_reach.gazebo import tree
-from neuron_reach.gazebo.install import NoPackagesError, install
 from neuron_reach.nodes.common import latched
 
-
-@pytest.fixture(scope='session', autouse=True)
-def gazebo():
-    if not tree.is_installed():
-        try:
-            install()
-        except NoPackagesError as error:
-            pytest.skip(f'Gazebo cannot be installed: {error}')
+pytestmark = pytest.mark.usefixtures('gazebo')
 
 
 @pytest.fixture
