@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ament_index_python.packages import get_package_prefix
 from launch import LaunchContext, LaunchDescription
@@ -35,7 +36,7 @@ def describe(name: str) -> LaunchDescription:
             description=graph.describe_argument(field),
             choices=['', *field.metadata['choices']] if field.metadata['choices'] else None,
         )
-        for field in graph.argument_fields()
+        for field in graph.argument_fields(name)
     ]
     config = DeclareLaunchArgument(
         'config', default_value='', description='YAML file with any of these arguments as its keys'
@@ -77,9 +78,9 @@ def _actions(phases: Sequence[Phase]) -> list[Any]:
         interrupted = actions[0] in ended[:-1] and bool(process.command)
         # The `ros2` command answers an interrupt with its number.
         if event.returncode not in ({0, int(signal.SIGINT)} if interrupted else {0}):
-            raise RuntimeError(f'{process.name} failed (exit code {event.returncode})')
+            _fail(phase, f'{process.name} failed (exit code {event.returncode})')
         if actions[0] not in ended:
-            raise RuntimeError(f'{process.name} ended early')
+            _fail(phase, f'{process.name} ended early')
         remaining = [action for action in actions if action not in ended]
         if remaining:
             return [EmitEvent(event=ShutdownProcess(process_matcher=matches_action(remaining[0])))]
@@ -90,12 +91,22 @@ def _actions(phases: Sequence[Phase]) -> list[Any]:
     return actions
 
 
+def _fail(phase: Phase, message: str) -> NoReturn:
+    """End the launch, but first run what the phase asks for."""
+    if phase.after_failure:
+        subprocess.run(_words(phase.after_failure), check=False)
+    raise RuntimeError(message)
+
+
+def _words(command: Sequence[str]) -> list[str]:
+    return [_python() if word == sys.executable else word for word in command]
+
+
 def _action(process: Process, on_exit: Any) -> ExecuteProcess:
     # Saving a checkpoint or closing a bag may take longer than launch's five seconds.
     shared = {'output': 'screen', 'on_exit': on_exit, 'sigterm_timeout': str(PATIENCE)}
     if process.command:
-        command = [_python() if word == sys.executable else word for word in process.command]
-        return ExecuteProcess(cmd=command, name=process.name, **shared)
+        return ExecuteProcess(cmd=_words(process.command), name=process.name, **shared)
     return Node(
         package=PACKAGE,
         executable=process.name,

@@ -175,7 +175,7 @@ def prune_checkpoint(
     make_folder(folder)
     pruned = prune(checkpoint.network, record, options)
     results = _results(checkpoint, record, options, found, pruned, bag)
-    setup = smaller_setup(checkpoint.setup, pruned.network)
+    setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
     metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
     save_checkpoint(folder / NETWORK, pruned.network, {**metadata, 'pruning': results})
     write_csv(folder / 'neurons.csv', _neuron_lines(record, pruned))
@@ -183,12 +183,6 @@ def prune_checkpoint(
     _draw(folder, record, pruned)
     write_json(folder / RESULTS, results)
     return results
-
-
-def smaller_setup(setup: Setup, network: QNetwork) -> Setup:
-    """Return the options of a training with the hidden layers of a network."""
-    learning = dataclasses.replace(setup.learning, hidden=network.sizes[1:-1])
-    return dataclasses.replace(setup, learning=learning)
 
 
 def _results(

@@ -22,7 +22,7 @@ from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, versio
 from neuron_reach.learning.session import NotTrainedError, Session
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
-from neuron_reach.pruning import NETWORK, RESULTS, prune_checkpoint, smaller_setup, trials
+from neuron_reach.pruning import NETWORK, RESULTS, prune_checkpoint, trials
 from neuron_reach.pruning_options import ReductionOptions, step_seed
 from neuron_reach.recording import record_checkpoint
 from neuron_reach.results import make_folder, write_csv, write_json
@@ -113,7 +113,7 @@ class Reduction:
             max_episodes=self.max_episodes,
         )
         setup = dataclasses.replace(self.source.setup, training=training)
-        return smaller_setup(setup, pruned.network)
+        return setup.with_hidden(pruned.network.sizes[1:-1])
 
     def run(self, checkpoint_interval: float, test_episodes: int, report: Report) -> None:
         """Do all steps that are not done yet, in this process, and write the summary.

@@ -36,6 +36,8 @@ def run(phases: Sequence[Phase]) -> int:
         for phase in phases:
             code = _run_phase(phase)
             if code != 0:
+                if phase.after_failure and code != INTERRUPTED:
+                    subprocess.run(phase.after_failure, check=False)
                 return code
         return 0
     finally:

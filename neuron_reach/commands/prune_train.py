@@ -8,7 +8,6 @@ from typing import Any
 
 from neuron_reach.commands.flags import add_flags, read_flags
 from neuron_reach.commands.prune import add_episodes, check_episodes
-from neuron_reach.errors import UserError
 from neuron_reach.learning.setup import SessionOptions, TrainingOptions
 from neuron_reach.options import fill
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions
@@ -61,8 +60,6 @@ def _prune_train(options: argparse.Namespace) -> int:
     if options.max_episodes is not None:
         values = {'max_episodes': options.max_episodes}
         limit = fill(TrainingOptions, values, 'arguments').max_episodes
-    if options.summary and not options.output.is_dir():
-        raise UserError(f'{options.output}: no such folder')
     from neuron_reach.learning.checkpoint import load_checkpoint
     from neuron_reach.learning.kernels import use_one_core
     from neuron_reach.reduction import Reduction

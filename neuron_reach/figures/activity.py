@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 
 BINS = 60
 COLUMNS = 3
+GREY = '#777777'
 
 
 def density_figure(everything: Array, by_layer: Mapping[str, Array]) -> Figure:
@@ -33,30 +34,33 @@ def density_figure(everything: Array, by_layer: Mapping[str, Array]) -> Figure:
     top = figure.add_subplot(grid[0, :])
     highest = max((float(d.max()) for d in (everything, *by_layer.values()) if len(d)), default=1.0)
     edges = np.linspace(0.0, highest or 1.0, BINS + 1)
-    _density(top, everything, edges, COLOURS[0])
+    top.set_ylim(0.0, 1.05 * _density(top, everything, edges))
     top.set_title(f'all-to-all, {len(everything):,} pairs', fontsize=9)
-    first: Axes | None = None
-    for place, name in enumerate(names):
-        axis = figure.add_subplot(grid[1 + place // COLUMNS, place % COLUMNS], sharex=top)
-        if first is None:
-            first = axis
-        else:
-            axis.sharey(first)
-        _density(axis, by_layer[name], edges, COLOURS[0])
+    axes = [
+        figure.add_subplot(grid[1 + place // COLUMNS, place % COLUMNS])
+        for place in range(len(names))
+    ]
+    peak = 0.0
+    for axis, name in zip(axes, names, strict=True):
+        peak = max(peak, _density(axis, by_layer[name], edges))
         axis.axvline(float(np.median(by_layer[name])), color='black', linestyle=':', linewidth=1)
         axis.set_title(layer_title(name), fontsize=9)
+    for axis in axes:
+        axis.set_ylim(0.0, 1.05 * peak)
     figure.supxlabel('distance of two neurons (dotted: median of the layer)', fontsize=9)
     figure.supylabel('density', fontsize=9)
     return figure
 
 
-def _density(axis: Axes, distances: Array, edges: Array, colour: str) -> None:
-    if len(distances):
-        heights, _ = np.histogram(distances, edges, density=True)
-        axis.stairs(heights, edges, fill=True, color=colour, alpha=0.35)
-        axis.stairs(heights, edges, color=colour)
+def _density(axis: Axes, distances: Array, edges: Array) -> float:
+    """Draw a density and return its peak."""
     axis.set_xlim(0.0, edges[-1])
-    axis.set_ylim(bottom=0.0)
+    if not len(distances):
+        return 1.0
+    heights, _ = np.histogram(distances, edges, density=True)
+    axis.stairs(heights, edges, fill=True, color=COLOURS[0], alpha=0.35)
+    axis.stairs(heights, edges, color=COLOURS[0])
+    return float(heights.max())
 
 
 def layer_title(name: str) -> str:
@@ -82,7 +86,7 @@ def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool
     for axis, name in zip(axes.flat, names, strict=False):
         _dendrogram(axis, clustering.trees[name], clustering.clusters[name], dead[name])
         threshold = clustering.thresholds[name]
-        axis.axhline(threshold, color=COLOURS[5], linestyle='--', linewidth=1)
+        axis.axhline(threshold, color=COLOURS[1], linestyle='--', linewidth=1)
         count = int(clustering.clusters[name].max()) + 1
         axis.set_title(
             f'{layer_title(name)}: {len(dead[name])} neurons, {count} clusters', fontsize=8
@@ -130,11 +134,10 @@ def _dendrogram(
     axis.add_collection(LineCollection(outside, colors='black', linewidths=0.5))
     axis.add_collection(LineCollection(inside, colors=COLOURS[0], linewidths=1.8))
     places = across[np.flatnonzero(dead)]
-    axis.plot(
-        places, np.zeros(len(places)), 's', color=COLOURS[7], markersize=3, clip_on=False, zorder=3
-    )
+    axis.plot(places, np.zeros(len(places)), 's', color=GREY, markersize=3, zorder=3)
     axis.set_xlim(-1.0, count)
-    axis.set_ylim(0.0, 1.05 * float(height.max()) or 1.0)
+    highest = float(height.max()) or 1.0
+    axis.set_ylim(-0.04 * highest, 1.05 * highest)
     axis.set_xticks([])
 
 
@@ -198,7 +201,10 @@ def raster_figure(record: ActivityRecord, episode: int, maxima: Array) -> Figure
         )
         axis.set_yticks([])
         axis.set_ylabel(
-            {'input': 'in', 'output': 'out'}.get(name, name.rpartition('_')[2]), rotation=0
+            {'input': 'in', 'output': 'out'}.get(name, name.rpartition('_')[2]),
+            rotation=0,
+            ha='right',
+            va='center',
         )
     axes[-1, 0].set_xlabel('control step')
     title = f'episode {episode}'
@@ -242,11 +248,11 @@ def reduction_figure(
     layers.legend(frameon=False, fontsize=8)
     for step, values in enumerate(accuracies, start=1):
         spots = step + np.linspace(-0.15, 0.15, len(values))
-        initial.plot(spots, values, 'o', color=COLOURS[7], markersize=3, label='_')
+        initial.plot(spots, values, 'o', color=GREY, markersize=3, label='_')
         mean, deviation = float(np.mean(values)), float(np.std(values))
         initial.errorbar(step + 0.25, mean, deviation, fmt='D', color=COLOURS[0], capsize=3)
     initial.set_xlabel('step')
-    initial.set_ylabel('initial accuracy: samples, mean ± deviation')
+    initial.set_ylabel('initial accuracy')
     initial.set_ylim(0.0, 1.0)
     trained = [(step, value) for step, value in enumerate(durations, 1) if value is not None]
     bars = duration.bar(
@@ -263,7 +269,7 @@ def reduction_figure(
         if value is None:
             duration.text(step, 0.0, 'not\ntrained', ha='center', va='bottom', fontsize=8)
     duration.set_xlabel('step')
-    duration.set_ylabel('training episodes to the first pass')
+    duration.set_ylabel('episodes until the test is passed')
     for axis in (initial, duration):
         axis.set_xticks(range(1, max(2, len(durations) + 1)))
         axis.set_xlim(0.4, len(durations) + 0.6)

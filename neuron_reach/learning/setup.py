@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -126,6 +126,11 @@ class Setup:
         groups = (self.arm, self.task, self.learning, self.training)
         merged = {key: value for group in groups for key, value in vars(group).items()}
         return {key: list(v) if isinstance(v, tuple) else v for key, v in merged.items()}
+
+    def with_hidden(self, hidden: Sequence[int]) -> Setup:
+        """Return the same options with other hidden layers."""
+        learning = dataclasses.replace(self.learning, hidden=tuple(hidden))
+        return dataclasses.replace(self, learning=learning)
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from std_srvs.srv import Trigger
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import ReachingTask, TaskOptions
 from neuron_reach.errors import UserError
-from neuron_reach.learning.checkpoint import load_checkpoint
+from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork, greedy
 from neuron_reach.learning.rollout import greedy_successes, play
@@ -40,6 +40,7 @@ class PolicyOptions(SessionOptions):
 
     mode: str = option('run', 'learn, or act with a trained network', choices=('train', 'run'))
     run_dir: str = option('', 'folder of the training run (mode train)')
+    start: str = option('', 'folder of a network to begin the training with (mode train)')
     checkpoint: str = option('', 'folder of the trained network (mode run)')
     realtime: bool = option(False, 'the arms move by the wall clock, not by commands')
     episodes: int = option(
@@ -144,13 +145,25 @@ class DqnPolicy:
             future.set_result((True, str(self.session.newest)))
         self.loop.housekeeping()
 
+    def load(self, path: str) -> Checkpoint:
+        """Load a network, which may have any hidden layers, but must be of this arm."""
+        checkpoint = load_checkpoint(path)
+        joints, asked = checkpoint.setup.arm.joints, self.setup.arm.joints
+        if joints != asked:
+            raise UserError(f'{checkpoint.path}: is of {joints} joints, but joints={asked}')
+        return checkpoint
+
     # --- modes -------------------------------------------------------------------------------
 
     def train(self) -> int:
         """Train until the validation test is passed, then measure the accuracy."""
         if not self.options.run_dir:
             raise UserError('parameter run_dir must name a folder in mode train')
-        session = Session(self.setup, self.options.run_dir, self.options.checkpoint_interval)
+        setup, network = self.setup, None
+        if self.options.start:
+            start = self.load(self.options.start)
+            setup, network = setup.with_hidden(start.network.sizes[1:-1]), start.network
+        session = Session(setup, self.options.run_dir, self.options.checkpoint_interval, network)
         self.session = session
         training = session.training
         if training is None and 'accuracy' in session.metadata()['validation']:
@@ -176,13 +189,7 @@ class DqnPolicy:
 
     def run(self) -> int:
         """Act greedily with a trained network for so many episodes, or until interrupted."""
-        checkpoint = load_checkpoint(self.options.checkpoint)
-        sizes, asked = checkpoint.network.sizes, self.setup.layer_sizes
-        if sizes != asked:
-            raise UserError(
-                f'{checkpoint.path}: has layers of {sizes}, but the parameters joints and hidden '
-                f'ask for {asked}'
-            )
+        checkpoint = self.load(self.options.checkpoint)
         self.broadcast.checkpoint(checkpoint.path)
         self.connect()
         generator = random_streams(self.setup.training.seed)['record']

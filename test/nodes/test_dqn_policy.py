@@ -172,13 +172,29 @@ def test_run_plays_the_episodes_asked_for_and_says_what_came_of_them(
     assert 'of 60 episodes' in policy.text
 
 
-@pytest.mark.parametrize('change', [{'joints': 2}, {'hidden': [16, 17]}, {'hidden': [16]}])
-def test_a_checkpoint_of_another_network_is_refused(start_node, untrained, change):
-    asked = {**SMALL, **change}
-    policy = start_node('dqn_policy', mode='run', checkpoint=untrained, **asked)
+@pytest.mark.parametrize('mode', ['run', 'train'])
+def test_a_checkpoint_of_another_arm_is_refused(start_node, untrained, tmp_path, mode):
+    given = {'checkpoint': untrained, 'start': untrained, 'run_dir': tmp_path / 'new'}
+    policy = start_node('dqn_policy', mode=mode, **given, **{**SMALL, 'joints': 2})
     assert policy.finish() == 2
-    assert str(untrained) in policy.text
-    assert 'joints and hidden' in policy.text
+    assert f'{untrained}: is of 1 joints, but joints=2' in policy.text
+
+
+def test_training_begins_with_a_given_network_whatever_its_layers(
+    peer, start_node, simulator, untrained, tmp_path
+):
+    run_dir = tmp_path / 'new'
+    asked = {**ENDLESS, 'hidden': [9, 9, 9]}
+    policy = start_node('dqn_policy', run_dir=run_dir, start=untrained, **asked)
+    saved = peer.call(Trigger, 'dqn_policy/save_checkpoint')
+    assert saved.success
+    assert policy.interrupt() == 130
+    first = load_checkpoint(run_dir / 'checkpoints' / 'episode_000000000')
+    given = load_checkpoint(untrained)
+    assert first.network.sizes == given.network.sizes
+    assert first.network.flat.equal(given.network.flat)
+    newest = load_checkpoint(max((run_dir / 'checkpoints').glob('episode_*')))
+    assert newest.metadata['validation']['history'][0][0] == 0
 
 
 def test_a_checkpoint_that_is_missing_or_truncated_is_refused(start_node, untrained, tmp_path):
