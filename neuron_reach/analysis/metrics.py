@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuron_reach.analysis.bootstrap import bounds, draw_networks, resampled_means
 from neuron_reach.analysis.projection import Projection, sample_chunks
 
 Array = NDArray[np.float64]
@@ -167,13 +168,8 @@ def bootstrap_pairs(
     *,
     same_networks: bool = False,
     resamples: int = 5000,
-    confidence: float = 0.95,
 ) -> Interval:
-    """Return the mean over pairs of networks and its percentile bootstrap interval.
-
-    Pairs that share a network are not independent, so networks are resampled and not pairs: the
-    sources and, independently, the targets, with replacement; a pair counts as often as both its
-    networks were drawn.
+    """Return the mean over pairs of networks and its 95 % bootstrap interval, see `bootstrap`.
 
     Args:
         values: one for each pair, (sources, targets), NaN where there is no pair; or, of networks
@@ -181,31 +177,19 @@ def bootstrap_pairs(
         generator: source of randomness.
         same_networks: sources and targets are the same networks, drawn only once.
         resamples: how often to draw.
-        confidence: share of the resampled means that the interval holds.
 
     Returns:
         The interval; unknown (NaN) if a side has a single network.
     """
     values = np.asarray(values, np.float64)
-    reflexive = values.ndim == 1
-    if reflexive:
-        values = values[:, None]
-    there = np.isfinite(values)
-    filled = np.where(there, values, 0.0)
-    mean = float(filled.sum() / there.sum()) if there.any() else float('nan')
-    sources, targets = values.shape
-    if sources < 2 or (targets < 2 and not reflexive):
+    known = values[np.isfinite(values)]
+    mean = float(known.mean()) if known.size else float('nan')
+    if not known.size or min(values.shape) < 2:
         return Interval(mean, float('nan'), float('nan'))
-    drawn = generator.multinomial(sources, np.full(sources, 1.0 / sources), size=resamples)
-    drawn_targets = np.ones((1, 1), np.int64) if reflexive else drawn
-    if not (same_networks or reflexive):
-        drawn_targets = generator.multinomial(
-            targets, np.full(targets, 1.0 / targets), size=resamples
-        )
-    total = ((drawn @ filled) * drawn_targets).sum(axis=1)
-    count = ((drawn @ there) * drawn_targets).sum(axis=1)
-    means = total[count > 0] / count[count > 0]  # the same network drawn every time has no pair
-    if not means.size:
-        return Interval(mean, float('nan'), float('nan'))
-    low, high = np.quantile(means, (0.5 - confidence / 2.0, 0.5 + confidence / 2.0))
-    return Interval(mean, float(low), float(high))
+    sources = draw_networks(len(values), generator, resamples)
+    targets = None
+    if values.ndim == 2:
+        targets = sources
+        if not same_networks:
+            targets = draw_networks(values.shape[1], generator, resamples)
+    return Interval(mean, *bounds(resampled_means(values, sources, targets)))

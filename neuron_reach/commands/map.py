@@ -175,7 +175,7 @@ def _write(folder: Path, options: MapOptions, groups: list[Group], examples: lis
             for key, value in vars(options).items()
         },
         'versions': versions(),
-        'bootstrap': 'percentile, 95 %, networks resampled (sources and targets separately)',
+        'bootstrap': '95 %, networks resampled (sources and targets separately)',
         'groups': [_group_record(group) for group in groups],
         'pairs': [{**vars(pair), 'layers': pair.layers.tolist()} for pair in pairs],
     }

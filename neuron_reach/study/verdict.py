@@ -3,15 +3,18 @@
 The unit is the network: each contributes one value to a result (for mappings, each pair of a
 source and a target network). The uncertainty of a result is its 95 % bootstrap interval: networks
 are drawn again with replacement, 10,000 times, from a fixed seed; for pairs, sources and targets
-are drawn independently. Resampling few networks understates their spread: deviations from the
-estimate are widened by sqrt(n / (n - 1)) and by the ratio of Student's t to the normal quantile,
-which makes the interval right for normal values, however few.
+are drawn, once for both where they are the same networks, and a pair counts as often as both were
+drawn. Resampling few networks understates their spread: deviations from the estimate are widened
+by sqrt(n / (n - 1)) and by the ratio of Student's t to the normal quantile, which makes the
+interval right for normal values, however few.
 
 * **A statement** that something is greater, smaller or different from something else is confirmed
   if the whole interval of the difference is on the paper's side, "differs" if all of it is on the
   other, and not confirmed if it holds zero: these networks cannot tell.
 * **A statement that two things are alike** comes with a margin. It is confirmed if the whole
   interval is within the margin, "differs" if all of it is outside, and not confirmed otherwise.
+* **A statement with several parts** is confirmed if all of them are, "differs" if any part does,
+  and not confirmed otherwise.
 * **A number** that the paper measured with m networks is compared with the mean of ours. The
   interval is that in which the mean of m more networks like ours would lie in 95 of 100 cases. A
   number within is confirmed; one outside differs.
@@ -23,16 +26,55 @@ says will miss its number by chance.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuron_reach.analysis.bootstrap import bounds, draw_networks, resampled_means
+
+Array = NDArray[np.float64]
+
 RESAMPLES = 10_000
-LEVEL = 0.95
 FEWEST_NETWORKS = 5
 CONFIRMED, NOT_CONFIRMED, DIFFERS = 'confirmed', 'not confirmed', 'differs'
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """One value for each pair of a source and a target network.
+
+    Attributes:
+        values: (sources, targets), NaN where there is no pair; or one a network, (networks,).
+        sources: what the sources are called; networks of one name are the same, in all samples.
+        targets: the same of the targets; None where there is one value a network.
+    """
+
+    values: Array
+    sources: str
+    targets: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there are values.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if np.isinf(self.values).any() or not np.isfinite(self.values).any():
+            raise ValueError('values must be finite numbers, NaN where there is no pair')
+
+    @property
+    def mean(self) -> float:
+        """Mean over the pairs that there are."""
+        return float(np.nanmean(self.values))
+
+
+Sample = ArrayLike | Pairs
+"""Values of networks, (n,), or of pairs of them, (sources, targets), or `Pairs`."""
+
+Statistic = Callable[[Mapping[str, Array]], Array]
+"""Makes a number of the means of samples by name; works on arrays of resampled means alike."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,85 +113,103 @@ def _short(value: float) -> str:
     return f'{value:,.{min(digits, 6)}f}'
 
 
-def _sample(values: ArrayLike) -> NDArray[np.float64]:
+def _sample(values: Sample, name: str) -> Pairs:
+    """Take values of networks that are in no other sample for pairs with such."""
+    if isinstance(values, Pairs):
+        return values
     sample = np.asarray(values, np.float64)
     if sample.ndim not in (1, 2) or not sample.size or not np.isfinite(sample).all():
         raise ValueError(
             'values must be finite numbers, one a network or one for each source and target'
         )
-    return sample
+    return Pairs(sample, f'{name}, sources', f'{name}, targets' if sample.ndim == 2 else None)
 
 
-def _means(sample: NDArray[np.float64], seed: int, size: int | None = None) -> NDArray[np.float64]:
-    """Return the means of resampled networks, (RESAMPLES,), widened for the number of networks.
+def _means(samples: Sequence[Pairs], seed: int, size: int | None = None) -> list[Array]:
+    """Return the means of resampled networks, (RESAMPLES,) each.
 
     Args:
-        sample: (networks,), or (sources, targets), each axis resampled on its own.
+        samples: what to take the means of; networks that several have in common are drawn once.
         seed: of the resampling.
         size: networks in each resample; as many as there are if None.
     """
     generator = np.random.default_rng(seed)
-    weights = [
-        generator.multinomial(size or count, np.full(count, 1 / count), RESAMPLES) / (size or count)
-        for count in sample.shape
+    drawn: dict[str, NDArray[np.int64]] = {}
+
+    def draw(name: str, networks: int) -> NDArray[np.int64]:
+        if name not in drawn:
+            drawn[name] = draw_networks(networks, generator, RESAMPLES, size)
+        elif drawn[name].shape[1] != networks:
+            raise ValueError('values of the same networks must be of the same shape')
+        return drawn[name]
+
+    return [
+        resampled_means(
+            sample.values,
+            draw(sample.sources, len(sample.values)),
+            None if sample.targets is None else draw(sample.targets, sample.values.shape[1]),
+        )
+        for sample in samples
     ]
-    if sample.ndim == 1:
-        means = weights[0] @ sample
-    else:
-        means = np.einsum('rs,st,rt->r', weights[0], sample, weights[1], optimize=True)
-    centre = sample.mean()
-    widened: NDArray[np.float64] = centre + (means - centre) * _widening(min(sample.shape))
-    return widened
 
 
-@functools.cache
-def _widening(networks: int) -> float:
-    if networks < 2:
-        return 1.0
-    from scipy.stats import norm, t
-
-    tail = (1 + LEVEL) / 2
-    ratio = t.ppf(tail, networks - 1) / norm.ppf(tail)
-    return float(ratio * math.sqrt(networks / (networks - 1)))
+def statistic_interval(statistic: Statistic, samples: Mapping[str, Sample]) -> Interval:
+    """Return what a function makes of the means of some samples, with its interval."""
+    known = {name: _sample(values, name) for name, values in samples.items()}
+    value = statistic({name: np.array(sample.mean) for name, sample in known.items()})
+    draws = statistic(dict(zip(known, _means(list(known.values()), 0), strict=True)))
+    return Interval(float(value), *bounds(draws))
 
 
-def _interval(value: float, draws: NDArray[np.float64]) -> Interval:
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, float(low), float(high))
-
-
-def mean_interval(values: ArrayLike) -> Interval:
+def mean_interval(values: Sample) -> Interval:
     """Return the mean of networks, (n,), or of pairs, (sources, targets), with its interval."""
-    sample = _sample(values)
-    return _interval(float(sample.mean()), _means(sample, 0))
+    return statistic_interval(lambda mean: mean['values'], {'values': values})
 
 
-def difference_interval(ours: ArrayLike, theirs: ArrayLike, *, paired: bool) -> Interval:
+def difference_interval(ours: Sample, theirs: Sample, *, paired: bool = False) -> Interval:
     """Return the mean of `ours` less that of `theirs`, with its interval.
 
     Args:
         ours: (n,) networks or (sources, targets) pairs of them.
         theirs: likewise.
-        paired: whether equal places in both are of the same network; then shapes are equal.
+        paired: whether equal places in both are of the same network; then shapes are equal. Of
+            `Pairs` their names tell.
     """
-    first, second = _sample(ours), _sample(theirs)
-    value = float(first.mean() - second.mean())
-    if paired:
-        if first.shape != second.shape:
-            raise ValueError('paired values must be of the same shape')
-        return _interval(value, _means(first - second, 0))
-    return _interval(value, _means(first, 0) - _means(second, 1))
+    name = 'ours' if paired else 'theirs'
+    samples = {'ours': _sample(ours, 'ours'), 'theirs': _sample(theirs, name)}
+    if paired and samples['ours'].values.shape != samples['theirs'].values.shape:
+        raise ValueError('paired values must be of the same shape')
+    return statistic_interval(lambda mean: mean['ours'] - mean['theirs'], samples)
+
+
+def judge_statistic(
+    statistic: Statistic, samples: Mapping[str, Sample], *, what: str = 'difference'
+) -> Verdict:
+    """Judge the statement that what a function makes of the means of some samples is above zero."""
+    interval = statistic_interval(statistic, samples)
+    return _judge_sign(interval, _count(*samples.values()), what)
+
+
+def judge_all(parts: Sequence[Verdict]) -> Verdict:
+    """Judge a statement of several parts; reason and interval are of the one that decides."""
+    order = [DIFFERS, NOT_CONFIRMED, CONFIRMED]
+    weakest = min(parts, key=lambda part: (order.index(part.word), part.interval.low))
+    count = sum(part.word == CONFIRMED for part in parts)
+    reason = f'{count} of {len(parts)} parts confirmed; the weakest: {weakest.reason}'
+    return dataclasses.replace(
+        weakest, reason=reason, networks=min(part.networks for part in parts)
+    )
 
 
 def judge_difference(
-    greater: ArrayLike, smaller: ArrayLike, *, paired: bool, what: str = 'difference'
+    greater: Sample, smaller: Sample, *, paired: bool = False, what: str = 'difference'
 ) -> Verdict:
     """Judge the statement that the mean of `greater` is above that of `smaller`."""
     interval = difference_interval(greater, smaller, paired=paired)
     return _judge_sign(interval, _count(greater, smaller), what)
 
 
-def judge_positive(values: ArrayLike, *, what: str = 'mean') -> Verdict:
+def judge_positive(values: Sample, *, what: str = 'mean') -> Verdict:
     """Judge the statement that the mean of these values, one a network, is above zero."""
     return _judge_sign(mean_interval(values), _count(values), what)
 
@@ -167,7 +227,12 @@ def _judge_sign(interval: Interval, networks: int, what: str) -> Verdict:
 
 
 def judge_alike(
-    first: ArrayLike, second: ArrayLike, *, margin: float, paired: bool, what: str = 'difference'
+    first: Sample,
+    second: Sample,
+    *,
+    margin: float,
+    paired: bool = False,
+    what: str = 'difference',
 ) -> Verdict:
     """Judge the statement that two means differ by at most `margin`."""
     interval = difference_interval(first, second, paired=paired)
@@ -184,16 +249,16 @@ def judge_alike(
     return Verdict(word, reason, interval, networks)
 
 
-def judge_number(values: ArrayLike, published: float, published_networks: int) -> Verdict:
+def judge_number(values: Sample, published: float, published_networks: int) -> Verdict:
     """Judge a number that the paper measured, as the mean of so many networks, against ours.
 
     The verdict's interval is the one in which such a mean would lie, were the paper's networks
     like ours.
     """
-    sample = _sample(values)
-    value = float(sample.mean())
-    errors = _means(sample, 1, published_networks) - _means(sample, 0)
-    interval = _interval(value, value + errors)
+    sample = _sample(values, 'values')
+    value = sample.mean
+    errors = _means([sample], 1, published_networks)[0] - _means([sample], 0)[0]
+    interval = Interval(value, *bounds(value + errors))
     networks = _count(values)
     if networks < FEWEST_NETWORKS:
         word, reason = NOT_CONFIRMED, _too_few(networks)
@@ -207,8 +272,11 @@ def judge_number(values: ArrayLike, published: float, published_networks: int) -
     return Verdict(word, reason, interval, networks)
 
 
-def _count(*groups: ArrayLike) -> int:
-    return int(min(min(np.shape(group)) for group in groups))
+def _count(*samples: Sample) -> int:
+    shapes = [
+        np.shape(sample.values if isinstance(sample, Pairs) else sample) for sample in samples
+    ]
+    return int(min(min(shape) for shape in shapes))
 
 
 def _too_few(networks: int) -> str:

@@ -138,7 +138,8 @@ def test_missing_pairs_are_left_out():
     values = np.array([[np.nan, 1.0, 2.0], [3.0, np.nan, 4.0], [5.0, 6.0, np.nan]])
     interval = bootstrap_pairs(values, np.random.default_rng(0), same_networks=True)
     assert interval.mean == pytest.approx(3.5)
-    assert 1.0 <= interval.low < 3.5 < interval.high <= 6.0
+    reach = 2.5 * 4.303 / 1.960 * 1.5**0.5  # resampled means lie in 1 to 6, before they are widened
+    assert 3.5 - reach <= interval.low < 3.5 < interval.high <= 3.5 + reach
 
 
 def test_one_network_has_no_interval():
@@ -152,5 +153,7 @@ def test_networks_mapped_to_themselves_are_resampled_one_by_one():
     interval = bootstrap_pairs(values, np.random.default_rng(0))
     assert interval.mean == 4.5
     means = np.random.default_rng(1).choice(values, (5000, 10)).mean(axis=1)
-    assert interval.low == pytest.approx(np.quantile(means, 0.025), abs=0.2)
-    assert interval.high == pytest.approx(np.quantile(means, 0.975), abs=0.2)
+    widening = 2.262 / 1.960 * (10 / 9) ** 0.5  # Student's t with 9 degrees of freedom, n / (n - 1)
+    for bound, share in ((interval.low, 0.025), (interval.high, 0.975)):
+        expected = 4.5 + (np.quantile(means, share) - 4.5) * widening
+        assert bound == pytest.approx(expected, abs=0.2)

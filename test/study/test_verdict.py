@@ -8,11 +8,14 @@ from neuron_reach.study.verdict import (
     CONFIRMED,
     DIFFERS,
     NOT_CONFIRMED,
+    Pairs,
     difference_interval,
     judge_alike,
+    judge_all,
     judge_difference,
     judge_number,
     judge_positive,
+    judge_statistic,
     mean_interval,
 )
 
@@ -87,6 +90,50 @@ def test_pairs_are_resampled_by_network_not_by_pair():
     assert pairs.high - pairs.low > 1.5 * (as_if_independent.high - as_if_independent.low)
     networks = mean_interval(by_source[:, 0])
     assert (pairs.low, pairs.high) == pytest.approx((networks.low, networks.high))
+
+
+def test_networks_of_one_name_are_drawn_together():
+    generator = np.random.default_rng(0)
+    effect = generator.normal(0, 10, 6)
+    values = effect[:, None] + effect
+    np.fill_diagonal(values, np.nan)
+
+    def width(sample):
+        interval = mean_interval(sample)
+        return interval.high - interval.low
+
+    # The mean is twice that of the effects if they are the same, else the sum of two means.
+    same, apart = width(Pairs(values, 'a', 'a')), width(Pairs(values, 'a', 'b'))
+    assert same / apart == pytest.approx(2**0.5, rel=0.15)
+    more = effect[:, None] + generator.normal(0, 10, 6) + 1.0
+    base = effect[:, None] + np.zeros(6)
+    pairs = Pairs(base + 1.0, 'a', 'b'), Pairs(base, 'a', 'c')
+    assert judge_difference(*pairs).word == CONFIRMED  # what sources do cancels
+    assert judge_difference(Pairs(more, 'a', 'b'), Pairs(more, 'd', 'e')).word == NOT_CONFIRMED
+    with pytest.raises(ValueError, match='same networks must be of the same shape'):
+        judge_difference(Pairs(base, 'a', 'b'), Pairs(base[:5], 'a', 'b'))
+    with pytest.raises(ValueError, match='finite numbers'):
+        Pairs(np.full((2, 2), np.nan), 'a', 'b')
+
+
+def test_what_functions_make_of_means_is_judged():
+    samples = {'near': ABOVE, 'far': BELOW, 'middle': ABOVE - 1}
+
+    def closer(mean):
+        return abs(mean['near'] - mean['far']) - abs(mean['near'] - mean['middle'])
+
+    assert judge_statistic(closer, samples).word == CONFIRMED
+    assert judge_statistic(lambda mean: -closer(mean), samples).word == DIFFERS
+    assert judge_statistic(closer, samples).interval.value == pytest.approx(4)
+
+
+def test_of_several_parts_the_weakest_decides():
+    good, open_, bad = judge_positive(ABOVE), judge_positive(MIXED), judge_positive(-ABOVE)
+    assert judge_all([good, good]).word == CONFIRMED
+    assert judge_all([good, open_]).word == NOT_CONFIRMED
+    judged = judge_all([open_, bad, good])
+    assert (judged.word, judged.interval) == (DIFFERS, bad.interval)
+    assert judged.reason.startswith('1 of 3 parts confirmed; the weakest: ')
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=12))
