@@ -84,7 +84,7 @@ def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis, name in zip(axes.flat, names, strict=False):
-        _dendrogram(axis, clustering.trees[name], clustering.clusters[name], dead[name])
+        draw_tree(axis, clustering.trees[name], clustering.clusters[name], dead[name])
         threshold = clustering.thresholds[name]
         axis.axhline(threshold, color=COLOURS[1], linestyle='--', linewidth=1)
         count = int(clustering.clusters[name].max()) + 1
@@ -111,7 +111,7 @@ def leaf_order(tree: Array) -> list[int]:
     return order
 
 
-def _dendrogram(
+def draw_tree(
     axis: Axes, tree: Array, clusters: NDArray[np.int64], dead: NDArray[np.bool_]
 ) -> None:
     """Draw a tree; scipy's own drawing is recursive, and gives up on long chains."""

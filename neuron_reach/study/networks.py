@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neuron_reach.learning.setup import Setup
-from neuron_reach.study.jobs import Job, Result, function
+from neuron_reach.study.jobs import Job, Result, StoredResult, function
 
 if TYPE_CHECKING:
-    from neuron_reach.learning.training import Member
+    from neuron_reach.learning.training import Member, Training
 
 TEST_EPISODES = 3000
 """Fresh goals on which the accuracy of a trained network is measured."""
@@ -42,13 +42,21 @@ def train(options: Mapping[str, Any], seeds: Sequence[int], test_episodes: int) 
             updates; accuracy (None if not trained).
         networks: `seed_<s>` for every trained one.
     """
+    from neuron_reach.learning.training import Training
+
+    setup = Setup.from_values({**options, 'seed': 0}, 'train')
+    return run_training(Training(setup, seeds), test_episodes)
+
+
+def run_training(training: Training, test_episodes: int) -> Result:
+    """Run a training to its end and measure the accuracy of its networks; returns as `train`."""
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.learning.checkpoint import describe
     from neuron_reach.learning.rollout import greedy_successes
-    from neuron_reach.learning.training import Training, random_streams
+    from neuron_reach.learning.training import random_streams
 
-    setup = Setup.from_values({**options, 'seed': 0}, 'train')
-    training = Training(setup, seeds)
+    setup = training.setup
+    seeds = [member.seed for member in training.members]
     updates: dict[int, int] = {}
 
     def after_round(running: Training) -> None:
@@ -70,8 +78,13 @@ def train(options: Mapping[str, Any], seeds: Sequence[int], test_episodes: int) 
             setup, training=dataclasses.replace(setup.training, seed=member.seed)
         )
         metadata = describe(own, member, (int(won.sum()), test_episodes))
-        networks[f'seed_{member.seed}'] = (network, metadata)
+        networks[network_name(member.seed)] = (network, metadata)
     return Result({'members': [members[seed] for seed in seeds]}, networks=networks)
+
+
+def network_name(seed: int) -> str:
+    """Return the name of the network with this seed in the result of a training job."""
+    return f'seed_{seed}'
 
 
 def _describe(member: Member, updates: int) -> dict[str, Any]:
@@ -117,3 +130,9 @@ def condition(setup: Setup) -> str:
         layers = f'{len(hidden)} x {hidden[0]}'
     joints = setup.arm.joints
     return f'{joints} joint{"" if joints == 1 else "s"}, {layers}'
+
+
+def member_of(result: StoredResult, seed: int) -> dict[str, Any]:
+    """Return what the result of a training job says of the network with this seed."""
+    members: list[dict[str, Any]] = result.values['members']
+    return next(member for member in members if member['seed'] == seed)

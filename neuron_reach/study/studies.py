@@ -28,6 +28,11 @@ class Scale:
         widths: neurons per hidden layer of the networks of the 3-joint arm.
         compared_width: that of the networks of all arms that are compared.
         stack: networks trained as one; part of the jobs, so not left to the machine.
+        distance_episodes: sample episodes for the distances of figure 2.
+        pruning_episodes: sample episodes by which networks are pruned.
+        taus: thresholds that are compared.
+        samples: of pruning_episodes each, over which the accuracy after pruning is averaged.
+        retraining_episodes: training episodes after which a pruned network is given up.
     """
 
     name: str
@@ -36,13 +41,42 @@ class Scale:
     widths: tuple[int, ...]
     compared_width: int
     stack: int
+    distance_episodes: int
+    pruning_episodes: int
+    taus: tuple[float, ...]
+    samples: int
+    retraining_episodes: int
 
 
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale('paper', 20, 5, (32, 48, 128, 256, 512), 256, 5),
-        Scale('quick', 6, 3, (32, 48), 48, 3),
+        Scale(
+            name='paper',
+            networks=20,
+            networks_by_joints=5,
+            widths=(32, 48, 128, 256, 512),
+            compared_width=256,
+            stack=5,
+            distance_episodes=500,
+            pruning_episodes=300,
+            taus=(0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5),
+            samples=10,
+            retraining_episodes=20_000,
+        ),
+        Scale(
+            name='quick',
+            networks=5,
+            networks_by_joints=3,
+            widths=(32, 48, 128),
+            compared_width=48,
+            stack=3,
+            distance_episodes=200,
+            pruning_episodes=300,
+            taus=(0.0, 0.1, 0.2, 0.3, 0.5),
+            samples=3,
+            retraining_episodes=8_000,
+        ),
     )
 }
 
@@ -93,6 +127,18 @@ STUDIES = {
     'training': Study(
         'do networks of every width and arm learn to reach, and after how many episodes',
         'neuron_reach.study.training_study',
+    ),
+    'fig2': Study(
+        'figure 2: distances and clusters of neurons, random, trained and pruned',
+        'neuron_reach.study.activity_study',
+    ),
+    'fig3-left': Study(
+        'figure 3, left: size, accuracy and training duration by the threshold tau',
+        'neuron_reach.study.tau_study',
+    ),
+    'fig3-right': Study(
+        'figure 3, right: sizes in three reduction steps by initial width',
+        'neuron_reach.study.size_study',
     ),
 }
 

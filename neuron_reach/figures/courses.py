@@ -1,0 +1,121 @@
+"""Courses: what changes with something, a line a group: mean of networks and interval."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from neuron_reach.figures.style import COLOURS
+from neuron_reach.study.verdict import mean_interval
+
+MARKERS = 'osD^vP*X'
+LINES = ('-', '--', '-.', ':', (0, (5, 1, 1, 1, 1, 1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One pair of axes.
+
+    Attributes:
+        x_label: of the horizontal axis.
+        y_label: of the vertical axis.
+        x: places of the values.
+        groups: values by group, (networks, places); NaN where a network has none.
+        references: other lines by name, one value a place or one for all.
+        limits: of the vertical axis; from zero upwards if None.
+        logarithmic: whether the vertical axis is.
+        whole: whether to mark every place on the horizontal axis.
+        title: of the panel.
+    """
+
+    x_label: str
+    y_label: str
+    x: Sequence[float]
+    groups: Mapping[str, ArrayLike]
+    references: Mapping[str, ArrayLike] = dataclasses.field(default_factory=dict)
+    limits: tuple[float, float] | None = None
+    logarithmic: bool = False
+    whole: bool = False
+    title: str = ''
+
+
+def courses(panels: Sequence[Panel], columns: int = 3, dots: bool = True) -> Figure:
+    """Draw panels side by side.
+
+    Args:
+        panels: each with one line for each of its groups.
+        columns: panels in a row.
+        dots: whether single networks are drawn too.
+    """
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.6 * columns, 3.1 * rows + 0.3), layout='constrained')
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    for axis, panel in zip(axes.flat, panels, strict=False):
+        _draw(axis, panel, dots)
+    return figure
+
+
+def _draw(axis: Axes, panel: Panel, dots: bool) -> None:
+    places = np.asarray(panel.x, float)
+    gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
+    count = len(panel.groups)
+    for number, (name, group) in enumerate(panel.groups.items()):
+        values = np.asarray(group, float)
+        shift = 0.12 * gap * (number - (count - 1) / 2) / max(1, count - 1) if count > 1 else 0.0
+        colour = COLOURS[number % len(COLOURS)]
+        if dots:
+            spread = gap * np.linspace(-0.12, 0.12, len(values))[:, None]
+            axis.plot(
+                (places + spread).T.ravel(), values.T.ravel(), '.', ms=3, color=colour, alpha=0.35
+            )
+        mean, low, high = _summary(values)
+        axis.errorbar(
+            places + shift,
+            mean,
+            [mean - low, high - mean],
+            color=colour,
+            marker=MARKERS[number % len(MARKERS)],
+            ms=4,
+            lw=1.3,
+            capsize=2,
+            linestyle=LINES[number % len(LINES)],
+            label=name,
+        )
+    for number, (name, line) in enumerate(panel.references.items()):
+        heights = np.broadcast_to(np.asarray(line, float), places.shape)
+        axis.plot(
+            places, heights, color='black', lw=1.2, ls=LINES[(number + 3) % len(LINES)], label=name
+        )
+    axis.set_xlabel(panel.x_label)
+    axis.set_ylabel(panel.y_label)
+    axis.set_title(panel.title, fontsize=9)
+    if panel.logarithmic:
+        axis.set_yscale('log')
+    elif panel.limits is not None:
+        axis.set_ylim(*panel.limits)
+    else:
+        axis.set_ylim(bottom=0.0)
+    if panel.whole:
+        axis.set_xticks(places, [f'{place:g}' for place in places])
+    axis.spines[['top', 'right']].set_visible(False)
+    if count + len(panel.references) > 1:
+        axis.legend(frameon=False, fontsize=7)
+
+
+def _summary(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return means and their 95 % intervals of the networks that have a value, (3, places)."""
+    summary = np.full((3, values.shape[1]), np.nan)
+    for place, column in enumerate(values.T):
+        own = column[np.isfinite(column)]
+        if len(own):
+            interval = mean_interval(own)
+            summary[:, place] = interval.value, interval.low, interval.high
+    return summary

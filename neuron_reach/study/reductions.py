@@ -1,0 +1,340 @@
+"""Jobs that prune networks and train them on: the reduction steps of the paper's section 5."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from neuron_reach.learning.setup import Setup
+from neuron_reach.pruning_options import PruningOptions, step_seed
+from neuron_reach.study import paper
+from neuron_reach.study.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.networks import condition, network_name, training_jobs
+from neuron_reach.study.studies import Scale
+
+if TYPE_CHECKING:
+    from neuron_reach.learning.checkpoint import Checkpoint
+
+STEPS = int(paper.number('reduction_steps').value)  # type: ignore[arg-type]
+TAU = float(paper.number('tau').value)  # type: ignore[arg-type]
+ANALYSED = {
+    'joints': paper.number('analysed_joints').value,
+    'hidden': paper.number('analysed_width').value,
+}
+"""Options of the networks of figures 2 and 3, left."""
+
+TEST_EPISODES = 600
+"""Fresh goals on which the accuracy of a network that was trained on is measured."""
+
+
+# --- estimates --------------------------------------------------------------------------------
+
+
+def _width(source: Job) -> float:
+    """Estimate the neurons per hidden layer of the networks in a job's result."""
+    if 'options' in source.arguments:
+        hidden = Setup.from_values(source.arguments['options'], 'study').learning.hidden
+        return float(sum(hidden) / len(hidden))
+    width: float = _width(source.arguments['source'])
+    if source.function.name == 'retrain':
+        return width
+    return _pruned_width(width, TAU)
+
+
+def _pruned_width(width: float, tau: float) -> float:
+    largest = min(width, 1.6 * math.pow(width, 0.75))
+    return largest * (1.2 - tau)
+
+
+def _sampling_seconds(width: float, episodes: int) -> float:
+    """Estimate what recording, distances and trees take of one sample of episodes."""
+    return episodes * (0.4e-3 + 0.9e-7 * width * width)
+
+
+def _pruning_seconds(source: Any, episodes: int, taus: Sequence[float], **_: Any) -> float:
+    width = _width(source)
+    return _sampling_seconds(width, episodes) + len(taus) * (0.05 + 1e-6 * width * width)
+
+
+def _accuracy_seconds(
+    source: Any, episodes: int, taus: Sequence[float], samples: int, **_: Any
+) -> float:
+    return samples * _pruning_seconds(source, episodes, taus)
+
+
+def _retraining_seconds(source: Any, name: str, max_episodes: int, **_: Any) -> float:
+    tau = float(name.removeprefix('tau_'))
+    width = _pruned_width(_width(source.arguments['source']), tau)
+    updates = min(0.6 * max_episodes, 2500.0 * min(1.0, tau / TAU) * (1.0 + max(0.0, tau - TAU)))
+    return 0.3 + updates * (0.75e-3 + 47e-9 * 6.0 * width * width)
+
+
+# --- jobs -------------------------------------------------------------------------------------
+
+
+def tau_name(tau: float) -> str:
+    """Return the name of the network pruned with this tau in the result of a `prune` job."""
+    return f'tau_{tau:g}'
+
+
+def _load(source: StoredResult, name: str) -> Checkpoint | None:
+    """Return a network of a result; None if it is missing, as its training was given up."""
+    return source.checkpoint(name) if name in source.checkpoints() else None
+
+
+def _ways(taus: Sequence[float], pruning: Mapping[str, Any]) -> list[PruningOptions]:
+    return [PruningOptions(**{**pruning, 'tau': tau}) for tau in taus]
+
+
+@function('prune', version=1, seconds=_pruning_seconds)
+def prune(
+    source: StoredResult,
+    name: str,
+    episodes: int,
+    taus: Sequence[float],
+    pruning: Mapping[str, Any],
+) -> Result:
+    """Prune a network with several tau by the same sample of episodes.
+
+    Args:
+        source: holds the network; if it does not, nothing comes of it.
+        name: of the network there.
+        episodes: of the sample.
+        taus: thresholds.
+        pruning: the other fields of `PruningOptions`.
+
+    Returns:
+        values: `pruned`, by `tau_name`: hidden (sizes), dead (by layer), accuracy of the pruned
+            network in one test.
+        networks: by `tau_name`.
+    """
+    from neuron_reach.analysis import prune_each
+    from neuron_reach.learning import validation
+    from neuron_reach.learning.checkpoint import describe
+    from neuron_reach.learning.training import Member
+    from neuron_reach.pruning import count_successes, sample_streams
+    from neuron_reach.recording import record_checkpoint
+
+    checkpoint = _load(source, name)
+    if checkpoint is None:
+        return Result({'pruned': {}})
+    record = record_checkpoint(checkpoint, episodes)
+    values, networks = {}, {}
+    found = prune_each(checkpoint.network, record, _ways(taus, pruning))
+    for tau, pruned in zip(taus, found, strict=True):
+        setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
+        goals = sample_streams(checkpoint, 0)[1]
+        values[tau_name(tau)] = {
+            'hidden': list(pruned.network.sizes[1:-1]),
+            'dead': list(pruned.dead.values()),
+            'accuracy': count_successes(setup, pruned.network, goals) / validation.TEST_EPISODES,
+        }
+        metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
+        networks[tau_name(tau)] = (pruned.network, metadata)
+    return Result({'pruned': values}, networks=networks)
+
+
+@function('prune samples', version=1, seconds=_accuracy_seconds)
+def prune_samples(
+    source: StoredResult,
+    name: str,
+    episodes: int,
+    taus: Sequence[float],
+    samples: int,
+    pruning: Mapping[str, Any],
+) -> Result:
+    """Prune a network by several samples of episodes, only to see how good the outcome is.
+
+    Args:
+        source: holds the network; if it does not, nothing comes of it.
+        name: of the network there.
+        episodes: of each sample.
+        taus: thresholds.
+        samples: how many.
+        pruning: the other fields of `PruningOptions`.
+
+    Returns:
+        values: `samples`, by `tau_name`: accuracies and hidden sizes, one for each sample.
+    """
+    from neuron_reach.pruning import sample_trials
+
+    checkpoint = _load(source, name)
+    if checkpoint is None:
+        return Result({'samples': {}})
+    trials = [
+        sample_trials(checkpoint, _ways(taus, pruning), sample, episodes)
+        for sample in range(1, samples + 1)
+    ]
+    values = {
+        tau_name(tau): {
+            'accuracies': [trial.accuracy for trial in own],
+            'hidden': [list(trial.hidden) for trial in own],
+        }
+        for tau, own in zip(taus, zip(*trials, strict=True), strict=True)
+    }
+    return Result({'samples': values})
+
+
+@function('retrain', version=1, seconds=_retraining_seconds)
+def retrain(
+    source: StoredResult, name: str, seed: int, step: int, max_episodes: int, test_episodes: int
+) -> Result:
+    """Train a pruned network until it passes the validation test again, or is given up.
+
+    Args:
+        source: holds the network; if it does not, nothing comes of it.
+        name: of the network there.
+        seed: of the network before its first reduction step.
+        step: which reduction step, from 1; with the seed it sets the random streams.
+        max_episodes: when to give up.
+        test_episodes: fresh goals for the accuracy.
+
+    Returns:
+        values: `members` as those of `train`: one, or none if there was no network.
+        networks: the trained one, named by `network_name(step_seed(seed, step))`.
+    """
+    from neuron_reach.learning.training import Training
+    from neuron_reach.study.networks import run_training
+
+    checkpoint = _load(source, name)
+    if checkpoint is None:
+        return Result({'members': []})
+    own = dataclasses.replace(
+        checkpoint.setup.training, seed=step_seed(seed, step), max_episodes=max_episodes
+    )
+    setup = dataclasses.replace(checkpoint.setup, training=own)
+    return run_training(Training(setup, network=checkpoint.network.copy()), test_episodes)
+
+
+# --- networks and their reductions ------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A network that a job trains.
+
+    Attributes:
+        job: the training.
+        seed: of the network.
+        what: which arm and layers, for people.
+    """
+
+    job: Job
+    seed: int
+    what: str
+
+    @property
+    def name(self) -> str:
+        """Name of the network in the job's result."""
+        return network_name(self.seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A reduction step of one network.
+
+    Attributes:
+        pruned: the job that prunes, `prune`.
+        pruned_name: of the network in its result.
+        trained: the job that trains on, `retrain`.
+        trained_name: of the network in its result.
+    """
+
+    pruned: Job
+    pruned_name: str
+    trained: Job
+    trained_name: str
+
+
+def sources(options: Mapping[str, Any], networks: int, stack: int) -> list[Source]:
+    """Return so many networks with these options of a `Setup`, with the seeds 0, 1, ..."""
+    what = condition(Setup.from_values(options, 'study'))
+    return [
+        Source(job, seed, what)
+        for job in training_jobs(options, range(networks), stack)
+        for seed in job.arguments['seeds']
+    ]
+
+
+def pruning_values() -> dict[str, Any]:
+    """Return all pruning options but tau, written out, so that changed defaults are other jobs."""
+    values = dict(vars(PruningOptions()))
+    del values['tau']
+    return values
+
+
+def prune_job(source: Source, scale: Scale, taus: Sequence[float] = (TAU,)) -> Job:
+    """Return the job that prunes a freshly trained network."""
+    return prune.job(
+        f'prune {source.what}, seed {source.seed}',
+        source=source.job,
+        name=source.name,
+        episodes=scale.pruning_episodes,
+        taus=list(taus),
+        pruning=pruning_values(),
+    )
+
+
+def prune_samples_job(source: Source, scale: Scale, taus: Sequence[float]) -> Job:
+    """Return the job that measures a freshly trained network after pruning."""
+    return prune_samples.job(
+        f'measure {source.what}, seed {source.seed}, after pruning',
+        source=source.job,
+        name=source.name,
+        episodes=scale.pruning_episodes,
+        taus=list(taus),
+        samples=scale.samples,
+        pruning=pruning_values(),
+    )
+
+
+def retrain_job(source: Source, scale: Scale, pruned: Job, tau: float = TAU, step: int = 1) -> Job:
+    """Return the job that trains a pruned network on."""
+    return retrain.job(
+        f'retrain {source.what}, seed {source.seed}, step {step}, tau {tau:g}',
+        source=pruned,
+        name=tau_name(tau),
+        seed=source.seed,
+        step=step,
+        max_episodes=scale.retraining_episodes,
+        test_episodes=TEST_EPISODES,
+    )
+
+
+def first_taus(source: Source, scale: Scale) -> tuple[float, ...]:
+    """Return with which tau a network is pruned first.
+
+    All of those that are compared where the study of tau prunes it anyhow, so that its jobs are
+    shared.
+    """
+    return scale.taus if source.what == condition(Setup.from_values(ANALYSED, '')) else (TAU,)
+
+
+def reduction(source: Source, scale: Scale) -> list[Step]:
+    """Return the reduction steps of a network, each from what the one before has made."""
+    steps: list[Step] = []
+    for number in range(1, STEPS + 1):
+        if not steps:
+            pruned = prune_job(source, scale, first_taus(source, scale))
+        else:
+            pruned = prune.job(
+                f'prune {source.what}, seed {source.seed}, step {number}',
+                source=steps[-1].trained,
+                name=steps[-1].trained_name,
+                episodes=scale.pruning_episodes,
+                taus=[TAU],
+                pruning=pruning_values(),
+            )
+        trained = retrain_job(source, scale, pruned, step=number)
+        steps.append(
+            Step(pruned, tau_name(TAU), trained, network_name(step_seed(source.seed, number)))
+        )
+    return steps
+
+
+def jobs_of(steps: Sequence[Step]) -> list[Job]:
+    """Return the jobs of reduction steps."""
+    return list(itertools.chain.from_iterable((step.pruned, step.trained) for step in steps))
