@@ -17,3 +17,10 @@ def gazebo():
             install()
         except NoPackagesError as error:
             pytest.skip(f'Gazebo cannot be installed: {error}')
+
+
+def pytest_collection_modifyitems(items):
+    """Whoever leaves out slow tests does not want Gazebo to be installed either."""
+    for item in items:
+        if 'gazebo' in item.fixturenames:
+            item.add_marker(pytest.mark.slow)

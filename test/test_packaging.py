@@ -198,6 +198,8 @@ def test_pip_installs_modules_shared_files_and_the_command(prefix):
     (modules,) = prefix.glob('lib/python3*/site-packages')
     shipped = {str(path.relative_to(modules)) for path in modules.glob('neuron_reach/**/*.py')}
     assert shipped == {str(path.relative_to(ROOT)) for path in ROOT.glob('neuron_reach/**/*.py')}
+    plugins = {path.name for path in modules.glob('neuron_reach/gazebo/plugin/*')}
+    assert plugins == {path.name for path in ROOT.glob('neuron_reach/gazebo/plugin/*')}
     assert not (modules / 'test').exists()
     share = prefix / 'share' / 'neuron_reach'
     assert (share / 'package.xml').read_text() == (ROOT / 'package.xml').read_text()

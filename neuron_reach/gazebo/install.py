@@ -160,9 +160,12 @@ def _download() -> list[Path]:
     archives = folder / 'cache' / 'archives'
     programs = [*apt, 'install', '--download-only', '-y', *PACKAGES]
     headers = [*apt, 'download', *HEADER_PACKAGES]
+    # Asked with another, empty cache: apt would not name what it has already.
+    (folder / 'none' / 'archives' / 'partial').mkdir(parents=True, exist_ok=True)
+    nothing = ('--print-uris', '-o', f'Dir::Cache={folder / "none"}')
     files: dict[str, int] = {}
     for command in (programs, headers):
-        for line in _run([*command, '--print-uris'], 'choosing packages').splitlines():
+        for line in _run([*command, *nothing], 'choosing packages').splitlines():
             if line.startswith("'"):  # 'address' name size digest
                 _, name, size, *_ = line.split()
                 files[name] = int(size)
@@ -172,6 +175,9 @@ def _download() -> list[Path]:
         _fetch(command, archives, progress, total)
     progress.update(total)
     progress.close()
+    for name, size in files.items():
+        if not (archives / name).is_file() or (archives / name).stat().st_size != size:
+            raise UserError(f'downloading Gazebo failed: {name} is missing or not whole')
     return [archives / name for name in files]
 
 

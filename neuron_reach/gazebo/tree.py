@@ -109,7 +109,10 @@ def program(name: str) -> str:
     return str(path)
 
 
+_LIBC = ctypes.CDLL(None)  # not loaded after a fork: another thread may hold the loader's lock
+
+
 def end_with_parent() -> None:
     """Have the kernel kill this process when its parent ends (for `preexec_fn`)."""
     pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    _LIBC.prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -82,6 +82,26 @@ def test_packages_are_verified_with_the_keyring(cache, programs, monkeypatch, tm
     assert f'[signed-by={tmp_path}/keyring.gpg]' in (cache / 'sources.list').read_text()
 
 
+@pytest.mark.parametrize('downloaded', [['a_1_all.deb', 'b_1_all.deb'], ['a_1_all.deb'], []])
+def test_nothing_is_unpacked_before_all_is_there(
+    cache, programs, monkeypatch, tmp_path, downloaded
+):
+    (tmp_path / 'keyring.gpg').touch()
+    monkeypatch.setattr(installer, 'KEYRING', tmp_path / 'keyring.gpg')
+    listing = 'echo "\'x\' a_1_all.deb 4 SHA256:0"; echo "\'x\' b_1_all.deb 4 SHA256:0"'
+    fetch = '; '.join(['true', *(f'echo deb > {name}' for name in downloaded)])
+    programs(
+        'apt-get',
+        f'case "$*" in *indextargets*) echo "sid main x/";; *update*) ;; '
+        f'*print-uris*) {listing};; *) {fetch};; esac',
+    )
+    if len(downloaded) == 2:
+        assert [path.name for path in installer._download()] == downloaded
+    else:
+        with pytest.raises(UserError, match=r'_1_all\.deb is missing'):
+            installer._download()
+
+
 def test_a_failed_unpacking_leaves_no_tree(cache, programs, tmp_path):
     programs('dpkg', 'echo "dpkg-deb: error: no space left" >&2; exit 2')
     with pytest.raises(UserError, match='no space left'):
