@@ -167,8 +167,8 @@ def _download() -> list[Path]:
     for command in (programs, headers):
         for line in _run([*command, *nothing], 'choosing packages').splitlines():
             if line.startswith("'"):  # 'address' name size digest
-                _, name, size, *_ = line.split()
-                files[name] = int(size)
+                _, name, length, *_ = line.split()
+                files[name] = int(length)
     total = round(sum(files.values()) / 1e6)
     progress = Progress('downloading', total, unit='MB')
     for command in (programs, headers):

@@ -24,6 +24,7 @@ from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.bags import layout
 from neuron_reach.nodes.common import declare, latched, reliable, run_node
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.topic_arms import joint_order
 from neuron_reach.options import option
 
 
@@ -51,7 +52,6 @@ class ArmReset:
         self.options = declare(node, ResetOptions)
         arm = declare(node, ArmOptions)
         self.start = arm.start_pose
-        self.names = [f'joint_{joint + 1}' for joint in range(arm.joints)]
         self.targets: np.ndarray | None = None
         self.states = 0
         self.waiting: list[Future] = []
@@ -75,9 +75,9 @@ class ArmReset:
 
     def on_state(self, message: JointState) -> None:
         """Take one more step home, or be there."""
-        if not self.waiting or set(message.name) != set(self.names):
+        order = joint_order(message.name, self.start.size)
+        if not self.waiting or order is None:
             return
-        order = [message.name.index(name) for name in self.names]
         angles = np.array(message.position)[order]
         velocities = np.array(message.velocity)[order]
         self.states += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,15 @@ RESET_PERIOD = 2.0
 """Seconds without an answer after which a reset is asked for again."""
 
 CONTROL_PERIOD_NS = round(CONTROL_PERIOD * 1e9)
+
+
+def joint_order(names: Sequence[str], joints: int) -> list[int] | None:
+    """Return where joint_1, joint_2, ... are among names, None unless all and only they are.
+
+    A joint_state_broadcaster names the joints in an order of its own.
+    """
+    wanted = [f'joint_{joint + 1}' for joint in range(joints)]
+    return [names.index(name) for name in wanted] if sorted(names) == sorted(wanted) else None
 
 
 class TopicArms:
@@ -50,7 +60,6 @@ class TopicArms:
         node: Node = loop.node
         self.arms = arms
         self._shape = (arms, joints)
-        self._names = [f'joint_{joint + 1}' for joint in range(joints)]
         self._loop = loop
         self._node = node
         self._realtime = realtime
@@ -161,8 +170,8 @@ class TopicArms:
         if not self._realtime and self._stamp >= 0 and skipped > 0:
             self.lost.add('simulated time went on by more than one cycle', skipped)
         self._stamp = stamp
-        if list(message.name) != self._names and set(message.name) == set(self._names):
-            # A joint_state_broadcaster names the joints in an order of its own.
-            positions = positions[[message.name.index(name) for name in self._names]]
+        order = joint_order(message.name, positions.size)
+        if order is not None:
+            positions = positions[order]
         self.joint_angles = positions.reshape(self._shape)
         return True

@@ -11,6 +11,22 @@ from std_srvs.srv import Trigger
 
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.bags import layout
+from neuron_reach.nodes.topic_arms import joint_order
+
+
+@pytest.mark.parametrize(
+    ('names', 'order'),
+    [
+        (['joint_1', 'joint_2'], [0, 1]),
+        (['joint_2', 'joint_1'], [1, 0]),
+        ([], None),  # a fleet's
+        (['joint_1', 'joint_1'], None),
+        (['joint_1', 'joint_3'], None),
+        (['joint_2', 'joint_1', 'wheel'], None),
+    ],
+)
+def test_joints_are_told_by_their_names(names, order):
+    assert joint_order(names, 2) == order
 
 
 @pytest.fixture
