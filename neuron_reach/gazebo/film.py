@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,7 +26,10 @@ from neuron_reach.learning.training import random_streams
 SIZE = (400, 300)
 """Width and height of the pictures."""
 
-COLOURS = 48
+CAMERA_TIMEOUT = 30.0
+"""Seconds for the camera to take its first picture."""
+
+COLOURS = 64
 EVERY = 2
 """One picture in so many control cycles is kept."""
 
@@ -72,12 +76,11 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
             rate=round(1 / CONTROL_PERIOD), width=SIZE[0], height=SIZE[1], folder=folder
         )
         with GazeboArms(setup.arm, 1, extra=camera, arguments=('--lockstep',)) as arms:
+            _wait_for_camera(arms, Path(folder))
             for goal in goals:
                 arms.show_goals(goal)
                 play(arms, task, goal[None, None], lambda seen: greedy(loaded.network, seen))
         pictures = sorted(Path(folder).iterdir(), key=_number)[::EVERY]
-        if not pictures:
-            raise UserError('the camera took no picture; does the display support OpenGL?')
         frames = _reduced(pictures)
     duration = round(1000 * CONTROL_PERIOD * EVERY)
     try:
@@ -85,6 +88,18 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
     except OSError as error:
         raise UserError(f'{file}: cannot be written: {error.strerror or error}') from None
     return len(frames)
+
+
+def _wait_for_camera(arms: GazeboArms, folder: Path) -> None:
+    """Let time pass until the camera works; from then on it takes a picture in every cycle."""
+    deadline = time.monotonic() + CAMERA_TIMEOUT
+    while not any(folder.iterdir()):
+        if time.monotonic() > deadline:
+            raise UserError('the camera takes no pictures; does the display support OpenGL?')
+        arms.receive()
+        time.sleep(0.02)
+    for picture in folder.iterdir():
+        picture.unlink()
 
 
 def _number(path: Path) -> int:
@@ -101,7 +116,7 @@ def _reduced(paths: Sequence[Path]) -> list[Image.Image]:
     sheet = Image.new('RGB', (SIZE[0], SIZE[1] * len(samples)))
     for index, picture in enumerate(samples):
         sheet.paste(picture, (0, index * SIZE[1]))
-    palette = sheet.quantize(COLOURS)
+    palette = sheet.quantize(COLOURS, Image.Quantize.FASTOCTREE)  # keeps what is small
     return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
 
 
