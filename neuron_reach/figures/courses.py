@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.figures.style import COLOURS
@@ -99,6 +100,9 @@ def _draw(axis: Axes, panel: Panel, dots: bool) -> None:
     axis.set_title(panel.title, fontsize=9)
     if panel.logarithmic:
         axis.set_yscale('log')
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
+        axis.yaxis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
+        axis.yaxis.set_minor_formatter(NullFormatter())
     elif panel.limits is not None:
         axis.set_ylim(*panel.limits)
     else:

@@ -35,7 +35,7 @@ UNTRAINED_STREAM = 2
 
 
 def _seconds(episodes: int, **_: Any) -> float:
-    return 0.2 + 0.002 * episodes
+    return 0.1 + 0.001 * episodes
 
 
 @function('activity', version=1, seconds=_seconds)

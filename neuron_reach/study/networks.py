@@ -13,6 +13,9 @@ from neuron_reach.study.jobs import Job, Result, StoredResult, function
 if TYPE_CHECKING:
     from neuron_reach.learning.training import Member, Training
 
+STACKED_WIDTH = 1000
+"""Largest width of a layer of all networks in a stack."""
+
 TEST_EPISODES = 3000
 """Fresh goals on which the accuracy of a trained network is measured."""
 
@@ -106,12 +109,16 @@ def training_jobs(
 ) -> list[Job]:
     """Return the jobs that train networks with these seeds, so many as a stack in each.
 
+    Stacks of wide networks, which save no time, are smaller: no job shall take much more than a
+    minute.
+
     All options are written out in them, so that changed defaults are other jobs.
 
     Raises:
         UserError: an option is out of range.
     """
     setup = Setup.from_values(options, 'study')
+    stack = max(1, min(stack, STACKED_WIDTH // max(setup.learning.hidden)))
     values = setup.values()
     del values['seed']
     jobs = []

@@ -65,11 +65,13 @@ def _accuracy_seconds(
     return samples * _pruning_seconds(source, episodes, taus)
 
 
-def _retraining_seconds(source: Any, name: str, max_episodes: int, **_: Any) -> float:
+def _retraining_seconds(source: Any, name: str, step: int, max_episodes: int, **_: Any) -> float:
+    """Estimate CPU seconds; fitted to what the studies took."""
     tau = float(name.removeprefix('tau_'))
-    width = _pruned_width(_width(source.arguments['source']), tau)
-    updates = min(0.6 * max_episodes, 2500.0 * min(1.0, tau / TAU) * (1.0 + max(0.0, tau - TAU)))
-    return 0.3 + updates * (0.75e-3 + 47e-9 * 6.0 * width * width)
+    width = _width(source.arguments['source'])
+    updates = (400.0 + 2100.0 * math.pow(tau / TAU, 1.5)) * min(1.0, math.pow(48.0 / width, 1 / 3))
+    updates = min(0.6 * max_episodes, updates * (1.0 if step == 1 else 0.4))
+    return 0.2 + updates * (0.75e-3 + 47e-9 * 6.0 * _pruned_width(width, tau) ** 2)
 
 
 # --- jobs -------------------------------------------------------------------------------------

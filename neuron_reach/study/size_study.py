@@ -142,30 +142,23 @@ def _pictures(found: Mapping[int, Outcome]) -> list[Picture]:
     layers = range(1, next(iter(found.values())).hidden.shape[2] + 1)
     published = paper.number('sizes_of_wide_networks').value
 
-    def by_step(label: str, values: Mapping[str, Array], first: int = 0, **more: Any) -> Panel:
-        return Panel('reduction step', label, steps[first:], values, whole=True, **more)
+    def by_step(label: str, values: Mapping[str, Array], **more: Any) -> Panel:
+        return Panel('reduction step', label, steps, values, whole=True, **more)
 
+    named = {f'6 x {width}': own for width, own in found.items()}
     courses_by_step = [
+        by_step('hidden neurons', {w: own.total for w, own in named.items()}, logarithmic=True),
         by_step(
-            'hidden neurons', {str(w): own.total for w, own in found.items()}, logarithmic=True
+            'initial accuracy', {w: own.accuracy for w, own in named.items()}, limits=(0.0, 1.0)
         ),
-        by_step(
-            'initial accuracy',
-            {str(w): own.accuracy for w, own in found.items()},
-            limits=(0.0, 1.0),
-        ),
-        by_step('training duration, episodes', {str(w): own.duration for w, own in found.items()}),
+        by_step('training duration, episodes', {w: own.duration for w, own in named.items()}),
     ]
     shapes = [
         Panel(
             'hidden layer',
             'neurons',
             layers,
-            {
-                'before' if step == 0 else f'step {step}': own.hidden[:, step]
-                for step in steps
-                if step or width < WIDE
-            },
+            {f'step {step}': own.hidden[:, step] for step in steps[1:]},
             references={'paper, mean of 256 and 512, step 3': published} if width >= WIDE else {},
             whole=True,
             title=f'{width} neurons per layer before',
@@ -225,7 +218,7 @@ def _findings(found: Mapping[int, Outcome]) -> list[Finding]:
             _by_width({w: listed(own.mean(axis=0).tolist(), 0) for w, own in removed.items()}),
             'neurons removed in step 1 less those in each later one, every width',
             *(
-                judge_difference(own[:, 0], own[:, step], paired=True, what=f'{width}')
+                judge_difference(own[:, 0], own[:, step], paired=True, what=f'{width}:')
                 for width, own in removed.items()
                 for step in range(1, STEPS)
             ),
@@ -275,7 +268,7 @@ def _wide_alike(wide: Mapping[int, Outcome]) -> Finding:
                 sizes[a],
                 margin=ALIKE * float(sizes[a].mean() + sizes[b].mean()) / 2,
                 paired=False,
-                what=f'{b} less {a}',
+                what=f'{b} less {a}:',
             )
             for a, b in itertools.combinations(sizes, 2)
         ),

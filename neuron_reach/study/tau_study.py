@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.figures.report import Finding, Picture, Section, Table
-from neuron_reach.study import paper
+from neuron_reach.learning.setup import Setup
 from neuron_reach.study.findings import finding, listed, spread, unknown
 from neuron_reach.study.jobs import Job
 from neuron_reach.study.networks import member_of
@@ -101,7 +101,7 @@ class Outcomes:
         self.bounded = np.where(np.isnan(self.duration), scale.retraining_episodes, self.duration)
         self.duration_before = np.array(rows['duration_before'], float)
         self.retrained = np.array(rows['retrained'], float)
-        self.before = int(paper.number('neurons_before_pruning').value)  # type: ignore[arg-type]
+        self.before = sum(Setup.from_values(ANALYSED, 'study').layer_sizes)
 
     def at(self, tau: float) -> int:
         """Return the place of a tau; IndexError if it is not among those compared."""
@@ -130,8 +130,8 @@ def _row(sweep: Sweep, results: Results) -> dict[str, Any]:
         return {}  # the network itself could not be trained
     before = member_of(trained, sweep.source.seed)
     names = [tau_name(tau) for tau in sweep.retrained]
-    joints = int(ANALYSED['joints'])  # type: ignore[arg-type]
-    ends = 2 * joints + 2 + 3**joints
+    sizes = Setup.from_values(ANALYSED, 'study').layer_sizes
+    ends = sizes[0] + sizes[-1]
     accuracies = [samples.values['samples'][name]['accuracies'] for name in names]
     members = [result.values['members'][0] for result in retrained if result is not None]
     return {

@@ -92,3 +92,13 @@ def test_wider_networks_more_joints_and_more_seeds_are_expected_to_take_longer()
 )
 def test_conditions_are_named_by_arm_and_layers(options, expected):
     assert condition(Setup.from_values(options, 'test')) == expected
+
+
+def test_wide_networks_share_a_job_with_fewer():
+    def stacks(hidden):
+        jobs = training_jobs({'hidden': hidden}, range(6), 5)
+        return [len(job.arguments['seeds']) for job in jobs]
+
+    assert stacks(48) == [5, 1]
+    assert stacks(256) == [3, 3]
+    assert stacks(4096) == [1] * 6
