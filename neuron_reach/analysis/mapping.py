@@ -8,7 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuron_reach.analysis.metrics import coverage, layer_projection, projection_error, saturation
+from neuron_reach.analysis.metrics import (
+    coverage,
+    layer_projection,
+    projection_error,
+    saturation,
+    target_errors,
+)
 from neuron_reach.analysis.projection import (
     REGULARISATION,
     Projection,
@@ -33,7 +39,8 @@ class Mapping:
         source_layers: names and sizes of the source's layers that take part.
         target_layers: the same of the target.
         error: E(P, X_V) on the validation episodes (equation 6).
-        sample_error: E(P, X) on the samples the projection was made from.
+        sample_error: E(P, X) on the samples the projection was made from; NaN if not asked for.
+        layer_errors: numerator and denominator of the error by target layer, (target layers, 2).
         saturation: S(P) (equation 7).
         coverage: C(P) (equation 8).
         layers: share of each source layer in each target layer (equation 9), (source layers,
@@ -49,6 +56,7 @@ class Mapping:
     target_layers: dict[str, int]
     error: float
     sample_error: float
+    layer_errors: NDArray[np.float64]
     saturation: float
     coverage: float
     layers: NDArray[np.float64]
@@ -129,6 +137,7 @@ def map_records(
     regularisations: Sequence[float] = (REGULARISATION,),
     greedy: bool = False,
     inputs: bool = False,
+    sample_error: bool = True,
     threads: int | None = None,
 ) -> list[Mapping]:
     """Map a source network onto a target network.
@@ -142,6 +151,7 @@ def map_records(
         regularisations: lambda of each linear projection.
         greedy: make a greedy projection as well.
         inputs: the input neurons take part; else only hidden and output neurons do.
+        sample_error: find out the error on the samples as well.
         threads: threads to solve with; None: one for every core.
 
     Returns:
@@ -171,13 +181,22 @@ def map_records(
     def mapping(projection: Projection) -> Mapping:
         is_greedy = projection.regularisation is None
         residual = None if is_greedy else kkt_residual(equations, projection).max(initial=0.0)
+        errors = np.stack(target_errors(projection, *fresh, samples=fresh_steps), axis=-1)
+        layer_errors = np.zeros((len(sizes[0]), 2))
+        layer_of_target = np.repeat(np.arange(len(sizes[0])), sizes[0])
+        np.add.at(layer_errors, layer_of_target[projection.targets], errors)
+        missed, total = errors.sum(axis=0)
+        seen = float('nan')
+        if sample_error:
+            seen = projection_error(projection, *on_samples, samples=samples)
         return Mapping(
             'greedy' if is_greedy else 'linear',
             projection,
             dict(zip(layers[1], sizes[1], strict=True)),
             dict(zip(layers[0], sizes[0], strict=True)),
-            projection_error(projection, *fresh, samples=fresh_steps),
-            projection_error(projection, *on_samples, samples=samples),
+            float(missed / total) if total else float('nan'),
+            seen,
+            layer_errors,
             saturation(projection),
             coverage(projection),
             layer_projection(projection, sizes[1], sizes[0]),

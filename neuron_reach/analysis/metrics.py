@@ -37,8 +37,22 @@ def projection_error(
 ) -> float:
     """Return E(P, X) = sum_m |a_m - B p_m|_1 / sum_m |a_m|_1 (equation 6); 1 for P = 0.
 
+    Arguments and errors as of `target_errors`. NaN if all targets are silent.
+    """
+    missed, total = target_errors(projection, target, source, samples)
+    return float(missed.sum() / total.sum()) if total.any() else float('nan')
+
+
+def target_errors(
+    projection: Projection | ArrayLike,
+    target: ArrayLike,
+    source: ArrayLike,
+    samples: NDArray[np.int64] | None = None,
+) -> tuple[Array, Array]:
+    """Return |a_m - B p_m|_1 and |a_m|_1 of every target m that is not dead, (targets,) each.
+
     Activations are divided by the projection's own scales, those of the samples it was made from,
-    also where X are validation samples. Dead targets are left out. NaN if all targets are silent.
+    also where X are validation samples.
 
     Args:
         projection: a projection; a plain matrix P is for activations that are already normalised.
@@ -60,13 +74,13 @@ def projection_error(
     scale = projection.target_scale[projection.targets]
     used = np.flatnonzero(projection.matrix.any(axis=1))
     matrix = projection.matrix[used] / projection.source_scale[used, None]
-    missed = total = 0.0
+    missed, total = np.zeros((2, len(projection.targets)))
     for target_chunk, source_chunk in sample_chunks(target, source, samples):
         wanted = target_chunk[:, projection.targets] / scale
         predicted = source_chunk[:, used] @ matrix
-        missed += float(np.abs(wanted - predicted).sum())
-        total += float(np.abs(wanted).sum())
-    return missed / total if total else float('nan')
+        missed += np.abs(wanted - predicted).sum(axis=0)
+        total += np.abs(wanted).sum(axis=0)
+    return missed, total
 
 
 def _columns(projection: Projection) -> Array:

@@ -26,6 +26,8 @@ VECTOR_LINES = 4000
 def metric_bars(
     metrics: Bars[Interval],
     values: Bars[list[float]],
+    *,
+    stacked: bool = False,
 ) -> Figure:
     """Draw a panel for each metric: means as bars, bootstrap intervals, and every pair as a dot.
 
@@ -34,6 +36,7 @@ def metric_bars(
     Args:
         metrics: mean and interval of each bar.
         values: those of the single pairs.
+        stacked: panels one below the other, for many bars, instead of side by side.
     """
     groups = next(iter(metrics.values()))
     names = list(dict.fromkeys(name for by_name in groups.values() for name in by_name))
@@ -42,12 +45,11 @@ def metric_bars(
     most = max(map(len, groups.values()))
     width = 0.8 / most
     panel = 2.6 * max(1.0, len(groups) * most / 8.0)
-    figure = Figure(figsize=(0.5 + panel * len(metrics), 4.0), layout='constrained')
-    grid = figure.add_gridspec(2, len(metrics), height_ratios=(8, 1 + len(names) // 12))
-    axes = [figure.add_subplot(grid[0, number]) for number in range(len(metrics))]
+    figure, axes, legend = _panels(len(metrics), panel, 1 + len(names) // 12, stacked)
     bars = {}
     for axis, (metric, by_group) in zip(axes, metrics.items(), strict=True):
-        for middle, (group, by_name) in enumerate(by_group.items()):
+        for group, by_name in by_group.items():
+            middle = list(groups).index(group)
             for number, (name, interval) in enumerate(by_name.items()):
                 kind, _, method = name.partition(', ')
                 place = middle + (number - (len(by_name) - 1) / 2) * width
@@ -67,13 +69,26 @@ def metric_bars(
         axis.set_ylim(bottom=0.0)
         if metric != 'error':
             axis.set_ylim(0.0, 1.0)
-    axes[0].set_ylabel('mean over pairs, 95 % interval')
-    legend = figure.add_subplot(grid[1, :])
+        if stacked or axis is axes[0]:
+            axis.set_ylabel('mean over pairs, 95 % interval' if not stacked else 'mean over pairs')
     legend.set_axis_off()
-    legend.legend(
-        [bars[name] for name in names], names, loc='center', ncol=4, frameon=False, fontsize=8
-    )
+    handles = [bars[name] for name in names]
+    legend.legend(handles, names, loc='center', ncol=4, frameon=False, fontsize=8)
     return figure
+
+
+def _panels(count: int, width: float, lines: int, stacked: bool) -> tuple[Figure, list[Axes], Axes]:
+    """Return a figure with so many panels, and one below them for a legend of so many parts."""
+    if stacked:
+        figure = Figure(figsize=(max(7.0, 0.6 * width + 2.0), 2.3 * count + 0.5))
+        figure.set_layout_engine('constrained')
+        grid = figure.add_gridspec(count + 1, 1, height_ratios=[2.3] * count + [0.4 * lines])
+        axes = [figure.add_subplot(grid[number]) for number in range(count)]
+        return figure, axes, figure.add_subplot(grid[count])
+    figure = Figure(figsize=(0.5 + width * count, 4.0), layout='constrained')
+    grid = figure.add_gridspec(2, count, height_ratios=(8, lines))
+    axes = [figure.add_subplot(grid[0, number]) for number in range(count)]
+    return figure, axes, figure.add_subplot(grid[1, :])
 
 
 def _spread(

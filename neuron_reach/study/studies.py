@@ -140,6 +140,10 @@ STUDIES = {
         'figure 3, right: sizes in three reduction steps by initial width',
         'neuron_reach.study.size_study',
     ),
+    'fig5': Study(
+        'figure 5: how networks for 2, 3 and 4 joints map onto each other',
+        'neuron_reach.study.mapping_study',
+    ),
 }
 
 

@@ -1,0 +1,204 @@
+"""From mappings between networks to the part of the report on figure 5."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from neuron_reach.analysis import Interval, bootstrap_pairs
+from neuron_reach.figures.mapping import Bars, layer_tables, metric_bars
+from neuron_reach.figures.report import Picture, Section, Table
+from neuron_reach.study import verdict
+from neuron_reach.study.jobs import Job
+from neuron_reach.study.mapping_findings import findings
+from neuron_reach.study.mapping_study import (
+    BALANCED,
+    BASELINE,
+    EPISODES,
+    LASSO,
+    LASSOS,
+    METRICS,
+    NAIVE,
+    RANDOM,
+    RANDOM_BOTH,
+    REFLEXIVE,
+    TRAINED,
+    method_name,
+)
+from neuron_reach.study.mapping_values import DIRECTIONS, NATIVE, Chosen, Maps
+from neuron_reach.study.studies import Results
+from neuron_reach.study.verdict import Pairs
+
+SHOWN = ('error', 'hidden_error', *METRICS[1:])
+
+
+def sections(
+    jobs: Mapping[tuple[int, int, str], Sequence[Job]],
+    randoms: Mapping[int, Job],
+    results: Results,
+) -> list[Section]:
+    """Return the report's part on figure 5."""
+    maps = Maps(jobs, results)
+    return [
+        Section(
+            'Mapping between networks (figure 5)',
+            f'Networks that were pruned in three steps predict each other, neuron by neuron. '
+            f'"2-4" is a mapping from networks for 2 joints onto such for 4. X are the inputs of '
+            f'{EPISODES} episodes of the target, without duplicates; the error is measured in '
+            f'{EPISODES} fresh episodes. Inputs of other arms are transformed in a balanced way '
+            'unless it says naive. Hidden and output neurons take part, so that the 3^n outputs '
+            'have much weight in the error where the target has many joints; the error of the '
+            'hidden neurons alone is given as well.\n\n'
+            '"random": a random network (Glorot, of the mean size of the pruned networks) predicts '
+            'a trained one. "random-both": a random network predicts another one, on the inputs of '
+            'a trained target. The paper does not say which of them its untrained networks are; '
+            'its statements on them are judged by "random", which asks whether the source has '
+            'learned anything that the target needs.',
+            findings(maps),
+            [
+                *_methods(maps),
+                *_directions(maps),
+                *_layers(maps),
+                _table(maps),
+                _random_sizes(randoms, results),
+            ],
+        )
+    ]
+
+
+# --- pictures and tables ------------------------------------------------------------------------
+
+
+def _interval(pairs: Pairs) -> Interval:
+    generator = np.random.default_rng(0)
+    same = pairs.sources == pairs.targets
+    return bootstrap_pairs(pairs.values, generator, same_networks=same)
+
+
+def _bars(
+    maps: Maps, wanted: Mapping[str, Mapping[str, Chosen]]
+) -> tuple[Bars[Interval], Bars[list[float]]]:
+    """Return means and single values by metric, group and series, of what there is."""
+    means: Bars[Interval] = {}
+    values: Bars[list[float]] = {}
+    for group, series in wanted.items():
+        for (name, chosen), metric in itertools.product(series.items(), METRICS):
+            try:
+                pairs = maps.pairs(chosen, metric)
+            except ValueError:  # the job failed, or no neuron is mapped
+                continue
+            known = pairs.values[np.isfinite(pairs.values)]
+            means.setdefault(metric, {}).setdefault(group, {})[name] = _interval(pairs)
+            values.setdefault(metric, {}).setdefault(group, {})[name] = sorted(known.tolist())
+    return means, values
+
+
+def _methods(maps: Maps) -> list[Picture]:
+    wanted = {
+        method_name(lasso): {
+            kind: Chosen(NATIVE, kind, lasso) for kind in (REFLEXIVE, TRAINED, RANDOM, RANDOM_BOTH)
+        }
+        for lasso in (None, *LASSOS)
+    }
+    bars = _bars(maps, wanted)
+    if not bars[0]:
+        return []
+    return [
+        Picture(
+            'fig5_methods',
+            metric_bars(*bars, stacked=True),
+            f'Mappings among {BASELINE}-joint networks by method: networks onto themselves '
+            '(reflexive), onto each other, and random ones. Means over pairs with 95 % intervals '
+            'over networks; dots are pairs.',
+            'Error, saturation and coverage by method of mapping.',
+        )
+    ]
+
+
+def _directions(maps: Maps) -> list[Picture]:
+    wanted = {}
+    for direction in DIRECTIONS:
+        series = {TRAINED: Chosen(direction)}
+        if (*direction, NAIVE) in maps.jobs:
+            series[f'{TRAINED}, naive inputs'] = Chosen(direction, transform=NAIVE)
+        wanted[Chosen(direction).title] = {**series, RANDOM: Chosen(direction, RANDOM)}
+    bars = _bars(maps, wanted)
+    if not bars[0]:
+        return []
+    return [
+        Picture(
+            'fig5_directions',
+            metric_bars(*bars, stacked=True),
+            f'Linear mappings with {method_name(LASSO)} in all directions. Means over pairs with '
+            '95 % intervals over networks; dots are pairs.',
+            'Error, saturation and coverage by joints of source and target.',
+        )
+    ]
+
+
+def _layers(maps: Maps) -> list[Picture]:
+    tables = {}
+    for direction in DIRECTIONS:
+        chosen = Chosen(direction)
+        table = maps.table(chosen)
+        if table is not None:
+            names = [str(number) for number in range(1, len(table))] + ['output']
+            tables[chosen.title] = (table, names, names)
+    if not tables:
+        return []
+    return [
+        Picture(
+            'fig5_layers',
+            layer_tables(tables),
+            'Mean layer to layer projections: how much of the prediction of a target layer comes '
+            f'from each source layer; columns sum to 1. Trained networks, {method_name(LASSO)}.',
+            'Layer to layer tables of all directions.',
+        )
+    ]
+
+
+def _table(maps: Maps) -> Table:
+    rows = []
+    for direction, transform, kind in itertools.product(
+        DIRECTIONS, (BALANCED, NAIVE), (TRAINED, RANDOM, RANDOM_BOTH)
+    ):
+        chosen = Chosen(direction, kind, transform=transform)
+        count = np.isfinite(maps.values(chosen, 'error')).sum()
+        if count:
+            cells = [_cell(maps, chosen, metric) for metric in SHOWN]
+            rows.append([chosen.title, kind, str(count), *cells])
+    return Table(
+        [
+            'direction',
+            'networks',
+            'pairs',
+            *(name.replace('hidden_error', 'error, hidden only') for name in SHOWN),
+        ],
+        rows,
+        f'Linear mappings with {method_name(LASSO)}: means over pairs, 95 % intervals over '
+        'networks. An error above 1 is worse than predicting zero.',
+    )
+
+
+def _cell(maps: Maps, chosen: Chosen, metric: str) -> str:
+    try:
+        return str(verdict.mean_interval(maps.pairs(chosen, metric)))
+    except ValueError:
+        return 'unknown'
+
+
+def _random_sizes(randoms: Mapping[int, Job], results: Results) -> Table:
+    rows = []
+    for joints, job in randoms.items():
+        result = results.get(job)
+        if result is not None and result.values['hidden'] is not None:
+            sizes = ' '.join(f'{size:.1f}' for size in result.values['hidden'])
+            rows.append([str(joints), sizes])
+    return Table(
+        ['joints', 'mean neurons per hidden layer'],
+        rows,
+        'Mean sizes of the pruned networks; rounded, those of the random ones (the paper: '
+        '46 22 16 13 8 20 for 3 joints).',
+    )

@@ -1,0 +1,290 @@
+"""Study of figure 5: how do networks for arms of 2, 3 and 4 joints map onto each other?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neuron_reach.learning.setup import TrainingOptions
+from neuron_reach.study import paper
+from neuron_reach.study.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.reductions import jobs_of, reduction, sources
+from neuron_reach.study.studies import Plan, Results, Scale
+
+JOINTS: tuple[int, ...] = paper.number('joints').value  # type: ignore[assignment]
+EPISODES = int(paper.number('mapping_episodes').value)  # type: ignore[arg-type]
+LASSO = float(paper.number('lasso').value)  # type: ignore[arg-type]
+LASSOS = (0.0, 10.0, LASSO, 100.0)
+"""Strengths of the lasso term that are compared among networks of the baseline."""
+
+BASELINE = int(paper.number('analysed_joints').value)  # type: ignore[arg-type]
+"""The arm among whose networks the methods of mapping are compared."""
+
+TRAINED, REFLEXIVE, RANDOM, RANDOM_BOTH = 'trained', 'reflexive', 'random', 'random-both'
+GREEDY = 'greedy'
+BALANCED, NAIVE = 'balanced', 'naive'
+METRICS = ('error', 'saturation', 'coverage')
+PATIENCE = TrainingOptions().max_episodes
+"""Training episodes after which a pruned network of another arm than the baseline's is given up."""
+
+RANDOM_STREAM = 5
+"""Sets the weights of random networks apart from other random numbers of the same seed."""
+
+FRESH_STREAM = 6
+"""Sets the goals of the validation inputs apart from those of the sample episodes."""
+
+
+def method_name(lasso: float | None) -> str:
+    """Return what a way of mapping is called; None is the greedy one."""
+    return GREEDY if lasso is None else f'λ={lasso:g}'
+
+
+# --- jobs -------------------------------------------------------------------------------------
+
+
+def _random_seconds(count: int, **_: Any) -> float:
+    return 0.01 * count
+
+
+@function('random networks', version=1, seconds=_random_seconds)
+def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int) -> Result:
+    """Make untrained networks of the mean size of some networks.
+
+    Args:
+        trained: networks of the same arm: `result` that holds each, and its `name` there.
+        seed: of the weights (Glorot uniform; biases are zero).
+        count: how many to make.
+
+    Returns:
+        values: `hidden`, mean neurons per hidden layer, which the networks have, rounded; None if
+            there is no trained network.
+        networks: `random_0`, `random_1`, ...
+    """
+    import numpy as np
+    import torch
+
+    from neuron_reach.analysis import random_network
+    from neuron_reach.learning.checkpoint import describe
+    from neuron_reach.learning.training import Member
+
+    found = [checkpoint for network in trained if (checkpoint := _load(network)) is not None]
+    if not found:
+        return Result({'hidden': None})
+    hidden = np.mean([checkpoint.network.sizes[1:-1] for checkpoint in found], axis=0)
+    setup = found[0].setup.with_hidden(tuple(int(size) for size in hidden.round()))
+    networks = {}
+    for number in range(count):
+        own = np.random.SeedSequence([seed, RANDOM_STREAM, setup.arm.joints, number])
+        generator = torch.Generator().manual_seed(int(own.generate_state(1)[0]))
+        metadata = describe(setup, Member(number), None)
+        networks[f'random_{number}'] = (random_network(setup.layer_sizes, generator), metadata)
+    return Result({'hidden': hidden.tolist()}, networks=networks)
+
+
+def _map_seconds(
+    sources: Sequence[Mapping[str, Any]], lassos: Sequence[float], greedy: bool, **_: Any
+) -> float:
+    return 1.0 + len(sources) * (0.3 + 0.2 * len(lassos) + 0.3 * greedy)
+
+
+@function('map', version=1, seconds=_map_seconds)
+def map_onto(
+    target: Mapping[str, Any],
+    stand_in: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    transform: str,
+    episodes: int,
+    lassos: Sequence[float],
+    greedy: bool,
+) -> Result:
+    """Map networks onto one, on the inputs that this one meets in sample episodes of its own.
+
+    Networks are given by the `result` that holds them and their `name` there; one that is missing,
+    as its training was given up, is passed over.
+
+    Args:
+        target: the network to map onto.
+        stand_in: what takes its place on the same inputs where `kind` is RANDOM_BOTH.
+        sources: the networks to map, each with its `kind` and its `number` among its like.
+        transform: of the inputs, see `input_transform`.
+        episodes: for X, without duplicates, and as many fresh ones for X_V.
+        lassos: lambda of each linear mapping.
+        greedy: make a greedy mapping as well.
+
+    Returns:
+        values: `mappings`, a list: kind, number, lasso (None: greedy), samples, dead and unmapped
+            targets, residual of the optimum (None: greedy).
+        arrays: error, hidden_error (of hidden targets only), saturation, coverage, (mappings,),
+            NaN where a metric is not defined; layers, (mappings, source layers, target layers).
+    """
+    import numpy as np
+
+    from neuron_reach.analysis import input_samples, input_transform, map_records, run_network
+    from neuron_reach.recording import record_checkpoint
+
+    played, other = _load(target), _load(stand_in)
+    if played is None or other is None:
+        return Result({'mappings': []})
+    fresh_goals = np.random.default_rng([played.metadata['seed'], FRESH_STREAM])
+    own = [record_checkpoint(played, episodes), record_checkpoint(played, episodes, fresh_goals)]
+    others = [run_network(other.network, record) for record in own]
+    samples = input_samples(own[0])
+    found, entries = [], []
+    for network in sources:
+        source = _load(network)
+        if source is None:
+            continue
+        matrix = input_transform(played.setup.arm.joints, source.setup.arm.joints, transform)
+        ran = [run_network(source.network, record, matrix) for record in own]
+        onto = others if network['kind'] == RANDOM_BOTH else own
+        for mapping in map_records(
+            onto[0],
+            ran[0],
+            onto[1],
+            ran[1],
+            samples,
+            regularisations=lassos,
+            greedy=greedy,
+            sample_error=False,
+            threads=1,
+        ):
+            found.append(mapping)
+            entries.append(
+                {
+                    'kind': network['kind'],
+                    'number': network['number'],
+                    'lasso': mapping.projection.regularisation,
+                    'samples': mapping.samples,
+                    'dead': len(mapping.projection.dead_targets),
+                    'unmapped': len(mapping.projection.unmapped_targets),
+                    'residual': mapping.residual,
+                }
+            )
+    if not found:
+        return Result({'mappings': []})
+    arrays = {name: np.array([getattr(mapping, name) for mapping in found]) for name in METRICS}
+    missed, total = np.stack([mapping.layer_errors[:-1].sum(axis=0) for mapping in found], axis=1)
+    arrays['hidden_error'] = np.divide(
+        missed, total, out=np.full(len(total), np.nan), where=total > 0
+    )
+    arrays['layers'] = np.stack([mapping.layers for mapping in found])
+    return Result({'mappings': entries}, arrays)
+
+
+def _load(network: Mapping[str, Any]) -> Any:
+    """Return the checkpoint of a network, None if it is missing."""
+    result: StoredResult = network['result']
+    return result.checkpoint(network['name']) if network['name'] in result.checkpoints() else None
+
+
+# --- the plan ---------------------------------------------------------------------------------
+
+
+def pruned_networks(scale: Scale) -> tuple[dict[int, list[dict[str, Any]]], list[Job]]:
+    """Return the networks to map by joints, as `map_onto` takes them, and the jobs behind them."""
+    networks: dict[int, list[dict[str, Any]]] = {}
+    jobs = []
+    for joints in JOINTS:
+        options = {'joints': joints, 'hidden': scale.compared_width}
+        networks[joints] = []
+        if joints == BASELINE:  # the first of the networks of the study of sizes
+            own, limits = sources(options, scale.networks, scale.stack), scale
+        else:  # in no other study; none of them shall be missing here
+            own = sources(options, scale.networks_by_joints, scale.stack)
+            limits = dataclasses.replace(scale, retraining_episodes=PATIENCE)
+        for source in own[: scale.networks_by_joints]:
+            steps = reduction(source, limits)
+            jobs += jobs_of(steps)
+            networks[joints].append({'result': steps[-1].trained, 'name': steps[-1].trained_name})
+    return networks, jobs
+
+
+def plan(scale: Scale) -> Plan:
+    """Return what to do at a scale."""
+    networks, jobs = pruned_networks(scale)
+    return plan_of(networks, jobs)
+
+
+def plan_of(networks: Mapping[int, Sequence[Mapping[str, Any]]], jobs: Sequence[Job]) -> Plan:
+    """Return the plan for networks by joints.
+
+    Args:
+        networks: by joints, as `map_onto` takes them.
+        jobs: those behind them.
+    """
+    randoms = {
+        joints: random_networks.job(
+            f'random networks of the mean size, {joints} joints',
+            trained=list(own),
+            seed=0,
+            count=len(own),
+        )
+        for joints, own in networks.items()
+    }
+    maps = {}
+    for target_joints, targets in networks.items():
+        for source_joints in networks:
+            for transform in _transforms(source_joints, target_joints):
+                maps[source_joints, target_joints, transform] = [
+                    _map_job(networks, randoms, (source_joints, target_joints), number, transform)
+                    for number in range(len(targets))
+                ]
+    every = [*jobs, *randoms.values(), *(job for group in maps.values() for job in group)]
+
+    def report(results: Results) -> list[Any]:
+        from neuron_reach.study.mapping_report import sections
+
+        return sections(maps, randoms, results)
+
+    return Plan(every, report)
+
+
+def _transforms(source_joints: int, target_joints: int) -> list[str]:
+    """Return the transforms that differ from each other, the paper's pick first."""
+    import numpy as np
+
+    from neuron_reach.analysis import input_transform
+
+    balanced, naive = (
+        input_transform(target_joints, source_joints, kind) for kind in (BALANCED, NAIVE)
+    )
+    return [BALANCED] if np.array_equal(balanced, naive) else [BALANCED, NAIVE]
+
+
+def _map_job(
+    networks: Mapping[int, Sequence[Mapping[str, Any]]],
+    randoms: Mapping[int, Job],
+    joints: tuple[int, int],
+    number: int,
+    transform: str,
+) -> Job:
+    """Return the job of mapping all networks of one arm onto one network of another."""
+    same = joints[0] == joints[1]
+    trained = networks[joints[0]]
+
+    def random(arm: int, index: int) -> dict[str, Any]:
+        return {'result': randoms[arm], 'name': f'random_{index}'}
+
+    def network(kind: str, index: int) -> dict[str, Any]:
+        known = kind in (TRAINED, REFLEXIVE)
+        return dict(trained[index]) if known else random(joints[0], index)
+
+    kinds = [(TRAINED, index) for index in range(len(trained)) if not (same and index == number)]
+    if same:
+        kinds.append((REFLEXIVE, number))
+    compared = joints == (BASELINE, BASELINE)
+    if transform == BALANCED:
+        kinds += [(RANDOM, index) for index in range(len(trained))]
+    if compared:
+        kinds += [(RANDOM_BOTH, index) for index in range(len(trained)) if index != number]
+    return map_onto.job(
+        f'map {joints[0]}-{joints[1]}, {transform}, target {number}',
+        target=dict(networks[joints[1]][number]),
+        stand_in=random(joints[1], number),
+        sources=[{'kind': kind, 'number': index, **network(kind, index)} for kind, index in kinds],
+        transform=transform,
+        episodes=EPISODES,
+        lassos=list(LASSOS) if compared else sorted({0.0 if same else LASSO, LASSO}),
+        greedy=compared,
+    )

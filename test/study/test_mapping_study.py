@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+
+from neuron_reach.figures.report import Picture, Table
+from neuron_reach.learning.checkpoint import describe
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Member
+from neuron_reach.study import mapping_study, paper, verdict
+from neuron_reach.study.jobs import Result, function, with_inputs
+from neuron_reach.study.mapping_findings import STATEMENTS, findings
+from neuron_reach.study.mapping_values import DIRECTIONS, Chosen, Maps
+from neuron_reach.study.studies import SCALES, Results
+
+
+@function('test.networks', version=1, seconds=lambda **_: 1.0)
+def networks(joints, count, missing):
+    import torch
+
+    setup = Setup.from_values({'joints': joints, 'hidden': [9, 7, 6, 6, 5, 8], 'arms': 10}, 'test')
+    made = {}
+    for seed in range(count):
+        if seed == missing:
+            continue
+        network = QNetwork(setup.layer_sizes)
+        network.initialize([torch.Generator().manual_seed(10 * joints + seed)], 0.5)
+        made[f'seed_{seed}'] = (network, describe(setup, Member(seed), None))
+    return Result({}, networks=made)
+
+
+COUNTS = {2: 2, 3: 5, 4: 3}
+MISSING = 1
+"""One of the networks for 4 joints."""
+
+
+def tiny_plan(monkeypatch, missing=None):
+    """Plan the study of a few small networks by joints that nobody has to train."""
+    monkeypatch.setattr(mapping_study, 'EPISODES', 10)
+    made = {}
+    for joints, count in COUNTS.items():
+        lost = missing if joints == 4 else None
+        job = networks.job('n', joints=joints, count=count, missing=lost)
+        made[joints] = [{'result': job, 'name': f'seed_{seed}'} for seed in range(count)]
+    return mapping_study.plan_of(made, [])
+
+
+@pytest.fixture(scope='module')
+def outcome(processes, tmp_path_factory):
+    """The study of small networks, one of them missing, and its results."""
+    from neuron_reach.study.runner import Work, run
+    from neuron_reach.study.store import Store
+
+    with pytest.MonkeyPatch.context() as patch:
+        plan = tiny_plan(patch, missing=MISSING)
+    store = Store(tmp_path_factory.mktemp('study') / 'results')
+    failures = run(Work.of(plan.jobs, store), store, processes, lambda status: None).failures
+    assert failures == []
+    return plan, Results(lambda job: store.load(job) if store.has(job) else None)
+
+
+def maps_of(plan, results):
+    jobs = {}
+    for job in plan.jobs:
+        if job.function is mapping_study.map_onto:
+            source, target = (int(job.label[place]) for place in (4, 6))
+            jobs.setdefault((source, target, job.arguments['transform']), []).append(job)
+    return Maps(jobs, results)
+
+
+def test_every_statement_on_figure_5_is_judged_once(outcome, monkeypatch):
+    plan, results = outcome
+    monkeypatch.setattr(verdict, 'RESAMPLES', 500)
+    (section,) = plan.report(results)
+    published = [name for name in paper.names()[1] if name.startswith('fig5')]
+    assert sorted(STATEMENTS) == sorted(published)
+    assert [f.statement for f in section.findings] == [paper.statement(n).text for n in STATEMENTS]
+    assert all('missing' not in finding.reason for finding in section.findings)
+    assert 'error 0.0000' in section.findings[0].ours  # networks mapped onto themselves
+    assert any(finding.verdict != verdict.NOT_CONFIRMED for finding in section.findings)
+    assert [type(item) for item in section.items] == [Picture] * 3 + [Table] * 2
+
+
+def test_pairs_are_complete_but_for_the_missing_network_and_networks_themselves(outcome):
+    maps = maps_of(*outcome)
+    for direction in DIRECTIONS:
+        pairs = maps.pairs(Chosen(direction), 'error')
+        expected = np.ones([COUNTS[joints] for joints in direction], bool)
+        if direction[0] == direction[1]:
+            np.fill_diagonal(expected, False)
+        expected[MISSING] &= direction[0] != 4
+        expected[:, MISSING] &= direction[1] != 4
+        assert np.array_equal(np.isfinite(pairs.values), expected)
+        assert (pairs.sources == pairs.targets) == (direction[0] == direction[1])
+        random = maps.pairs(Chosen(direction, mapping_study.RANDOM), 'error')
+        assert np.isfinite(random.values).all() or direction[1] == 4
+        assert random.sources not in (pairs.sources, pairs.targets)
+        table = maps.table(Chosen(direction))
+        assert table.shape == (7, 7)
+        assert np.nansum(table, axis=0) == pytest.approx(np.isfinite(table[0]).astype(float))
+    naive = {d: maps.jobs.get((*d, mapping_study.NAIVE)) for d in DIRECTIONS}
+    assert {d for d, jobs in naive.items() if jobs} == {(2, 4), (4, 2), (3, 4), (4, 3)}
+
+
+def test_a_job_maps_as_the_map_command_does(outcome, tmp_path):
+    from neuron_reach.learning.checkpoint import load_checkpoint
+    from neuron_reach.mapping import MapOptions, PairMapper
+    from neuron_reach.networks import Network
+
+    plan, results = outcome
+    job = next(job for job in plan.jobs if job.label == 'map 2-4, naive, target 0')
+    found = results.get(job)
+    folders = [
+        results.get(ref['result']).folder / 'checkpoints' / ref['name']
+        for ref in (job.arguments['sources'][1], job.arguments['target'])
+    ]
+    assert [load_checkpoint(folder).setup.arm.joints for folder in folders] == [2, 4]
+    source, target = (Network(str(folder), folder, None) for folder in folders)
+    options = MapOptions(transforms=('naive',), episodes=10)
+    ((pair,), _) = PairMapper([source], [target], options).run(lambda done, text: None)
+    assert (pair.saturation, pair.coverage, pair.samples) == (
+        pytest.approx(found.arrays['saturation'][1]),
+        pytest.approx(found.arrays['coverage'][1]),
+        found.values['mappings'][1]['samples'],
+    )
+    assert found.arrays['layers'][1] == pytest.approx(pair.layers, nan_ok=True)
+
+
+def test_random_networks_have_the_mean_size(outcome):
+    plan, results = outcome
+    job = next(job for job in plan.jobs if job.function is mapping_study.random_networks)
+    result = results.get(job)
+    assert result.values['hidden'] == [9, 7, 6, 6, 5, 8]
+    first, second = (result.checkpoint(f'random_{n}').network for n in range(2))
+    assert first.sizes[1:-1] == (9, 7, 6, 6, 5, 8)
+    assert not np.array_equal(first.flat.numpy(), second.flat.numpy())
+    assert (first.biases[0] == 0).all()
+
+
+def test_without_results_nothing_is_claimed(monkeypatch):
+    plan = tiny_plan(monkeypatch)
+    nothing = Results(lambda job: None)
+    (section,) = plan.report(nothing)
+    assert {finding.verdict for finding in section.findings} == {verdict.NOT_CONFIRMED}
+    assert findings(maps_of(plan, nothing)) == section.findings
+
+
+def test_networks_are_shared_with_the_other_studies():
+    from neuron_reach.study import size_study, training_study
+
+    for scale in SCALES.values():
+        plan = mapping_study.plan(scale)
+        mine = {job.address for job in with_inputs(plan.jobs)}
+        others = [
+            job
+            for study in (training_study, size_study)
+            for job in with_inputs(study.plan(scale).jobs)
+            if job.address in mine
+        ]
+        kinds = [job.function.name for job in others]
+        assert kinds.count('retrain') == 3 * scale.networks_by_joints
+        trained = {job.address for job in plan.jobs + others if job.function.name == 'train'}
+        assert trained == {a.address for a in with_inputs(plan.jobs) if a.function.name == 'train'}
