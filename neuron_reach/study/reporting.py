@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from collections.abc import Sequence
 
@@ -29,6 +30,11 @@ def make_report(
     """
     results = Results(lambda job: store.load(job) if store.has(job) else None)
     sections = [section for plan in plans for section in plan.report(results)]
+    if _mark(scale):
+        sections = [
+            dataclasses.replace(section, title=f'{section.title} ({scale.name})')
+            for section in sections
+        ]
     if outcome.failures:
         sections.insert(0, _failures(outcome))
     jobs = [

@@ -9,10 +9,10 @@ from neuron_reach.activity import analyse, pairs
 from neuron_reach.analysis import PruningOptions
 from neuron_reach.learning.training import random_streams
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.study import activity_study, paper, reductions, size_study, tau_study
+from neuron_reach.study import activity_study, paper, reductions, runner, size_study, tau_study
 from neuron_reach.study.activity_study import PRUNED, RANDOM, TRAINED, describe_distances
 from neuron_reach.study.reductions import sources
-from neuron_reach.study.runner import Work, run
+from neuron_reach.study.reporting import make_report
 from neuron_reach.study.size_study import Outcome
 from neuron_reach.study.store import Store
 from neuron_reach.study.studies import Results
@@ -36,7 +36,8 @@ def done(easy, tmp_path_factory, processes):
     store = Store(tmp_path_factory.mktemp('studies'))
     plans = {name: module.plan(TINY) for name, module in STUDIES.items()}
     jobs = [job for plan in plans.values() for job in plan.jobs]
-    assert run(Work.of(jobs, store), store, processes, lambda status: None).failures == []
+    work = runner.Work.of(jobs, store)
+    assert runner.run(work, store, processes, lambda status: None).failures == []
     return store, plans
 
 
@@ -65,6 +66,16 @@ def test_every_statement_of_the_paper_is_decided(done, name, prefixes):
     text = section.html()
     assert '<svg' in text
     assert 'nan' not in text
+
+
+def test_a_report_of_fewer_networks_is_marked_in_every_section_and_figure(done):
+    store, plans = done
+    report = make_report(
+        'all', TINY, list(plans.values()), store, runner.Outcome([], []), 'command'
+    )
+    assert len(report.sections) == len(plans)
+    assert all(section.title.endswith('(quick)') for section in report.sections)
+    assert report.mark.startswith('quick: 2 networks per condition')
 
 
 @pytest.mark.parametrize('name', STUDIES)
