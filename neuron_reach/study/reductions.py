@@ -38,15 +38,16 @@ def _width(source: Job) -> float:
     if 'options' in source.arguments:
         hidden = Setup.from_values(source.arguments['options'], 'study').learning.hidden
         return float(sum(hidden) / len(hidden))
-    width: float = _width(source.arguments['source'])
+    before: Job = source.arguments['source']
+    return _width(before) if source.function.name == 'retrain' else _pruned_width(before, TAU)
+
+
+def _pruned_width(source: Job, tau: float) -> float:
+    """Estimate the neurons per hidden layer after pruning: first a lot of them go, then few."""
+    width = _width(source)
     if source.function.name == 'retrain':
-        return width
-    return _pruned_width(width, TAU)
-
-
-def _pruned_width(width: float, tau: float) -> float:
-    largest = min(width, 1.6 * math.pow(width, 0.75))
-    return largest * (1.2 - tau)
+        return 0.8 * width
+    return min(width, 1.6 * math.pow(width, 0.75)) * (1.2 - tau)
 
 
 def _sampling_seconds(width: float, episodes: int) -> float:
@@ -70,8 +71,9 @@ def _retraining_seconds(source: Any, name: str, step: int, max_episodes: int, **
     tau = float(name.removeprefix('tau_'))
     width = _width(source.arguments['source'])
     updates = (400.0 + 2100.0 * math.pow(tau / TAU, 1.5)) * min(1.0, math.pow(48.0 / width, 1 / 3))
-    updates = min(0.6 * max_episodes, updates * (1.0 if step == 1 else 0.4))
-    return 0.2 + updates * (0.75e-3 + 47e-9 * 6.0 * _pruned_width(width, tau) ** 2)
+    updates = min(0.6 * max_episodes, updates * (1.0 if step == 1 else 0.5))
+    pruned = _pruned_width(source.arguments['source'], tau)
+    return 0.2 + updates * (0.75e-3 + 47e-9 * 6.0 * pruned * pruned)
 
 
 # --- jobs -------------------------------------------------------------------------------------
@@ -261,22 +263,22 @@ def sources(options: Mapping[str, Any], networks: int, stack: int) -> list[Sourc
     ]
 
 
-def pruning_values() -> dict[str, Any]:
+def pruning_values(**changes: Any) -> dict[str, Any]:
     """Return all pruning options but tau, written out, so that changed defaults are other jobs."""
-    values = dict(vars(PruningOptions()))
+    values = {**vars(PruningOptions()), **changes}
     del values['tau']
     return values
 
 
-def prune_job(source: Source, scale: Scale, taus: Sequence[float] = (TAU,)) -> Job:
-    """Return the job that prunes a freshly trained network."""
+def prune_job(source: Source, scale: Scale, taus: Sequence[float] = (TAU,), **pruning: Any) -> Job:
+    """Return the job that prunes a freshly trained network; `pruning` as of `reduction`."""
     return prune.job(
         f'prune {source.what}, seed {source.seed}',
         source=source.job,
         name=source.name,
         episodes=scale.pruning_episodes,
         taus=list(taus),
-        pruning=pruning_values(),
+        pruning=pruning_values(**pruning),
     )
 
 
@@ -315,12 +317,19 @@ def first_taus(source: Source, scale: Scale) -> tuple[float, ...]:
     return scale.taus if source.what == condition(Setup.from_values(ANALYSED, '')) else (TAU,)
 
 
-def reduction(source: Source, scale: Scale) -> list[Step]:
-    """Return the reduction steps of a network, each from what the one before has made."""
+def reduction(source: Source, scale: Scale, **pruning: Any) -> list[Step]:
+    """Return the reduction steps of a network, each from what the one before has made.
+
+    Args:
+        source: the network.
+        scale: says how many episodes.
+        pruning: options of pruning that are not the defaults.
+    """
     steps: list[Step] = []
     for number in range(1, STEPS + 1):
         if not steps:
-            pruned = prune_job(source, scale, first_taus(source, scale))
+            taus = (TAU,) if pruning else first_taus(source, scale)
+            pruned = prune_job(source, scale, taus, **pruning)
         else:
             pruned = prune.job(
                 f'prune {source.what}, seed {source.seed}, step {number}',
@@ -328,7 +337,7 @@ def reduction(source: Source, scale: Scale) -> list[Step]:
                 name=steps[-1].trained_name,
                 episodes=scale.pruning_episodes,
                 taus=[TAU],
-                pruning=pruning_values(),
+                pruning=pruning_values(**pruning),
             )
         trained = retrain_job(source, scale, pruned, step=number)
         steps.append(
