@@ -25,7 +25,10 @@ RESULTS, REPORT = 'results', 'report.html'
 
 def add(commands: Any) -> None:
     """Add the sub-command."""
-    names = {**{name: study.description for name, study in STUDIES.items()}, 'all': 'all of these'}
+    names = {
+        **{name: study.description for name, study in STUDIES.items()},
+        'all': 'those of the paper',
+    }
     epilog = 'studies:\n' + '\n'.join(f'  {name:<12}{text}' for name, text in names.items())
     parser = commands.add_parser(
         'reproduce',

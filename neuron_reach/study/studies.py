@@ -25,6 +25,7 @@ class Scale:
         name: 'paper' or 'quick'.
         networks: per condition.
         networks_by_joints: per number of joints, where arms are compared.
+        networks_by_reading: per reading of the paper, at most `networks`.
         widths: neurons per hidden layer of the networks of the 3-joint arm.
         compared_width: that of the networks of all arms that are compared.
         stack: networks trained as one; part of the jobs, so not left to the machine.
@@ -38,6 +39,7 @@ class Scale:
     name: str
     networks: int
     networks_by_joints: int
+    networks_by_reading: int
     widths: tuple[int, ...]
     compared_width: int
     stack: int
@@ -55,6 +57,7 @@ SCALES = {
             name='paper',
             networks=20,
             networks_by_joints=5,
+            networks_by_reading=20,
             widths=(32, 48, 128, 256, 512),
             compared_width=256,
             stack=5,
@@ -68,6 +71,7 @@ SCALES = {
             name='quick',
             networks=5,
             networks_by_joints=3,
+            networks_by_reading=3,
             widths=(32, 48, 128),
             compared_width=48,
             stack=3,
@@ -112,10 +116,12 @@ class Study:
     Attributes:
         description: what it finds out, in one line.
         module: has `plan(scale) -> Plan`.
+        published: whether it repeats what the paper shows, and so is a part of `all`.
     """
 
     description: str
     module: str
+    published: bool = True
 
     def plan(self, scale: Scale) -> Plan:
         """Return what to do at a scale."""
@@ -144,13 +150,18 @@ STUDIES = {
         'figure 5: how networks for 2, 3 and 4 joints map onto each other',
         'neuron_reach.study.mapping_study',
     ),
+    'readings': Study(
+        'which reading of what the paper leaves open comes nearest to its sizes',
+        'neuron_reach.study.reading_study',
+        published=False,
+    ),
 }
 
 
 def plans(name: str, scale: Scale) -> list[Plan]:
-    """Return the plans of a study, or of all of them for `all`; UserError for another name."""
+    """Return the plans of a study; for `all`, of those of the paper; UserError for another name."""
     if name == 'all':
-        return [study.plan(scale) for study in STUDIES.values()]
+        return [study.plan(scale) for study in STUDIES.values() if study.published]
     if name not in STUDIES:
         raise UserError(f'no study {name!r}; there are {", ".join([*STUDIES, "all"])}')
     return [STUDIES[name].plan(scale)]
