@@ -155,18 +155,18 @@ def realtime(node: Node, cycles: int) -> None:
         command += [f'checkpoint:={untrained(Path(name), 48)}']
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         delays: list[float] = []
+        seen = None
         while len(delays) < cycles:
-            loop.wait(0.05)
-            if loop.take(states) is None:
-                continue
-            seen = time.monotonic()
-            while time.monotonic() - seen < 0.04:  # no executor in between
-                if loop.take(commands) is not None:
+            if seen is None:
+                loop.wait(0.05)
+            else:
+                time.sleep(0.0001)  # no executor in between
+            while loop.take(states) is not None:  # a reset publishes one that nobody answers
+                seen = time.monotonic()
+            while loop.take(commands) is not None:
+                if seen is not None:
                     delays.append(1000 * (time.monotonic() - seen))
-                    break
-                time.sleep(0.0001)
-            while loop.take(states) is not None or loop.take(commands) is not None:
-                pass
+                seen = None
         end([child])
     low, middle, high, most = np.quantile(delays, (0.01, 0.5, 0.99, 1.0))
     print('| cycles | 1st percentile, ms | median | 99th percentile | largest |')

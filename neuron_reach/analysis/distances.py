@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from neuron_reach.analysis.record import ActivityRecord
 
 Array = NDArray[np.float64]
 
-TILE = 256
+Single = NDArray[np.float32]
+
+TILE = 128
 """Rows of the distance matrix worked on at a time."""
 
-PRODUCTS = 2**20
-"""Scalar products of a tile worked on at a time: what the cache holds."""
+PRODUCTS = 2**18
+"""Scalar products worked on at a time: what a core's cache holds."""
 
-PARALLEL = 2**18
-"""More products than this are shared out to all cores."""
+ALIKE = np.float32(1e-3)
+"""Share of |a|^2 + |b|^2 below which |a - b|^2 is not taken from their difference.
 
-ROUNDING = 1e-14
+The rounding of the products, about 1e-7 of the sum, then moves no distance by more than 1e-5.
+"""
+
+ROUNDING = 1e-13
 """Share of |a|^2 + |b|^2 below which |a - b|^2 is rounding: two such neurons are identical."""
+
+ZERO, TWO = np.float32(0), np.float32(2)
 
 
 def neuron_distances(record: ActivityRecord, other: ActivityRecord | None = None) -> Array:
@@ -50,24 +61,23 @@ def neuron_distances(record: ActivityRecord, other: ActivityRecord | None = None
     return _between(record, scale, other, _inverse(other.maxima())) / record.episodes
 
 
-def _inverse(maxima: Array) -> Array:
-    inverse: Array = np.divide(1.0, maxima, out=np.zeros_like(maxima), where=maxima > 0.0)
-    return inverse
+def _inverse(maxima: Array) -> Single:
+    inverse = np.divide(1.0, maxima, out=np.zeros_like(maxima), where=maxima > 0.0)
+    return inverse.astype(np.float32)
 
 
-def _within(record: ActivityRecord, scale: Array) -> Array:
-    """Sum the norms over the episodes, from products of the upper triangle only."""
+def _within(record: ActivityRecord, scale: Single) -> Array:
+    """Sum the norms over the episodes, of the upper triangle only."""
     total = np.zeros((record.neurons, record.neurons))
     for block in record.blocks():
         normalised = block * scale
         _add_block(normalised, normalised, total, symmetric=True)
-    upper = np.triu(total, 1)
-    whole: Array = upper + upper.T
+    whole: Array = total + total.T
     return whole
 
 
 def _between(
-    record: ActivityRecord, scale: Array, other: ActivityRecord, other_scale: Array
+    record: ActivityRecord, scale: Single, other: ActivityRecord, other_scale: Single
 ) -> Array:
     total = np.zeros((record.neurons, other.neurons))
     steps = min(record.activations.shape[1], other.activations.shape[1])  # beyond is padding
@@ -79,44 +89,77 @@ def _between(
     return total
 
 
-def _add_block(a: Array, b: Array, total: Array, *, symmetric: bool) -> None:
-    """Add the norms of some episodes, a (episodes, steps, n), b (episodes, steps, m), float64.
-
-    The difference of squares cancels where two neurons are alike: in float64 what is left of it is
-    good to 1e-7, in float32 it would be off by 1e-3.
-    """
+def _add_block(a: Single, b: Single, total: Array, *, symmetric: bool) -> None:
+    """Add the norms of some episodes, a (episodes, steps, n), b (episodes, steps, m)."""
     squares = np.einsum('etn,etn->en', a, a)
     others = np.einsum('etm,etm->em', b, b)
-    for start in range(0, a.shape[2], TILE):
+
+    def add_tile(start: int) -> None:
         rows = slice(start, min(start + TILE, a.shape[2]))
-        columns = slice(start if symmetric else 0, b.shape[2])
-        place = total[rows, columns]
+        first = start if symmetric else 0
+        place = total[rows, first:]
         count = max(1, PRODUCTS // place.size)
-        add = _add_norms_in_parallel if place.size * count > PARALLEL else _add_norms
-        for first in range(0, len(a), count):
-            part = slice(first, first + count)
-            products = np.matmul(a[part, :, rows].transpose(0, 2, 1), b[part, :, columns])
-            add(products, squares[part, rows], others[part, columns], place)
+        for begin in range(0, len(a), count):
+            part = slice(begin, begin + count)
+            products = np.matmul(a[part, :, rows].transpose(0, 2, 1), b[part, :, first:])
+            _add_norms(
+                products,
+                a[part, :, rows],
+                b[part, :, first:],
+                squares[part, rows],
+                others[part, first:],
+                symmetric,
+                place,
+            )
+
+    tiles = range(0, a.shape[2], TILE)
+    cores = len(os.sched_getaffinity(0))
+    with threadpool_limits(1), ThreadPoolExecutor(min(cores, len(tiles))) as pool:
+        list(pool.map(add_tile, tiles))  # BLAS and numba leave the interpreter alone meanwhile
 
 
-def _norms(products: Array, squares: Array, others: Array, total: Array) -> None:
+@numba.njit(nogil=True, cache=True)
+def _add_norms(
+    products: Single,
+    a: Single,
+    b: Single,
+    squares: Single,
+    others: Single,
+    symmetric: bool,
+    total: Array,
+) -> None:
     """Add || a - b || = sqrt(|a|^2 + |b|^2 - 2 a.b) of all pairs to `total`, (n, m).
+
+    Where two neurons are alike, the difference of squares cancels, and is of little worth in single
+    precision: those few are computed again from the activations.
 
     Args:
         products: a.b, (episodes, n, m).
+        a: (episodes, steps, n).
+        b: (episodes, steps, m).
         squares: |a|^2, (episodes, n).
         others: |b|^2, (episodes, m).
+        symmetric: only the pairs of row and a later column.
         total: changed in place.
     """
-    for row in numba.prange(products.shape[1]):
+    for row in range(products.shape[1]):
+        first = row + 1 if symmetric else 0
+        sums = total[row]
         for episode in range(products.shape[0]):
-            square = squares[episode, row]
-            for column in range(products.shape[2]):
-                both = square + others[episode, column]
-                value = both - 2.0 * products[episode, row, column]
-                if value > ROUNDING * both:
-                    total[row, column] += np.sqrt(value)
-
-
-_add_norms = numba.njit(cache=True)(_norms)
-_add_norms_in_parallel = numba.njit(parallel=True, cache=True)(_norms)
+            square, alike = squares[episode, row], np.int32(0)
+            dots, theirs = products[episode, row], others[episode]
+            for column in range(first, dots.size):
+                both = square + theirs[column]
+                value = both - TWO * dots[column]
+                sums[column] += np.sqrt(max(value, ZERO))
+                alike += np.int32(value < ALIKE * both)
+            if alike:
+                for column in range(first, dots.size):
+                    both = square + theirs[column]
+                    rough = both - TWO * dots[column]
+                    if rough < ALIKE * both:
+                        value = 0.0
+                        for step in range(a.shape[1]):
+                            value += (a[episode, step, row] - b[episode, step, column]) ** 2
+                        exact = np.sqrt(value) if value > ROUNDING * both else 0.0
+                        sums[column] += exact - np.sqrt(max(rough, ZERO))

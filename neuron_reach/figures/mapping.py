@@ -67,7 +67,7 @@ def metric_bars(
         axis.set_xticks(range(len(groups)), [name.replace(' ', '\n') for name in groups])
         axis.set_xlim(-0.6, len(groups) - 0.4)
         axis.set_ylim(bottom=0.0)
-        if metric != 'error':
+        if metric in ('saturation', 'coverage'):
             axis.set_ylim(0.0, 1.0)
         if stacked or axis is axes[0]:
             axis.set_ylabel('mean over pairs, 95 % interval' if not stacked else 'mean over pairs')

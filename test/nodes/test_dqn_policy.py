@@ -184,7 +184,7 @@ def test_training_begins_with_a_given_network_whatever_its_layers(
     peer, start_node, simulator, untrained, tmp_path
 ):
     run_dir = tmp_path / 'new'
-    asked = {**ENDLESS, 'hidden': [9, 9, 9]}
+    asked = {**ENDLESS, 'hidden': [9, 9, 9], 'checkpoint_interval': 3600.0}
     policy = start_node('dqn_policy', run_dir=run_dir, start=untrained, **asked)
     saved = peer.call(Trigger, 'dqn_policy/save_checkpoint')
     assert saved.success
