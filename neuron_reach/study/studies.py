@@ -155,6 +155,16 @@ STUDIES = {
         'neuron_reach.study.reading_study',
         published=False,
     ),
+    'transfer': Study(
+        'do networks learn sooner if they start from one for another arm',
+        'neuron_reach.study.transfer_study',
+        published=False,
+    ),
+    'layers': Study(
+        'how many hidden layers can be taken out',
+        'neuron_reach.study.layer_study',
+        published=False,
+    ),
 }
 
 
