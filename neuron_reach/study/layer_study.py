@@ -163,9 +163,10 @@ def section(
             duration[row, step] = member['first_pass']
     what = chains[0][0].what if chains else ''
     text = (
-        f'The paper wants to reduce the number of layers too. Of {what}, one hidden layer after '
-        'the other is taken out: its activations are predicted from those of the layer before by '
-        'least squares over the sample episodes, an affine map that joins the weights of the '
+        f'The paper wants to reduce the number of layers too. Of {len(chains)} networks '
+        f'({what}), one hidden layer after the other is taken out: its activations are '
+        'predicted from those of the layer before by least squares over the sample episodes, '
+        'an affine map that joins the weights of the '
         'layer behind it. The layer goes that is predicted best, by the share of its variance; '
         f'then the network is trained on until it passes the validation test twice in a row, or '
         f'is given up after {limit:,} episodes. The accuracy is that right after the removal, in '

@@ -179,9 +179,10 @@ def section(groups: Groups, results: Results, scale: Scale) -> Section:
     text = (
         f'The paper leaves open how clusters grow, where the threshold is taken from, how weights '
         f'are merged, the reward, where goals lie, when training ends, and the initial weights. '
-        f'Each reading changes one thing in the default. Networks of {scale.compared_width} '
-        f'neurons per hidden layer, {STEPS} reduction steps; all in all those of '
-        f'{published.where}: {listed(np.atleast_1d(published.value).tolist(), 1)} neurons after '
+        f'Each reading changes one thing in the default. {scale.networks_by_reading} networks by '
+        f'reading, of {scale.compared_width} neurons per hidden layer, are reduced in '
+        f'{STEPS} steps. The paper ({published.where}) has '
+        f'{listed(np.atleast_1d(published.value).tolist(), 1)} neurons after '
         'three steps from 256 or 512.\n\n'
         'Distance: the mean over the hidden layers of |ln(mean size / published size)|, so that '
         '0.69 is a factor of 2. Networks of a reading with the same seeds as the default are '

@@ -204,6 +204,12 @@ def _picture(durations: Mapping[Direction, Mapping[str, Array]]) -> Picture:
     )
 
 
+def _mean(values: Array) -> str:
+    """Say the mean of the known values with its interval."""
+    known = values[np.isfinite(values)]
+    return str(verdict.mean_interval(known)) if known.size else 'unknown'
+
+
 def _table(
     durations: Mapping[Direction, Mapping[str, Array]],
     first: Mapping[tuple[Direction, str], Array],
@@ -218,13 +224,15 @@ def _table(
                 spread(group, 0),
             ]
             if start != FRESH:
-                saved = own[FRESH] - group
-                saved = saved[np.isfinite(saved)]
-                row += [
-                    str(verdict.mean_interval(saved)) if len(saved) else 'unknown',
-                    spread(first[direction, start]),
-                ]
+                row += [_mean(own[FRESH] - group), spread(first[direction, start])]
             rows.append(row)
+    for start in (COPIED, MAPPED):
+        saved = np.array([own[FRESH] - own[start] for own in durations.values()])
+        there = np.isfinite(saved).any(axis=0)
+        by_seed = np.nanmean(saved[:, there], axis=0)
+        trained = np.isfinite([own[start] for own in durations.values()])
+        trained_share = f'{trained.sum()} of {trained.size}'
+        rows.append(['all', start, trained_share, '', _mean(by_seed), ''])
     return Table(
         [
             'source-target',
@@ -236,6 +244,7 @@ def _table(
         ],
         rows,
         'Means and standard deviations of networks; of what is saved, the mean with its 95 % '
-        'interval over pairs of networks with the same seed. A test before any training ends as '
+        'interval over pairs of networks with the same seed (in the last rows, over seeds, of the '
+        'means of all directions). A test before any training ends as '
         'soon as it cannot be passed any more.',
     )
