@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -83,9 +84,19 @@ def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int)
 
 
 def _map_seconds(
-    sources: Sequence[Mapping[str, Any]], lassos: Sequence[float], greedy: bool, **_: Any
+    target: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    lassos: Sequence[float],
+    greedy: bool,
+    **_: Any,
 ) -> float:
-    return 1.0 + len(sources) * (0.3 + 0.2 * len(lassos) + 0.3 * greedy)
+    """Estimate CPU seconds; fitted to networks of 48 neurons per layer before they were pruned."""
+    job = target['result']
+    while isinstance(job.arguments.get('source'), Job):
+        job = job.arguments['source']
+    hidden = job.arguments.get('options', {}).get('hidden', [48])
+    wider = math.sqrt(max(hidden) / 48)
+    return 0.2 + len(sources) * (0.12 + 0.11 * len(lassos) + 0.1 * greedy) * wider
 
 
 @function('map', version=1, seconds=_map_seconds)

@@ -7,7 +7,14 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 from neuron_reach.study import mapping_study, paper, verdict
-from neuron_reach.study.jobs import Result, function, with_inputs
+from neuron_reach.study.jobs import (
+    Result,
+    StoredResult,
+    function,
+    perform,
+    with_inputs,
+    write_files,
+)
 from neuron_reach.study.mapping_findings import STATEMENTS, findings
 from neuron_reach.study.mapping_values import DIRECTIONS, Chosen, Maps
 from neuron_reach.study.studies import SCALES, Results
@@ -45,17 +52,15 @@ def tiny_plan(monkeypatch, missing=None):
 
 
 @pytest.fixture(scope='module')
-def outcome(processes, tmp_path_factory):
+def outcome(tmp_path_factory):
     """The study of small networks, one of them missing, and its results."""
-    from neuron_reach.study.runner import Work, run
-    from neuron_reach.study.store import Store
-
     with pytest.MonkeyPatch.context() as patch:
         plan = tiny_plan(patch, missing=MISSING)
-    store = Store(tmp_path_factory.mktemp('study') / 'results')
-    failures = run(Work.of(plan.jobs, store), store, processes, lambda status: None).failures
-    assert failures == []
-    return plan, Results(lambda job: store.load(job) if store.has(job) else None)
+    folder = tmp_path_factory.mktemp('study')
+    for job in with_inputs(plan.jobs):
+        done = perform(job.call({needed.address: folder / needed.address for needed in job.inputs}))
+        write_files(done.files, folder / job.address)
+    return plan, Results(lambda job: StoredResult(folder / job.address))
 
 
 def maps_of(plan, results):
