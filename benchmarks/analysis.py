@@ -118,8 +118,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             bag = Path(folder, 'bag')
             write_bag(bag, narrow, arms)
-            own = seconds(lambda bag=bag: read_records(bag), options.repeats)  # type: ignore[misc]
-            raw = seconds(lambda bag=bag: iterate(bag), options.repeats)  # type: ignore[misc]
+            own = seconds(lambda bag=bag: read_records(bag), options.repeats)
+            raw = seconds(lambda bag=bag: iterate(bag), options.repeats)
         name = f'reading {narrow.neurons} neurons, {options.episodes} episodes, {arms} arms'
         rows.append((name, own, f'{own / raw:.2f} of bare iteration ({raw:.2f} s)'))
     print('| what | seconds | next to |\n|---|---|---|')

@@ -36,7 +36,6 @@ def main() -> None:
     parser.add_argument('--speed', action='store_true', help='control cycles a second')
     parser.add_argument('--episodes', type=int, default=300)
     options = parser.parse_args()
-    torch.set_grad_enabled(False)
     torch.set_num_threads(1)
     if options.steps is not None:
         measure_steps(options.steps)

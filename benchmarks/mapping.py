@@ -222,7 +222,6 @@ def main() -> None:
     parser.add_argument('--targets', type=int, default=40, help='that other solvers are timed on')
     parser.add_argument('--wide', action='store_true', help='only the memory of a 6 x 512 pair')
     options = parser.parse_args()
-    torch.set_grad_enabled(False)
     if options.wide:
         wide()
         return

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
@@ -78,7 +77,6 @@ def main() -> None:
     parser.add_argument('--goals', default='upper', choices=('upper', 'full'))
     parser.add_argument('--results', type=Path, default=Path('runs/reliability.json'))
     options = parser.parse_args()
-    torch.set_grad_enabled(False)
     use_one_core()
     options.results.parent.mkdir(parents=True, exist_ok=True)
     known: dict[str, list[dict[str, Any]]] = {}

@@ -13,10 +13,10 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from neuron_reach import __version__, graph
 from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, reproduce
+from neuron_reach.commands.flags import add_command
 from neuron_reach.errors import UserError
 
 INTERRUPTED = 130
@@ -61,11 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     for name, description in graph.DESCRIPTIONS.items():
-        command = _add(commands, graph.COMMANDS[name], description, _graph_command)
+        command = add_command(commands, graph.COMMANDS[name], description, _graph_command)
         command.set_defaults(graph=name)
         _add_run_arguments(command, name)
     description = 'Train in this process, without ROS; same arguments and results as train.'
-    _add_run_arguments(_add(commands, 'learn', description, _learn))
+    _add_run_arguments(add_command(commands, 'learn', description, _learn))
     analyze.add(commands)
     prune.add(commands)
     prune_train.add(commands)
@@ -73,19 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add(commands)
     map.add(commands)
     description = 'Say what a run folder, a checkpoint or a bag holds.'
-    _add(commands, 'info', description, _info).add_argument('path', type=Path)
+    add_command(commands, 'info', description, _info).add_argument('path', type=Path)
     return parser
-
-
-def _add(commands: Any, name: str, description: str, function: Any) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=description,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(command=function)
-    return command
 
 
 def _add_run_arguments(command: argparse.ArgumentParser, name: str = 'train') -> None:
@@ -137,17 +126,14 @@ def _learn(options: argparse.Namespace) -> int:
     setup = Setup.from_values(values, 'arguments')
     run = fill(graph.RunOptions, values, 'arguments')
     _require_torch()
-    import torch
 
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.gazebo.arms import GazeboArms
+    from neuron_reach.learning.kernels import use_one_core
     from neuron_reach.learning.rollout import Arms
     from neuron_reach.learning.session import Session
     from neuron_reach.learning.training import Training
     from neuron_reach.progress import Progress, training_note
-
-    torch.set_grad_enabled(False)
-    from neuron_reach.learning.kernels import use_one_core
 
     use_one_core()
     session = Session(setup, graph.run_folder(setup, run), run.checkpoint_interval)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
+
+from neuron_reach.errors import UserError
 
 
 def fsync(path: Path) -> None:
@@ -59,3 +64,38 @@ def write_bytes(path: Path, content: bytes) -> None:
     fsync(aside)
     aside.replace(path)
     fsync(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: it is missing, cannot be read or is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
+    except (ValueError, RecursionError):  # of the text's encoding, or of JSON
+        raise UserError(f'{path}: is truncated or not JSON') from None
+
+
+def lock_folder(folder: Path, user: str = 'run') -> IO[str]:
+    """Keep a folder, made if need be, for this process until it ends or closes what is returned.
+
+    Args:
+        folder: what to keep.
+        user: what another process would be that has it, for the message.
+
+    Raises:
+        UserError: another process has it, or it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / '.lock').open('w')
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f'{folder}: another {user} is using this folder') from None
+    except OSError as error:
+        raise UserError(f'{folder}: cannot be used: {error.strerror}') from None
+    return lock

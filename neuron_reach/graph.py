@@ -20,7 +20,7 @@ from neuron_reach.bags.layout import recorded_topics
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.options import GazeboOptions
-from neuron_reach.learning.setup import SessionOptions, Setup
+from neuron_reach.learning.setup import SessionOptions, Setup, whole_rounds
 from neuron_reach.options import allowed, check_keys, fill, load_yaml, option
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions, step_seed
 
@@ -267,7 +267,7 @@ def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
 
 def _recording(setup: Setup, run: RunOptions, checkpoint: Path, bag: Path, clock: str) -> Phase:
     clock = _clock(run, clock)
-    arms = 1 if clock == 'realtime' else _divisor(run.record, setup.learning.arms)
+    arms = 1 if clock == 'realtime' else whole_rounds(run.record, setup.learning.arms)
     policy = _policy(
         setup,
         run,
@@ -281,11 +281,6 @@ def _recording(setup: Setup, run: RunOptions, checkpoint: Path, bag: Path, clock
     activations = dataclasses.replace(_ACTIVATIONS, parameters={'recorded': True})
     followers = (activations, _bag_recorder(setup, run, bag), _simulator(setup, run, arms, clock))
     return Phase('recording', policy, followers)
-
-
-def _divisor(episodes: int, arms: int) -> int:
-    """Return the largest fleet of at most `arms` that plays `episodes` in whole rounds."""
-    return next(count for count in range(min(arms, episodes), 0, -1) if episodes % count == 0)
 
 
 def run_folder(setup: Setup, run: RunOptions) -> Path:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import Arms, Watcher, play
+from neuron_reach.learning.setup import whole_rounds
 from neuron_reach.learning.training import random_streams
 
 MEMORY_LIMIT = 4 * 2**30
@@ -53,14 +55,9 @@ def record_checkpoint(
     setup = checkpoint.setup
     if generator is None:
         generator = random_streams(setup.training.seed)['record']
-    arms = largest_divisor(episodes, setup.learning.arms)
+    arms = whole_rounds(episodes, setup.learning.arms)
     fleet = FleetSimulator(setup.arm, arms)
     return record_arms(checkpoint, fleet, episodes, generator, watcher)
-
-
-def largest_divisor(number: int, most: int) -> int:
-    """Return the largest divisor of a number that is at most `most`: so many arms play it out."""
-    return next(count for count in range(min(number, most), 0, -1) if number % count == 0)
 
 
 def record_arms(
@@ -253,12 +250,12 @@ class _Assembly:
         self.results: list[NDArray[np.float64]] = []
         self.checkpoints: list[layout.Checkpoint] = []
 
-    def note(self, topic: str, message: object) -> None:
+    def note(self, topic: str, message: Any) -> None:
         """Take down results of episodes, or which weights were used."""
         if layout.is_topic(topic, layout.EPISODE):
             self.results.append(layout.read_episodes(message))
         else:
-            self.checkpoints.append(layout.decode_checkpoint(message.data))  # type: ignore[attr-defined]
+            self.checkpoints.append(layout.decode_checkpoint(message.data))
 
     def add(self, block: Block) -> None:
         """Put a block of one layer into its place, once the sizes of all layers are known."""
@@ -386,11 +383,9 @@ class _Assembly:
                 f'the weights changed while these episodes were played, at episode {bounds}; '
                 'choose episodes between two changes'
             )
-        return (
-            {'path': used.path, 'version': used.version}
-            if (used := next(iter(in_use), None))
-            else {}
-        )
+        if not in_use:
+            return {}
+        return {'path': in_use[0].path, 'version': in_use[0].version}
 
 
 def load_record(path: Path, episodes: int) -> ActivityRecord:

@@ -9,8 +9,6 @@ network is `step_<k>/checkpoint`.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,9 @@ from typing import Any
 from neuron_reach.analysis import PruningOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.errors import UserError
+from neuron_reach.files import lock_folder, read_json
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, versions
-from neuron_reach.learning.session import NotTrainedError, Session
+from neuron_reach.learning.session import NotTrainedError, Session, saved_states
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
 from neuron_reach.pruning import NETWORK, RESULTS, prune_checkpoint, trials
@@ -68,11 +67,7 @@ class Reduction:
         self.pruning, self.options, self.episodes = pruning, options, episodes
         self.max_episodes = max_episodes or source.setup.training.max_episodes
         make_folder(folder)
-        self._lock = (folder / '.lock').open('w')
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f'{folder}: another run is using this folder') from None
+        self._lock = lock_folder(folder)
         self._check()
 
     def _check(self) -> None:
@@ -87,7 +82,7 @@ class Reduction:
         }
         file = self.folder / RECORD
         if file.exists():
-            saved = _read(file)
+            saved = read_json(file)
             for key, value in record.items():
                 if saved.get(key) != value:
                     raise UserError(
@@ -201,7 +196,7 @@ class Reduction:
 
     def _step(self, step: int) -> dict[str, Any]:
         folder = self.step_folder(step)
-        pruning = _read(folder / RESULTS)
+        pruning = read_json(folder / RESULTS)
         entry: dict[str, Any] = {
             'step': step,
             'seed': step_seed(self.source.setup.training.seed, step),
@@ -213,15 +208,15 @@ class Reduction:
             'episodes': 0,
             'trained_accuracy': None,
         }
-        newest = max((folder / 'checkpoints').glob('episode_*[0-9]'), default=None)
+        states = saved_states(folder)
         if (folder / 'checkpoint').exists():
             validation = load_checkpoint(folder / 'checkpoint').metadata['validation']
             entry['status'] = 'trained'
             entry['training_duration'] = validation['training_duration']
             entry['confirmed'] = entry['episodes'] = validation['confirmed']
             entry['trained_accuracy'] = validation.get('accuracy')
-        elif newest is not None:
-            entry['episodes'] = int(newest.name.rpartition('_')[2])
+        elif states:
+            entry['episodes'] = int(states[-1].name.rpartition('_')[2])
             if entry['episodes'] >= self.max_episodes:
                 entry['status'] = 'not trained within max_episodes'
         return entry
@@ -276,13 +271,3 @@ def _draw(path: Path, summary: dict[str, Any]) -> None:
         [entry['training_duration'] for entry in steps],
     )
     save(figure, path)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise UserError(f'{file}: cannot be read: {error.strerror}') from None
-    except ValueError:
-        raise UserError(f'{file}: is truncated or not JSON') from None
-    return values

@@ -22,9 +22,9 @@ def describe_path(path: Path) -> str:
     if (path / 'checkpoint').exists():
         parts.append(_describe_checkpoint(path / 'checkpoint'))
     elif (path / 'checkpoints').exists():
-        newest = max((path / 'checkpoints').glob('episode_*'), default=None)
-        if newest is not None:
-            parts.append(_describe_checkpoint(newest))
+        from neuron_reach.learning.session import saved_states  # brings torch along
+
+        parts += [_describe_checkpoint(newest) for newest in saved_states(path)[-1:]]
     if parts:
         if (path / 'bag').exists():
             parts.append(str(summarize(path / 'bag')))

@@ -139,7 +139,7 @@ def segment_layer(tree: NDArray[np.float64], threshold: float) -> NDArray[np.int
     queue = [2 * count - 2]
     for node in queue:  # grows while it is gone through
         if node < count or tree[node - count, 2] <= threshold:
-            labels[_leaves(tree, node)] = node
+            labels[leaves(tree, node)] = node
         else:
             queue += [int(tree[node - count, 0]), int(tree[node - count, 1])]
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
@@ -149,14 +149,17 @@ def segment_layer(tree: NDArray[np.float64], threshold: float) -> NDArray[np.int
     return numbered
 
 
-def _leaves(tree: NDArray[np.float64], node: int) -> list[int]:
-    """Return the neurons of a cluster."""
+def leaves(tree: NDArray[np.float64], node: int) -> list[int]:
+    """Return the neurons of a cluster in the order in which a drawing of the tree has them.
+
+    Not recursive: trees may be long chains.
+    """
     count = len(tree) + 1
-    leaves, stack = [], [node]
+    found, stack = [], [node]
     while stack:
         top = stack.pop()
         if top < count:
-            leaves.append(top)
+            found.append(top)
         else:
-            stack += [int(tree[top - count, 0]), int(tree[top - count, 1])]
-    return leaves
+            stack += [int(tree[top - count, 1]), int(tree[top - count, 0])]
+    return found

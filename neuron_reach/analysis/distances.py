@@ -113,8 +113,10 @@ def _add_block(a: Single, b: Single, total: Array, *, symmetric: bool) -> None:
             )
 
     tiles = range(0, a.shape[2], TILE)
-    cores = len(os.sched_getaffinity(0))
-    with threadpool_limits(1), ThreadPoolExecutor(min(cores, len(tiles))) as pool:
+    if len(tiles) == 1:  # a single layer: to share it out would take longer
+        add_tile(0)
+        return
+    with threadpool_limits(1), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(add_tile, tiles))  # BLAS and numba leave the interpreter alone meanwhile
 
 

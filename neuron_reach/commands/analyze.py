@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.commands.flags import add_flags, read_flags
+from neuron_reach.commands.flags import add_command, add_flags, read_flags
 from neuron_reach.errors import UserError
 from neuron_reach.pruning_options import PruningOptions
 
@@ -29,13 +29,7 @@ SAMPLE_EPISODES = 300
 
 def add(commands: Any) -> None:
     """Add the sub-command."""
-    parser = commands.add_parser(
-        'analyze',
-        help=DESCRIPTION,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, 'analyze', DESCRIPTION, _analyze, EPILOG)
     parser.add_argument('paths', type=Path, nargs='+', metavar='PATH')
     parser.add_argument('-o', '--output', type=Path, required=True, help='folder of the results')
     parser.add_argument(
@@ -60,7 +54,6 @@ def add(commands: Any) -> None:
         '--raster', type=int, default=0, metavar='EPISODE', help='the one to draw (%(default)s)'
     )
     add_flags(parser, PruningOptions, ['tau', 'linkage', 'threshold'])
-    parser.set_defaults(command=_analyze)
 
 
 def _analyze(options: argparse.Namespace) -> int:

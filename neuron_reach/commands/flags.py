@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from neuron_reach.options import allowed, fill
 
 T = TypeVar('T')
+
+
+def add_command(
+    commands: Any,
+    name: str,
+    description: str,
+    function: Callable[[argparse.Namespace], int],
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    """Add a sub-command whose texts stand as they are written.
+
+    Args:
+        commands: what `add_subparsers` returned.
+        name: of the sub-command.
+        description: in one line.
+        function: is called with the options and returns the exit code.
+        epilog: such as examples.
+    """
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=description,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(command=function)
+    return command
 
 
 def add_flags(
@@ -40,6 +67,5 @@ def read_flags(cls: type[T], options: argparse.Namespace) -> T:
     Raises:
         UserError: a value is of the wrong kind or out of range; names it.
     """
-    names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    given = {key: value for key, value in vars(options).items() if key in names}
-    return fill(cls, {key: value for key, value in given.items() if value is not None}, 'arguments')
+    given = {key: value for key, value in vars(options).items() if value is not None}
+    return fill(cls, given, 'arguments')

@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from neuron_reach.commands.flags import add_flags, read_flags
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
-from neuron_reach.options import fill
+
+VARIED = ('payload', 'gain_scale', 'physics_steps')
 
 
 def add(commands: Any) -> None:
@@ -25,8 +27,7 @@ def add(commands: Any) -> None:
     command.add_argument('checkpoints', nargs='+', type=Path, metavar='CHECKPOINT')
     command.add_argument('--episodes', type=int, default=300, help='for each network (300)')
     command.add_argument('--arms', type=int, default=1, help='that move at the same time (1)')
-    for name, metavar in (('payload', 'KG'), ('gain-scale', 'FACTOR'), ('physics-steps', 'N')):
-        command.add_argument(f'--{name}', metavar=metavar, help=_help(name))
+    add_flags(command, GazeboOptions, VARIED)
     command.set_defaults(command=_validate)
 
     description = 'Film a trained network reaching in Gazebo, as an animated picture.'
@@ -35,12 +36,6 @@ def add(commands: Any) -> None:
     command.add_argument('file', type=Path, metavar='FILE', help='such as arm.gif or arm.png')
     command.add_argument('--episodes', type=int, default=3, help='to film (3)')
     command.set_defaults(command=_film)
-
-
-def _help(name: str) -> str:
-    fields = GazeboOptions.__dataclass_fields__
-    field = fields[name.replace('-', '_')]
-    return f'{field.metadata["description"]} ({field.default})'
 
 
 def _install(_options: argparse.Namespace) -> int:
@@ -55,18 +50,11 @@ def _install(_options: argparse.Namespace) -> int:
 def _validate(options: argparse.Namespace) -> int:
     from neuron_reach.gazebo import tree
 
-    keys = ('payload', 'gain_scale', 'physics_steps')
-    given: dict[str, Any] = {key: getattr(options, key) for key in keys}
-    given = {key: value for key, value in given.items() if value is not None}
-    gazebo = fill(GazeboOptions, given, 'options')
+    gazebo = read_flags(GazeboOptions, options)
     if options.episodes < 1 or options.arms < 1:
         raise UserError('--episodes and --arms must be at least 1')
     tree.require()
-    import torch
-
     from neuron_reach.gazebo.validate import validate
-
-    torch.set_grad_enabled(False)
     from neuron_reach.learning.kernels import use_one_core
 
     use_one_core()
@@ -93,11 +81,8 @@ def _film(options: argparse.Namespace) -> int:
     if options.episodes < 1:
         raise UserError('--episodes must be at least 1')
     tree.require()
-    import torch
-
     from neuron_reach.gazebo.film import film
 
-    torch.set_grad_enabled(False)
     pictures = film(options.checkpoint, options.file, options.episodes)
     print(f'{options.file}: {pictures} pictures')
     return 0

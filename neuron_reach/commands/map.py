@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuron_reach.commands.flags import add_command
 from neuron_reach.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,13 +47,7 @@ BASELINES = ('reflexive', 'random', 'random-both', 'permuted')
 
 def add(commands: Any) -> None:
     """Add the sub-command."""
-    parser = commands.add_parser(
-        'map',
-        help=DESCRIPTION,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, 'map', DESCRIPTION, _map, EPILOG)
     parser.add_argument('source', type=Path, metavar='SOURCE')
     parser.add_argument('target', type=Path, metavar='TARGET')
     parser.add_argument('-o', '--output', type=Path, required=True, help='folder of the results')
@@ -92,24 +84,18 @@ def add(commands: Any) -> None:
         '--validation', type=Path, metavar='BAG', help='fresh episodes of a single target'
     )
     parser.add_argument('--seed', type=int, default=0, help='of fresh goals, random networks (0)')
-    parser.set_defaults(command=_map)
 
 
 def _map(options: argparse.Namespace) -> int:
     chosen = _checked(options)
-    import torch
-
     from neuron_reach.mapping import PairMapper, summarise
     from neuron_reach.networks import find_networks
     from neuron_reach.progress import Progress
+    from neuron_reach.results import make_folder
 
-    torch.set_grad_enabled(False)
     sources, targets = find_networks(options.source), find_networks(options.target)
     mapper = PairMapper(sources, targets, chosen)
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'{options.output}: cannot be written: {error.strerror}') from None
+    make_folder(options.output)
     progress = Progress('mapping', len(sources) * len(targets), unit='pairs')
     try:
         pairs, examples = mapper.run(progress.update)
@@ -165,8 +151,9 @@ def _write(folder: Path, options: MapOptions, groups: list[Group], examples: lis
     import safetensors.numpy
 
     from neuron_reach.figures.style import save
-    from neuron_reach.files import write_bytes, write_text
+    from neuron_reach.files import write_bytes
     from neuron_reach.learning.checkpoint import versions
+    from neuron_reach.results import write_csv, write_json
 
     pairs = [pair for group in groups for pair in group.pairs]
     results = {
@@ -179,12 +166,9 @@ def _write(folder: Path, options: MapOptions, groups: list[Group], examples: lis
         'groups': [_group_record(group) for group in groups],
         'pairs': [{**vars(pair), 'layers': pair.layers.tolist()} for pair in pairs],
     }
-    try:
-        write_text(folder / 'mapping.json', json.dumps(_without_nan(results), indent=1))
-        write_text(folder / 'pairs.csv', _csv([_flat(vars(pair)) for pair in pairs]))
-        write_text(folder / 'groups.csv', _csv([_flat(_group_record(group)) for group in groups]))
-    except OSError as error:
-        raise UserError(f'{folder}: cannot be written: {error.strerror}') from None
+    write_json(folder / 'mapping.json', results)
+    write_csv(folder / 'pairs.csv', [_flat(vars(pair)) for pair in pairs])
+    write_csv(folder / 'groups.csv', [_flat(_group_record(group)) for group in groups])
     for name, figure in _figures(groups, examples).items():
         save(figure, folder / name)
     for example in examples:
@@ -271,23 +255,6 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
         elif key != 'layers':
             line[key] = value
     return line
-
-
-def _csv(lines: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, lines[0].keys(), lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
-
-
-def _without_nan(value: Any) -> Any:
-    """Return the same data with null for what is unknown, as JSON has no NaN."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _table(groups: list[Group]) -> str:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from neuron_reach.commands.flags import add_flags, read_flags
+from neuron_reach.commands.flags import add_command, add_flags, read_flags
 from neuron_reach.errors import UserError
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions
 
@@ -23,26 +23,19 @@ examples:
 
 def add(commands: Any) -> None:
     """Add the sub-command."""
-    parser = commands.add_parser(
-        'prune',
-        help=DESCRIPTION,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, 'prune', DESCRIPTION, _prune, EPILOG)
+    add_network(parser)
+    parser.add_argument('--bag', type=Path, help='recorded sample episodes of this checkpoint')
+    add_flags(parser, PruningOptions)
+    add_flags(parser, ReductionOptions, ['samples'])
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Add what is pruned, by how many sample episodes, and where the results go."""
     parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
     parser.add_argument(
         '-o', '--output', type=Path, required=True, metavar='DIR', help='folder of the results'
     )
-    parser.add_argument('--bag', type=Path, help='recorded sample episodes of this checkpoint')
-    add_episodes(parser)
-    add_flags(parser, PruningOptions)
-    add_flags(parser, ReductionOptions, ['samples'])
-    parser.set_defaults(command=_prune)
-
-
-def add_episodes(parser: argparse.ArgumentParser) -> None:
-    """Add the number of sample episodes."""
     parser.add_argument(
         '--episodes',
         type=int,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from neuron_reach.commands.flags import add_flags, read_flags
-from neuron_reach.commands.prune import add_episodes, check_episodes
+from neuron_reach.commands.flags import add_command, add_flags, read_flags
+from neuron_reach.commands.prune import add_network, check_episodes
 from neuron_reach.learning.setup import SessionOptions, TrainingOptions
 from neuron_reach.options import fill
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions
@@ -25,18 +24,8 @@ example:
 
 def add(commands: Any) -> None:
     """Add the sub-command."""
-    parser = commands.add_parser(
-        'prune-train',
-        help=DESCRIPTION,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
-    parser.add_argument(
-        '-o', '--output', type=Path, required=True, metavar='DIR', help='folder of the results'
-    )
-    add_episodes(parser)
+    parser = add_command(commands, 'prune-train', DESCRIPTION, _prune_train, EPILOG)
+    add_network(parser)
     add_flags(parser, ReductionOptions)
     add_flags(parser, PruningOptions)
     parser.add_argument(
@@ -48,7 +37,6 @@ def add(commands: Any) -> None:
     parser.add_argument(
         '--summary', action='store_true', help='only say how far it is, and write the summary'
     )
-    parser.set_defaults(command=_prune_train)
 
 
 def _prune_train(options: argparse.Namespace) -> int:

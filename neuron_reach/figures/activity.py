@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neuron_reach.analysis import ActivityRecord, Clustering
+from neuron_reach.analysis.clusters import leaves
 from neuron_reach.figures.style import COLOURS, HATCHES
 
 Array = NDArray[np.float64]
@@ -98,25 +99,12 @@ def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool
     return figure
 
 
-def leaf_order(tree: Array) -> list[int]:
-    """Return the neurons in the order in which a drawing of the tree has them."""
-    count = len(tree) + 1
-    order, stack = [], [2 * count - 2]
-    while stack:
-        node = stack.pop()
-        if node < count:
-            order.append(node)
-        else:
-            stack += [int(tree[node - count, 1]), int(tree[node - count, 0])]
-    return order
-
-
 def draw_tree(
     axis: Axes, tree: Array, clusters: NDArray[np.int64], dead: NDArray[np.bool_]
 ) -> None:
     """Draw a tree; scipy's own drawing is recursive, and gives up on long chains."""
     count = len(tree) + 1
-    order = leaf_order(tree)
+    order = leaves(tree, 2 * count - 2)
     across, height = np.zeros(2 * count - 1), np.zeros(2 * count - 1)
     across[order] = np.arange(count)
     cluster = np.concatenate((clusters, np.full(len(tree), -1)))

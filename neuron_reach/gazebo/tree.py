@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 from neuron_reach.errors import UserError
@@ -92,8 +93,8 @@ def environment(**more: str) -> dict[str, str]:
     return {**{key: os.environ[key] for key in kept if key in os.environ}, **own, **more}
 
 
-def _join(paths: object) -> str:
-    return ':'.join(map(str, paths))  # type: ignore[call-overload]
+def _join(paths: Iterable[Path]) -> str:
+    return ':'.join(map(str, paths))
 
 
 def program(name: str) -> str:

@@ -88,7 +88,7 @@ class _Counter:
     """Shows the progress of a fleet's rounds."""
 
     def __init__(self, progress: Progress, arms: int) -> None:
-        self._progress, self._arms, self._done, self._won = progress, arms, 0, 0
+        self._progress, self._arms, self._done = progress, arms, 0
 
     def begin(self, goals: NDArray[np.float64]) -> None:
         """Do nothing."""
@@ -99,5 +99,4 @@ class _Counter:
     def end(self, final_rewards: NDArray[np.float64]) -> None:
         """Count."""
         self._done += self._arms
-        self._won += int((final_rewards >= 0.9).sum())
         self._progress.update(self._done)

@@ -24,7 +24,7 @@ import torch
 import neuron_reach
 from neuron_reach.arm.task import action_table
 from neuron_reach.errors import UserError
-from neuron_reach.files import atomic_folder, write_text
+from neuron_reach.files import atomic_folder, read_json, write_text
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
@@ -178,15 +178,6 @@ def write_metadata(path: Path, metadata: Mapping[str, Any]) -> None:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except (ValueError, RecursionError):  # of the text's encoding, or of JSON
-        raise UserError(f'{path}: is truncated or not JSON') from None
-
-
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load_file(path)
@@ -197,7 +188,7 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_metadata(file: Path) -> tuple[dict[str, Any], Setup]:
-    metadata = _read_json(file)
+    metadata = read_json(file)
     if not isinstance(metadata, dict) or metadata.get('format') != FORMAT:
         raise UserError(f'{file}: is no checkpoint metadata of format {FORMAT}')
     for key, kind in (('options', dict), ('validation', dict), ('versions', dict), ('seed', int)):
@@ -251,7 +242,7 @@ def load_training(path: str | Path, setup: Setup) -> Training:
     """
     path = Path(path)
     tensors = _read_tensors(path / STATE_TENSORS)
-    counters = _read_json(path / STATE_COUNTERS)
+    counters = read_json(path / STATE_COUNTERS)
     training = Training(setup)
     for name, like in training.state()[0].items():
         value = tensors.get(name)

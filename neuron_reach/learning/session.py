@@ -6,7 +6,6 @@ needs, and `checkpoint`, the trained network, once it has passed.
 
 from __future__ import annotations
 
-import fcntl
 import re
 import shutil
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.errors import UserError
+from neuron_reach.files import lock_folder
 from neuron_reach.learning.checkpoint import (
     Checkpoint,
     describe,
@@ -34,6 +34,12 @@ KEPT_CHECKPOINTS = 2
 
 class NotTrainedError(UserError):
     """The validation test was not passed within the episodes allowed."""
+
+
+def saved_states(run_dir: Path) -> list[Path]:
+    """Return the training states saved in a run folder, oldest first."""
+    folders = (run_dir / 'checkpoints').glob('episode_*')
+    return sorted(folder for folder in folders if re.fullmatch(r'episode_\d+', folder.name))
 
 
 class Session:
@@ -66,7 +72,7 @@ class Session:
         self.run_dir = Path(run_dir)
         self.interval = checkpoint_interval
         self.training: Training | None = None
-        self._lock_folder()
+        self._lock = lock_folder(self.run_dir)
         self.final = self.run_dir / 'checkpoint'
         self.newest = self.final
         if self.final.exists():
@@ -80,27 +86,12 @@ class Session:
         """Return the metadata of the newest checkpoint."""
         return load_checkpoint(self.newest).metadata
 
-    def _lock_folder(self) -> None:
-        try:
-            self.run_dir.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.run_dir / '.lock').open('w')
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f'{self.run_dir}: another run is using this folder') from None
-        except OSError as error:
-            raise UserError(f'{self.run_dir}: cannot be used: {error.strerror}') from None
-
-    def _saved(self) -> list[Path]:
-        """Return the saved training states, oldest first."""
-        folders = (self.run_dir / 'checkpoints').glob('episode_*')
-        return sorted(folder for folder in folders if re.fullmatch(r'episode_\d+', folder.name))
-
     def _resume(self) -> Training | None:
         for partial in (self.run_dir / 'checkpoints').glob('*.partial'):
             shutil.rmtree(partial)  # its writer was killed
         damaged: list[Path] = []
         problem: UserError | None = None
-        for folder in reversed(self._saved()):
+        for folder in reversed(saved_states(self.run_dir)):
             try:
                 checkpoint = load_checkpoint(folder)
                 training = load_training(folder, checkpoint.setup)
@@ -126,7 +117,7 @@ class Session:
         if self.newest.exists():
             return
         self._write(self.newest)
-        for old in self._saved()[:-KEPT_CHECKPOINTS]:
+        for old in saved_states(self.run_dir)[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 
     def _write(self, folder: Path) -> None:

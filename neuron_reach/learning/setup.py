@@ -136,3 +136,8 @@ class Setup:
     def layer_sizes(self) -> tuple[int, ...]:
         """Neurons of every layer of the Q-network, input and output included."""
         return (2 * self.arm.joints + 2, *self.learning.hidden, 3**self.arm.joints)
+
+
+def whole_rounds(episodes: int, arms: int) -> int:
+    """Return the largest fleet of at most `arms` that plays `episodes` in whole rounds."""
+    return next(count for count in range(min(arms, episodes), 0, -1) if episodes % count == 0)

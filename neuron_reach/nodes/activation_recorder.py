@@ -163,7 +163,6 @@ class ActivationRecorder:
 
 
 def _body(node: Node) -> int:
-    torch.set_grad_enabled(False)
     use_one_core()
     return ActivationRecorder(node).spin()
 

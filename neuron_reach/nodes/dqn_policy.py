@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import torch
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
@@ -221,7 +220,6 @@ def _drain(futures: list[Any]) -> list[Any]:
 
 
 def _body(node: Node) -> int:
-    torch.set_grad_enabled(False)
     use_one_core()
     policy = DqnPolicy(node)
     try:

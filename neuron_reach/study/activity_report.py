@@ -283,7 +283,7 @@ def _of_pruning(measures: Measures) -> list[Finding]:
         finding(
             'fig2_penultimate',
             f'neurons left by layer {listed(left.mean(axis=0), 1)} (the paper, from wider '
-            f'networks: {listed(published.value, 1)})',  # type: ignore[arg-type]
+            f'networks: {listed(published.several, 1)})',
             'neurons left after all steps, each other layer less the penultimate one',
             *(judge_difference(left[:, n], left[:, -2], paired=True) for n in others),
         ),

@@ -103,7 +103,7 @@ def plan(scale: Scale) -> Plan:
     networks = sources(ANALYSED, scale.networks, scale.stack)
     return plan_of(
         networks[: scale.networks_by_reading],
-        steps=int(paper.number('hidden_layers').value) - 1,  # type: ignore[arg-type]
+        steps=int(paper.number('hidden_layers').single) - 1,
         episodes=scale.pruning_episodes,
         max_episodes=scale.retraining_episodes,
     )

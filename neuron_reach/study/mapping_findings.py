@@ -375,7 +375,7 @@ def _value(statistic: Statistic, samples: Mapping[str, Pairs]) -> float:
 
 
 def _mean_of(names: Sequence[str]) -> Statistic:
-    return lambda mean: sum(mean[name] for name in names) / len(names)  # type: ignore[return-value]
+    return lambda mean: np.asarray(sum(mean[name] for name in names) / len(names))
 
 
 def _signed_difference(first: Statistic, second: Statistic, sign: float) -> Statistic:

@@ -13,13 +13,13 @@ from neuron_reach.study.jobs import Job, Result, StoredResult, function
 from neuron_reach.study.reductions import jobs_of, reduction, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
-JOINTS: tuple[int, ...] = paper.number('joints').value  # type: ignore[assignment]
-EPISODES = int(paper.number('mapping_episodes').value)  # type: ignore[arg-type]
-LASSO = float(paper.number('lasso').value)  # type: ignore[arg-type]
+JOINTS: tuple[int, ...] = paper.number('joints').several
+EPISODES = int(paper.number('mapping_episodes').single)
+LASSO = float(paper.number('lasso').single)
 LASSOS = (0.0, 10.0, LASSO, 100.0)
 """Strengths of the lasso term that are compared among networks of the baseline."""
 
-BASELINE = int(paper.number('analysed_joints').value)  # type: ignore[arg-type]
+BASELINE = int(paper.number('analysed_joints').single)
 """The arm among whose networks the methods of mapping are compared."""
 
 TRAINED, REFLEXIVE, RANDOM, RANDOM_BOTH = 'trained', 'reflexive', 'random', 'random-both'

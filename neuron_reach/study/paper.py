@@ -28,6 +28,18 @@ class Published:
     where: str
     networks: int | None = None
 
+    @property
+    def single(self) -> float:
+        """The value, where it is one number."""
+        assert not isinstance(self.value, tuple)
+        return self.value
+
+    @property
+    def several(self) -> tuple[Any, ...]:
+        """The values, where it is a list of numbers."""
+        assert isinstance(self.value, tuple)
+        return self.value
+
 
 @dataclasses.dataclass(frozen=True)
 class Statement:

@@ -182,7 +182,7 @@ def section(groups: Groups, results: Results, scale: Scale) -> Section:
         f'Each reading changes one thing in the default. {scale.networks_by_reading} networks by '
         f'reading, of {scale.compared_width} neurons per hidden layer, are reduced in '
         f'{STEPS} steps. The paper ({published.where}) has '
-        f'{listed(np.atleast_1d(published.value).tolist(), 1)} neurons after '
+        f'{listed(published.several, 1)} neurons after '
         'three steps from 256 or 512.\n\n'
         'Distance: the mean over the hidden layers of |ln(mean size / published size)|, so that '
         '0.69 is a factor of 2. Networks of a reading with the same seeds as the default are '
@@ -207,7 +207,7 @@ def _samples(outcome: Outcome, name: str) -> dict[str, Pairs]:
 
 def _distance(name: str) -> Statistic:
     """Return the distance of a reading's mean sizes from the published ones."""
-    published = np.atleast_1d(paper.number('sizes_of_wide_networks').value)
+    published = paper.number('sizes_of_wide_networks').several
 
     def statistic(mean: Mapping[str, Array]) -> Array:
         ratios = [

@@ -18,8 +18,8 @@ from neuron_reach.study.studies import Scale
 if TYPE_CHECKING:
     from neuron_reach.learning.checkpoint import Checkpoint
 
-STEPS = int(paper.number('reduction_steps').value)  # type: ignore[arg-type]
-TAU = float(paper.number('tau').value)  # type: ignore[arg-type]
+STEPS = int(paper.number('reduction_steps').single)
+TAU = float(paper.number('tau').single)
 ANALYSED = {
     'joints': paper.number('analysed_joints').value,
     'hidden': paper.number('analysed_width').value,

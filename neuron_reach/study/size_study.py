@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 Reductions = Mapping[int, Sequence[tuple[Source, Sequence[Step]]]]
 """By width: every network and its reduction steps."""
 
-WIDE = int(paper.number('wide_width').value)  # type: ignore[arg-type]
+WIDE = int(paper.number('wide_width').single)
 LARGEST = (256, 512)
 """Initial widths whose mean sizes the paper gives."""
 
@@ -323,7 +323,7 @@ def _published_sizes(found: Mapping[int, Outcome]) -> list[Finding]:
     """Compare the sizes after all steps, layer by layer, with the paper's means."""
     published = paper.number('sizes_of_wide_networks')
     own = [outcome.hidden[:, -1] for width, outcome in found.items() if width in LARGEST]
-    values: Any = published.value
+    values = published.several
     if len(own) < len(LARGEST):
         text = f'Sizes of wide networks after all steps: {listed(values, 1)}.'
         why = f'no networks of {" and ".join(map(str, LARGEST))} at this scale'

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
 from pathlib import Path
 from typing import Any
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import atomic_folder, write_text
+from neuron_reach.files import atomic_folder, lock_folder, write_text
 from neuron_reach.study.jobs import (
     Failure,
     Job,
@@ -34,14 +33,7 @@ class Store:
         Raises:
             UserError: another process has it, or it cannot be written to.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.root / '.lock').open('w')
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f'{self.root}: another study is using this folder') from None
-        except OSError as error:
-            raise UserError(f'{self.root}: cannot be used: {error.strerror}') from None
+        self._lock = lock_folder(self.root, 'study')
 
     def folder(self, job: Job) -> Path:
         """Return where the result of a job is, or will be."""

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from easy import EASY
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.cli import main
@@ -10,23 +11,14 @@ from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 
-EASY = {  # learned in about 1000 episodes
-    'joints': 1,
-    'hidden': [16, 12],
-    'arms': 50,
-    'batch_size': 64,
-    'validation_interval': 100,
-    'learning_rate': 0.01,
-    'max_episodes': 6000,
-    'success_reward': 0.8,
-}
+OPTIONS = {**EASY, 'hidden': [16, 12], 'max_episodes': 6000}
 
 
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory):
     """A small trained network's checkpoint folder."""
     use_one_core()
-    setup = Setup.from_values(EASY, 'test')
+    setup = Setup.from_values(OPTIONS, 'test')
     session = Session(setup, tmp_path_factory.mktemp('trained'), 3600.0)
     session.train(lambda arms: FleetSimulator(setup.arm, arms), lambda _: None)
     session.close()
@@ -38,7 +30,7 @@ def untrained(tmp_path):
     """Saves a network of random weights."""
 
     def make(name='untrained', seed=0, **options):
-        setup = Setup.from_values({**EASY, **options}, 'test')
+        setup = Setup.from_values({**OPTIONS, **options}, 'test')
         network = QNetwork(setup.layer_sizes)
         network.initialize([torch.Generator().manual_seed(seed)], 1.0)
         return load_checkpoint(

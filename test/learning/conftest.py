@@ -1,4 +1,5 @@
 import pytest
+from easy import EASY
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.learning.kernels import use_one_core
@@ -16,17 +17,6 @@ TINY = {
     'temperature_updates': 20,
     'learning_rate': 0.01,
     'success_reward': 0.7,
-}
-
-EASY = {  # learned in about 1000 episodes
-    'joints': 1,
-    'hidden': [16, 16],
-    'arms': 50,
-    'batch_size': 64,
-    'validation_interval': 100,
-    'learning_rate': 0.01,
-    'max_episodes': 4000,
-    'success_reward': 0.8,
 }
 
 

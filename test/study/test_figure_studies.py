@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from test_networks import EASY
+from easy import EASY
 from test_reductions import TINY
 
 from neuron_reach.activity import analyse, pairs

@@ -2,6 +2,7 @@ import json
 from functools import partial
 
 import pytest
+from easy import EASY
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.errors import UserError
@@ -9,17 +10,6 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
 from neuron_reach.study.jobs import StoredResult, perform, write_files
 from neuron_reach.study.networks import condition, training_jobs
-
-EASY = {  # learned in about 1000 episodes
-    'joints': 1,
-    'hidden': [16, 16],
-    'arms': 50,
-    'batch_size': 64,
-    'validation_interval': 100,
-    'learning_rate': 0.01,
-    'max_episodes': 4000,
-    'success_reward': 0.8,
-}
 
 
 def test_stacks_in_parallel_processes_train_each_network_as_if_it_were_alone(store, complete):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_networks import EASY
+from easy import EASY
 
 from neuron_reach.figures.report import Picture, Table
 from neuron_reach.learning.setup import Setup

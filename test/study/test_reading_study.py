@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_networks import EASY
+from easy import EASY
 
 from neuron_reach.study import paper, reading_study
 from neuron_reach.study.jobs import perform, with_inputs, write_files

@@ -2,7 +2,7 @@ import dataclasses
 import itertools
 
 import pytest
-from test_networks import EASY
+from easy import EASY
 
 from neuron_reach.analysis import PruningOptions
 from neuron_reach.analysis import prune as prune_directly

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import study_functions as functions
-from test_networks import EASY
+from easy import EASY
 
 from neuron_reach import cli
 from neuron_reach.commands.reproduce import duration
