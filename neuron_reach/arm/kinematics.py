@@ -29,6 +29,8 @@ def forward_kinematics(joint_angles: ArrayLike, link_lengths: ArrayLike) -> NDAr
     """Return the tip positions p, (..., 2) in m, for joint angles (..., n) in rad."""
     absolute = np.cumsum(np.asarray(joint_angles), axis=-1)
     lengths = np.asarray(link_lengths, dtype=absolute.dtype)
-    x = (np.cos(absolute) * lengths).sum(axis=-1)
-    z = (np.sin(absolute) * lengths).sum(axis=-1)
-    return np.stack((x, z), axis=-1)
+    tip = np.zeros((*absolute.shape[:-1], 2), absolute.dtype)
+    for joint, length in enumerate(lengths):  # numpy is slow at sums of a few numbers each
+        tip[..., 0] += length * np.cos(absolute[..., joint])
+        tip[..., 1] += length * np.sin(absolute[..., joint])
+    return tip

@@ -61,15 +61,10 @@ class DqnLearner:
         options = self.options
         batch = options.batch_size
         observations, actions, rewards, following = memory.sample(self.sampling, batch)
-        buffer = self.online.forward(observations)
-        slope = kernels.td_gradient(
-            self.online.layer(buffer, -1),
-            actions,
-            rewards,
-            self.target.layer(self.target.forward(following), -1),
-            options.gamma,
-        )
-        self.online.backward(buffer, slope, self._gradient)
+        values = self.target.layer(self.target.forward(following), -1)
+        targets = kernels.td_targets(values, rewards, options.gamma)
+        buffer = self.online.forward(observations, outputs=False)
+        self.online.backward(buffer, actions, targets, self._gradient)
         self._adam_step()
         kernels.approach(self.target.flat.numpy(), self.online.flat.numpy(), options.target_rate)
 
@@ -97,13 +92,10 @@ class DqnLearner:
 
     def keep(self, members: list[int]) -> None:
         """Go on with these members of the stack only."""
-        old = self.tensors()
-        self.online = QNetwork(self.online.sizes, len(members))
-        self.target = self.online.empty_like()
+        self.online = self.online.select(members)
+        self.target = self.target.select(members)
         self._gradient = self.online.empty_like()
-        self.online.flat.copy_(old['online'][members])
-        self.target.flat.copy_(old['target'][members])
-        self.first_moment = old['first_moment'][members]
-        self.second_moment = old['second_moment'][members]
+        self.first_moment = self.first_moment[members]
+        self.second_moment = self.second_moment[members]
         self.exploration = [self.exploration[member] for member in members]
         self.sampling = [self.sampling[member] for member in members]

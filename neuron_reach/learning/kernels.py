@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+SMALL = 8192
+"""Weights of a layer up to which it pays to turn them into the order that BLAS likes best."""
+
+NEGLIGIBLE = -30.0
+"""Exponent of a probability, relative to the largest, that no draw can tell from zero."""
+
 
 def use_one_core() -> None:
     """Keep torch and BLAS from spreading small matrix products over the cores of this process."""
@@ -36,91 +42,140 @@ def _layer(layers: Array, sizes: Array, members: int, batch: int, member: int, l
 
 
 @numba.njit(cache=True)
-def forward(parameters: Array, sizes: Array, batch: int, layers: Array) -> None:
-    """Fill in the activations of all layers behind the input."""
+def forward(parameters: Array, sizes: Array, batch: int, layers: Array, depth: int) -> None:
+    """Fill in the activations of the first `depth` layers behind the input."""
     members, last = len(parameters), len(sizes) - 2
     for member in range(members):
         start = 0
-        for layer in range(last + 1):
+        for layer in range(depth):
             fan_in, out = sizes[layer], sizes[layer + 1]
             end = start + out * fan_in
             weight = parameters[member, start:end].reshape(out, fan_in)
             bias = parameters[member, end : end + out]
             start = end + out
             values = _layer(layers, sizes, members, batch, member, layer + 1)
-            np.dot(_layer(layers, sizes, members, batch, member, layer), weight.T, values)
+            before = _layer(layers, sizes, members, batch, member, layer)
+            if weight.size <= SMALL:
+                np.dot(before, weight.T.copy(), values)
+            else:
+                np.dot(before, weight.T, values)
             for row in range(batch):
                 for neuron in range(out):
                     value = values[row, neuron] + bias[neuron]
                     values[row, neuron] = value if layer == last or value > 0 else 0
 
 
+@numba.njit(cache=True, fastmath={'reassoc', 'contract'})  # sums in any order: vector operations
+def output_gradient(
+    hidden: Array, weight: Array, bias: Array, actions: Array, targets: Array, gradient: Array
+) -> Array:
+    """Write the gradient of the mean squared error of one member's output layer.
+
+    Only the output of the action taken has an error, so that there is no matrix product.
+
+    Args:
+        hidden: activations of the layer before, (batch, fan_in).
+        weight: (actions, fan_in).
+        bias: (actions,).
+        actions: taken, (batch,).
+        targets: what Q of them should be, (batch,).
+        gradient: weights, then biases; overwritten.
+
+    Returns:
+        The derivative by `hidden`, (batch, fan_in).
+    """
+    batch, fan_in = hidden.shape
+    back = np.empty_like(hidden)
+    gradient[:] = 0
+    for row in range(batch):
+        action = actions[row]
+        value = bias[action]
+        for neuron in range(fan_in):
+            value += hidden[row, neuron] * weight[action, neuron]
+        slope = hidden.dtype.type(2.0 / batch) * (value - targets[row])
+        gradient[weight.size + action] += slope
+        own = gradient[action * fan_in : (action + 1) * fan_in]
+        for neuron in range(fan_in):
+            own[neuron] += slope * hidden[row, neuron]
+            back[row, neuron] = slope * weight[action, neuron]
+    return back
+
+
 @numba.njit(cache=True)
 def backward(
-    parameters: Array, sizes: Array, layers: Array, output_gradient: Array, gradient: Array
+    parameters: Array,
+    sizes: Array,
+    layers: Array,
+    actions: Array,
+    targets: Array,
+    gradient: Array,
 ) -> None:
-    """Write the gradient of a loss into `gradient`, laid out like `parameters`.
+    """Write the gradient of mean((Q(x, a) - target)^2) into `gradient`, laid out like `parameters`.
 
     Args:
         parameters: of the networks.
         sizes: neurons per layer.
-        layers: as `forward` left them.
-        output_gradient: derivative of the loss by the outputs, (members, batch, outputs).
+        layers: as `forward` left them; the output layer is not needed.
+        actions: taken, (members, batch).
+        targets: what Q of them should be, (members, batch).
         gradient: overwritten.
     """
-    members, batch = output_gradient.shape[:2]
+    members, batch = targets.shape
+    last = len(sizes) - 2
     for member in range(members):
-        delta = output_gradient[member]
         end = ((sizes[:-1] + 1) * sizes[1:]).sum()
-        for layer in range(len(sizes) - 2, -1, -1):
+        delta = np.empty((0, 0), parameters.dtype)
+        for layer in range(last, -1, -1):
             fan_in, out = sizes[layer], sizes[layer + 1]
             middle = end - out
             start = middle - out * fan_in
+            weight = parameters[member, start:middle].reshape(out, fan_in)
             before = _layer(layers, sizes, members, batch, member, layer)
-            np.dot(delta.T, before, gradient[member, start:middle].reshape(out, fan_in))
-            biases = gradient[member, middle:end]
-            biases[:] = 0
-            for row in range(batch):
-                biases += delta[row]
+            if layer == last:
+                delta = output_gradient(
+                    before,
+                    weight,
+                    parameters[member, middle:end],
+                    actions[member],
+                    targets[member],
+                    gradient[member, start:end],
+                )
+            else:
+                np.dot(delta.T, before, gradient[member, start:middle].reshape(out, fan_in))
+                biases = gradient[member, middle:end]
+                biases[:] = 0
+                for row in range(batch):
+                    for neuron in range(out):
+                        biases[neuron] += delta[row, neuron]
+                if layer > 0:
+                    further = np.empty((batch, fan_in), delta.dtype)
+                    np.dot(delta, weight, further)
+                    delta = further
             if layer > 0:
-                weight = parameters[member, start:middle].reshape(out, fan_in)
-                further = np.empty((batch, fan_in), delta.dtype)
-                np.dot(delta, weight, further)
                 for row in range(batch):
                     for neuron in range(fan_in):
-                        if before[row, neuron] <= 0:
-                            further[row, neuron] = 0
-                delta = further
+                        delta[row, neuron] = delta[row, neuron] if before[row, neuron] > 0 else 0
             end = start
 
 
 @numba.njit(cache=True)
-def td_gradient(
-    values: Array, actions: Array, rewards: Array, following: Array, gamma: float
-) -> Array:
-    """Return the derivative of the mean squared temporal-difference error by the outputs.
+def td_targets(following: Array, rewards: Array, gamma: float) -> Array:
+    """Return r + gamma max Q of the states that followed, (members, batch).
 
     Args:
-        values: Q of the states, (members, batch, actions).
-        actions: taken, (members, batch).
+        following: target network's Q, (members, batch, actions).
         rewards: (members, batch).
-        following: target network's Q of the states that followed, (members, batch, actions).
         gamma: discount factor.
-
-    Returns:
-        (members, batch, actions), zero but for the actions taken.
     """
-    gradient = np.zeros_like(values)
-    members, batch, _ = values.shape
-    for member in range(members):
-        for row in range(batch):
-            target = rewards[member, row] + gamma * following[member, row].max()
-            action = actions[member, row]
-            gradient[member, row, action] = (values[member, row, action] - target) * 2.0 / batch
-    return gradient
+    targets = np.empty_like(rewards)
+    share = rewards.dtype.type(gamma)
+    for member in range(targets.shape[0]):
+        for row in range(targets.shape[1]):
+            targets[member, row] = rewards[member, row] + share * following[member, row].max()
+    return targets
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model='numpy')  # no test for zero: vector operations
 def adam_step(
     parameters: Array,
     gradient: Array,
@@ -207,7 +262,9 @@ def draw_actions(q_values: Array, temperature: float, draws: Array) -> Array:
             values = q_values[member, arm]
             largest, total = values.max(), 0.0
             for action in range(values.size):
-                total += math.exp((values[action] - largest) / temperature)
+                exponent = (values[action] - largest) / temperature
+                if exponent > NEGLIGIBLE:
+                    total += math.exp(exponent)
                 cumulated[action] = total
             action = 0
             while cumulated[action] <= draws[member, arm] * total and action < values.size - 1:

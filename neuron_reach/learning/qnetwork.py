@@ -68,23 +68,30 @@ class QNetwork:
         other.flat.copy_(self.flat)
         return other
 
-    def initialize(self, generators: Sequence[torch.Generator], output_bias: float) -> None:
-        """Draw He-normal weights, one generator a member; the output layer's are a tenth of that.
+    def select(self, members: Sequence[int] | NDArray[np.int64]) -> QNetwork:
+        """Return a stack of these members only, a copy."""
+        other = QNetwork(self.sizes, len(members))
+        other.flat.copy_(self.flat[members])
+        return other
 
-        The small output layer with a bias at the typical return starts learning with about equal
-        values for all actions.
+    def initialize(self, generators: Sequence[torch.Generator], output_bias: float) -> None:
+        """Draw normal weights of variance 2 / fan-in (He et al. 2015), one generator a member.
+
+        The first layer's is half of that, as inputs are not rectified. The output layer's weights
+        are a tenth: with a bias at the typical return, all actions start with about equal values.
         """
         self.flat.zero_()
         last = len(self.weights) - 1
         for member, generator in enumerate(generators):
             for layer, weight in enumerate(self.weights):
-                scale = math.sqrt(2.0 / weight.shape[2]) * (0.1 if layer == last else 1.0)
+                scale = math.sqrt((2.0 if layer else 1.0) / weight.shape[2])
+                scale *= 0.1 if layer == last else 1.0
                 draw = torch.randn(weight.shape[1:], generator=generator)
                 weight[member] = scale * draw
         self.biases[-1].fill_(output_bias)
 
-    def forward(self, observations: Array) -> Array:
-        """Run the networks on observations (members, batch, inputs).
+    def forward(self, observations: Array, *, outputs: bool = True) -> Array:
+        """Run the networks on observations (members, batch, inputs), if need be to the outputs.
 
         Returns:
             The activations of all layers in one flat buffer, for `layer` and `backward`.
@@ -92,7 +99,8 @@ class QNetwork:
         members, batch, inputs = observations.shape
         buffer = np.empty(members * batch * sum(self.sizes), self._parameters.dtype)
         buffer[: members * batch * inputs] = observations.reshape(-1)
-        kernels.forward(self._parameters, self._sizes, batch, buffer)
+        depth = len(self.sizes) - (1 if outputs else 2)
+        kernels.forward(self._parameters, self._sizes, batch, buffer, depth)
         return buffer
 
     def layer(self, buffer: Array, index: int) -> Array:
@@ -124,16 +132,17 @@ class QNetwork:
         """Return Q for every action, (members, batch, actions)."""
         return torch.from_numpy(self.layer(self.forward(observations.numpy()), -1))
 
-    def backward(self, buffer: Array, output_gradient: Array, gradient: QNetwork) -> None:
-        """Write the gradient of a loss into `gradient`, by the chain rule, layer by layer.
+    def backward(self, buffer: Array, actions: Array, targets: Array, gradient: QNetwork) -> None:
+        """Write the gradient of mean((Q(x, a) - target)^2), by the chain rule, layer by layer.
 
         Args:
-            buffer: what `forward` returned.
-            output_gradient: derivative of the loss by the outputs, (members, batch, actions).
+            buffer: what `forward` returned, with or without outputs.
+            actions: (members, batch).
+            targets: (members, batch).
             gradient: a stack of the same shape; overwritten.
         """
         kernels.backward(
-            self._parameters, self._sizes, buffer, output_gradient, gradient._parameters
+            self._parameters, self._sizes, buffer, actions, targets, gradient._parameters
         )
 
 

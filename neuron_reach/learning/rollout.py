@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -64,10 +65,10 @@ def play(
     meanwhile: Callable[[], None] | None = None,
     watcher: Watcher | None = None,
 ) -> Rollout:
-    """Play one round of episodes with every arm of the fleet.
+    """Play one round of episodes.
 
     Args:
-        fleet: its arms are shared out to the members in blocks.
+        fleet: its arms are shared out to the members in blocks; those beyond that rest.
         task: the reaching task.
         goals: (members, arms of a member, 2), m.
         choose: maps observations (members, arms, inputs) to actions (members, arms).
@@ -75,25 +76,25 @@ def play(
         watcher: told of every observation.
     """
     members, arms, _ = goals.shape
-    steps, joints = task.options.episode_steps, task.arm.joints
+    steps, joints, playing = task.options.episode_steps, task.arm.joints, members * arms
     observations = np.empty((steps + 1, members, arms, task.observation_size), np.float32)
     actions = np.empty((steps, members, arms), np.int64)
     angles = np.empty((steps + 1, members, arms, joints))
-    targets = np.empty((members, arms, joints))
-    targets[:] = task.arm.start_pose
+    targets = np.tile(task.arm.start_pose, (fleet.arms, 1))
+    own_targets = targets[:playing].reshape(members, arms, joints)  # a view
     if watcher is not None:
         watcher.begin(goals.reshape(-1, 2))
-    angles[0] = fleet.reset().reshape(targets.shape)
+    angles[0] = fleet.reset()[:playing].reshape(own_targets.shape)
     for step in range(steps):
         observations[step] = task.observe(angles[step], goals)
         actions[step] = choose(observations[step])
-        targets += task.actions[actions[step]]
-        fleet.send(targets.reshape(-1, joints))
+        own_targets += task.actions[actions[step]]
+        fleet.send(targets)
         if watcher is not None:  # only now, as the arms move meanwhile
-            watcher.observe(observations[step].reshape(members * arms, -1))
+            watcher.observe(observations[step].reshape(playing, -1))
         if meanwhile is not None:
             meanwhile()
-        angles[step + 1] = fleet.receive().reshape(targets.shape)
+        angles[step + 1] = fleet.receive()[:playing].reshape(own_targets.shape)
     observations[steps] = task.observe(angles[steps], goals)
     rewards = task.reward(angles[1:], goals)
     if watcher is not None:
@@ -107,6 +108,7 @@ def greedy_successes(
     network: QNetwork,
     goals: NDArray[np.float64],
     *,
+    members: Sequence[int] | None = None,
     stop_after_failures: int | None = None,
     watcher: Watcher | None = None,
 ) -> list[NDArray[np.bool_]]:
@@ -117,6 +119,7 @@ def greedy_successes(
         task: the reaching task.
         network: acts greedily.
         goals: (members, episodes, 2), m.
+        members: of the stack that are tested; all if None.
         stop_after_failures: a member with more failures than this is tested no further; the
             verdict "passed or not" stays that of the whole test (curtailed sampling).
         watcher: told of every observation.
@@ -124,19 +127,21 @@ def greedy_successes(
     Returns:
         For each member the successes of the episodes it played, in the order of its goals.
     """
-    members, episodes, _ = goals.shape
-    arms = fleet.arms // members
-    won = np.zeros((members, 0), bool)
-    played = np.full(members, episodes)
+    stack, episodes, _ = goals.shape
+    arms = fleet.arms // stack
+    tested = np.arange(stack) if members is None else np.array(members)
+    won: list[list[NDArray[np.bool_]]] = [[] for _ in range(stack)]
     for start in range(0, episodes, arms):
-        batch = goals[:, start : start + arms]
+        batch = goals[tested, start : start + arms]
         count = batch.shape[1]
         batch = np.pad(batch, ((0, 0), (0, arms - count), (0, 0)), mode='edge')
-        rollout = play(fleet, task, batch, lambda seen: greedy(network, seen), watcher=watcher)
-        won = np.concatenate((won, task.success(rollout.rewards[-1][:, :count])), axis=1)
+        part = network.select(tested)
+        rollout = play(fleet, task, batch, functools.partial(greedy, part), watcher=watcher)
+        for member, row in zip(tested, task.success(rollout.rewards[-1][:, :count]), strict=True):
+            won[member].append(row)
         if stop_after_failures is not None:
-            hopeless = (~won).sum(axis=1) > stop_after_failures
-            played = np.where(hopeless, np.minimum(played, won.shape[1]), played)
-            if hopeless.all():
+            failures = [sum((~row).sum() for row in won[member]) for member in tested]
+            tested = tested[np.array(failures) <= stop_after_failures]
+            if not len(tested):
                 break
-    return [row[:count] for row, count in zip(won, played, strict=True)]
+    return [np.concatenate([np.zeros(0, bool), *rows]) for rows in won]

@@ -23,7 +23,7 @@ class LearningOptions:
     )
     arms: int = option(100, 'arms that learn at the same time', low=1, high=10000)
     batch_size: int = option(256, 'transitions in one update', low=1, high=100000)
-    replay_capacity: int = option(100_000, 'transitions remembered', low=100, high=10_000_000)
+    replay_capacity: int = option(40_000, 'transitions remembered', low=100, high=10_000_000)
     learning_rate: float = option(
         0.0, "Adam's step size; 0: 0.003 for layers of 48, less for wider ones", low=0.0, high=1.0
     )

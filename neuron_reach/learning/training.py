@@ -101,9 +101,14 @@ class Training:
     def _stream(self, name: str) -> list[np.random.Generator]:
         return [streams[name] for streams in self._streams]
 
-    def _draw_goals(self, stream: str, count: int) -> NDArray[np.float64]:
-        draws = [self.task.sample_goals(generator, count) for generator in self._stream(stream)]
-        return np.stack(draws)
+    def _draw_goals(
+        self, stream: str, count: int, members: Sequence[int] | None = None
+    ) -> NDArray[np.float64]:
+        """Draw goals for all or for some members, (members, count, 2), m; zero for the others."""
+        goals = np.zeros((len(self.members), count, 2))
+        for member in range(len(self.members)) if members is None else members:
+            goals[member] = self.task.sample_goals(self._streams[member][stream], count)
+        return goals
 
     def round(self, fleet: Arms, watcher: Watcher | None = None) -> None:
         """Play and learn from one episode on every arm, and validate when it is time.
@@ -175,14 +180,26 @@ class Training:
         )
 
     def test(
-        self, fleet: Arms, stream: str = 'validation', watcher: Watcher | None = None
+        self,
+        fleet: Arms,
+        stream: str = 'validation',
+        members: Sequence[int] | None = None,
+        watcher: Watcher | None = None,
     ) -> list[NDArray[np.bool_]]:
-        """Play one test of 300 greedy episodes of the target network on fresh goals."""
+        """Play one test of 300 greedy episodes of the target network on fresh goals.
+
+        Args:
+            fleet: of all members.
+            stream: that goals are drawn from.
+            members: that are tested and draw goals; all if None.
+            watcher: told of every observation.
+        """
         return greedy_successes(
             fleet,
             self.task,
             self.learner.target,
-            self._draw_goals(stream, TEST_EPISODES),
+            self._draw_goals(stream, TEST_EPISODES, members),
+            members=members,
             stop_after_failures=TEST_EPISODES - required_successes(),
             watcher=watcher,
         )
@@ -191,21 +208,14 @@ class Training:
         """Test, and test once more those that passed; one verdict by member."""
         required = required_successes()
         first = self.test(fleet, watcher=watcher)
-        passed = [int(won.sum()) >= required for won in first]
-        confirmed = [False] * len(first)
-        if any(passed):
-            # Members that failed draw no second set of goals, as they would not alone.
-            states = [streams['validation'].bit_generator.state for streams in self._streams]
-            second = self.test(fleet, watcher=watcher)
-            confirmed = [
-                ok and int(won.sum()) >= required for ok, won in zip(passed, second, strict=True)
-            ]
-            for streams, state, ok in zip(self._streams, states, passed, strict=True):
-                if not ok:
-                    streams['validation'].bit_generator.state = state
+        passed = [member for member, won in enumerate(first) if int(won.sum()) >= required]
+        confirmed = []
+        if passed:
+            second = self.test(fleet, members=passed, watcher=watcher)
+            confirmed = [member for member in passed if int(second[member].sum()) >= required]
         return [
-            ((episodes, int(won.sum()), len(won)), ok, sure)
-            for won, ok, sure in zip(first, passed, confirmed, strict=True)
+            ((episodes, int(won.sum()), len(won)), member in passed, member in confirmed)
+            for member, won in enumerate(first)
         ]
 
     def _record_verdicts(self, verdicts: list[Verdict]) -> None:

@@ -78,14 +78,17 @@ def test_gradients_are_those_of_autograd(sizes, members, batch, seed):
         network = filled(sizes, members, seed)
         draw = generator(seed + 1)
         observations = torch.randn(members, batch, sizes[0], generator=draw)
-        outer = torch.randn(members, batch, sizes[-1], generator=draw)
+        actions = torch.randint(sizes[-1], (members, batch), generator=draw)
+        targets = torch.randn(members, batch, generator=draw)
         gradient = network.empty_like()
         gradient.flat.fill_(7.0)  # to be overwritten
-        network.backward(network.forward(observations.numpy()), outer.numpy(), gradient)
+        buffer = network.forward(observations.numpy(), outputs=False)
+        network.backward(buffer, actions.numpy(), targets.numpy(), gradient)
     for member in range(members):
         reference = sequential(network, member)
         with torch.enable_grad():
-            (reference(observations[member]) * outer[member]).sum().backward()
+            chosen = reference(observations[member]).gather(1, actions[member][:, None])[:, 0]
+            torch.nn.functional.mse_loss(chosen, targets[member]).backward()
         linears = [module for module in reference if isinstance(module, torch.nn.Linear)]
         for layer, linear in enumerate(linears):
             weight, bias = gradient.weights[layer][member], gradient.biases[layer][member, 0]
@@ -116,15 +119,16 @@ def test_a_copy_shares_nothing():
 
 
 def test_initial_weights_are_he_normal_and_a_members_own():
-    sizes = (50, 400, 300)
+    sizes = (50, 400, 300, 200)
     network = QNetwork(sizes, 2)
     network.initialize([generator(1), generator(2)], 1.5)
-    hidden, output = network.weights
-    assert float(hidden.std()) == pytest.approx(math.sqrt(2 / 50), rel=0.02)
-    assert float(output.std()) == pytest.approx(0.1 * math.sqrt(2 / 400), rel=0.02)
-    assert float(hidden.mean()) == pytest.approx(0.0, abs=0.01)
+    first, second, output = network.weights
+    assert float(first.std()) == pytest.approx(math.sqrt(1 / 50), rel=0.02)
+    assert float(second.std()) == pytest.approx(math.sqrt(2 / 400), rel=0.02)
+    assert float(output.std()) == pytest.approx(0.1 * math.sqrt(2 / 300), rel=0.02)
+    assert float(first.mean()) == pytest.approx(0.0, abs=0.01)
     assert not network.biases[0].any()
-    assert (network.biases[1] == 1.5).all()
+    assert (network.biases[2] == 1.5).all()
     alone = QNetwork(sizes)
     alone.initialize([generator(2)], 1.5)
     assert torch.equal(alone.flat[0], network.flat[1])

@@ -134,10 +134,10 @@ def test_members_leave_the_stack_when_trained_and_the_others_go_on_undisturbed(s
     """The middle one is done after 20 episodes, the others after 60 and never."""
     trained_after = {7: 60, 8: 20, 9: 1000}
 
-    def test(self, fleet, stream='validation', watcher=None):
+    def test(self, fleet, stream='validation', members=None, watcher=None):
         assert fleet.arms == len(self.members) * self.setup.learning.arms
-        for goals in self._stream(stream):
-            goals.random()
+        for member in range(len(self.members)) if members is None else members:
+            self._streams[member][stream].random()
         won = [self.episodes + 5 >= trained_after[member.seed] for member in self.members]
         return [np.full(300, done) for done in won]
 
@@ -193,9 +193,9 @@ def test_a_member_counts_as_trained_at_the_first_test_that_a_second_one_confirms
         [279, 100, 279],
     ]
 
-    def test(self, fleet, stream='validation', watcher=None):
-        for goals in self._stream(stream):
-            goals.random()
+    def test(self, fleet, stream='validation', members=None, watcher=None):
+        for member in range(len(self.members)) if members is None else members:
+            self._streams[member][stream].random()
         return [np.arange(300) < count for count in outcomes.pop(0)]
 
     monkeypatch.setattr(Training, 'test', test)
