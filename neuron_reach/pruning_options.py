@@ -23,7 +23,10 @@ class PruningOptions:
         'within', 'how clusters grow: mean distance within the union, or between', choices=LINKAGES
     )
     threshold: str = option(
-        'layer', 'where the largest cluster distance is taken from', choices=('layer', 'network')
+        'layer',
+        'tau is a share of the largest distance of: clusters of the layer, or of the network, or '
+        'two neurons of the layer',
+        choices=('layer', 'network', 'neurons'),
     )
     merge: str = option(
         'weighted',

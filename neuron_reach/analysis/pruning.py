@@ -49,19 +49,27 @@ def cluster_layers(
 ) -> Clustering:
     """Cluster the neurons of each layer, and cut the trees at d_tau.
 
-    d_tau is tau times the largest cluster distance of the layer's tree, or of all trees.
+    d_tau is tau times the largest cluster distance of the layer's tree, or of all trees, or the
+    largest distance of two neurons of the layer.
 
     Args:
         distances: by layer, (neurons, neurons).
         options: how.
     """
     trees = {name: cluster_tree(matrix, options.linkage) for name, matrix in distances.items()}
-    return cut_trees(trees, options)
+    return _cut_trees(trees, distances, options)
 
 
-def cut_trees(trees: Mapping[str, NDArray[np.float64]], options: PruningOptions) -> Clustering:
+def _cut_trees(
+    trees: Mapping[str, NDArray[np.float64]],
+    distances: Mapping[str, NDArray[np.float64]],
+    options: PruningOptions,
+) -> Clustering:
     """Cut the trees of layers at d_tau, see `cluster_layers`."""
-    largest = {name: float(tree[:, 2].max(initial=0.0)) for name, tree in trees.items()}
+    if options.threshold == 'neurons':
+        largest = {name: float(matrix.max(initial=0.0)) for name, matrix in distances.items()}
+    else:
+        largest = {name: float(tree[:, 2].max(initial=0.0)) for name, tree in trees.items()}
     if options.threshold == 'network':
         largest = dict.fromkeys(largest, max(largest.values(), default=0.0))
     thresholds = {name: options.tau * distance for name, distance in largest.items()}
@@ -105,7 +113,7 @@ def prune_each(
     by_layer = [maxima[record.columns(name)] for name in record.hidden]
     pruned = []
     for one in options:
-        found = cut_trees(trees[one.linkage], one)
+        found = _cut_trees(trees[one.linkage], distances, one)
         clusters = [found.clusters[name] for name in record.hidden]
         merged = merge_neurons(network, clusters, by_layer, one.merge)
         pruned.append(Pruned(found.trees, found.thresholds, found.clusters, merged, dead))

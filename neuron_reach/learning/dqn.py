@@ -6,10 +6,10 @@ this small the bookkeeping would cost more than the arithmetic.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -43,8 +43,9 @@ class DqnLearner:
         self.sampling = list(sampling)
         self.updates = 0
         self._gradient = online.empty_like()
-        self.first_moment = torch.zeros_like(online.flat)
-        self.second_moment = torch.zeros_like(online.flat)
+        self._first_moment = online.empty_like()
+        self._second_moment = online.empty_like()
+        self._steps = self._step_sizes()
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Draw actions from softmax(Q / T), (members, arms), for (members, arms, inputs)."""
@@ -74,20 +75,25 @@ class DqnLearner:
         kernels.adam_step(
             self.online.flat.numpy(),
             self._gradient.flat.numpy(),
-            self.first_moment.numpy(),
-            self.second_moment.numpy(),
+            self._first_moment.flat.numpy(),
+            self._second_moment.flat.numpy(),
             ADAM_BETAS,
             ADAM_EPSILON * correction,
-            self.options.step_size() * correction / (1.0 - ADAM_BETAS[0] ** self.updates),
+            self._steps * correction / (1.0 - ADAM_BETAS[0] ** self.updates),
         )
+
+    def _step_sizes(self) -> NDArray[np.float64]:
+        """Return Adam's step size for the layers of every member, (members,)."""
+        hidden = [shape[1:-1] for shape in self.online.shapes]
+        return np.array([dataclasses.replace(self.options, hidden=h).step_size() for h in hidden])
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that learning changes, by name; the tensors themselves, no copies."""
         return {
             'online': self.online.flat,
             'target': self.target.flat,
-            'first_moment': self.first_moment,
-            'second_moment': self.second_moment,
+            'first_moment': self._first_moment.flat,
+            'second_moment': self._second_moment.flat,
         }
 
     def keep(self, members: list[int]) -> None:
@@ -95,7 +101,8 @@ class DqnLearner:
         self.online = self.online.select(members)
         self.target = self.target.select(members)
         self._gradient = self.online.empty_like()
-        self.first_moment = self.first_moment[members]
-        self.second_moment = self.second_moment[members]
+        self._first_moment = self._first_moment.select(members)
+        self._second_moment = self._second_moment.select(members)
+        self._steps = self._steps[members]
         self.exploration = [self.exploration[member] for member in members]
         self.sampling = [self.sampling[member] for member in members]

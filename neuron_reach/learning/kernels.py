@@ -1,9 +1,11 @@
 """The arithmetic of learning, compiled: for networks this small, calls cost more than numbers.
 
 All arrays are C-contiguous and of one precision. `parameters` holds a network per row: for every
-layer the weights (out, in), then the biases (out,), then padding. `layers` is one flat buffer with
-the activations of every layer, (members, batch, neurons) each, input first. Matrix products are
-BLAS's; each member's are its own, so that it learns in a stack what it would learn alone.
+layer the weights (out, in), then the biases (out,), then padding. `sizes` are the neurons of every
+layer, (members, layers). `layers` is one flat buffer with the activations: layer by layer, input
+first, of every member, (batch, neurons). `starts`, (members, layers), is where they begin, in
+numbers by row of a batch. Matrix products are BLAS's; each member's are its own, so that it learns
+in a stack what it would learn alone.
 """
 
 from __future__ import annotations
@@ -35,26 +37,27 @@ def use_one_core() -> None:
 
 
 @numba.njit(cache=True)
-def _layer(layers: Array, sizes: Array, members: int, batch: int, member: int, layer: int) -> Array:
+def _layer(layers: Array, start: int, batch: int, neurons: int) -> Array:
     """Return one member's activations of one layer, (batch, neurons); a view."""
-    start = members * batch * sizes[:layer].sum() + member * batch * sizes[layer]
-    return layers[start : start + batch * sizes[layer]].reshape(batch, sizes[layer])
+    return layers[batch * start : batch * (start + neurons)].reshape(batch, neurons)
 
 
 @numba.njit(cache=True)
-def forward(parameters: Array, sizes: Array, batch: int, layers: Array, depth: int) -> None:
+def forward(
+    parameters: Array, sizes: Array, starts: Array, batch: int, layers: Array, depth: int
+) -> None:
     """Fill in the activations of the first `depth` layers behind the input."""
-    members, last = len(parameters), len(sizes) - 2
-    for member in range(members):
+    last = sizes.shape[1] - 2
+    for member in range(len(parameters)):
         start = 0
         for layer in range(depth):
-            fan_in, out = sizes[layer], sizes[layer + 1]
+            fan_in, out = sizes[member, layer], sizes[member, layer + 1]
             end = start + out * fan_in
             weight = parameters[member, start:end].reshape(out, fan_in)
             bias = parameters[member, end : end + out]
             start = end + out
-            values = _layer(layers, sizes, members, batch, member, layer + 1)
-            before = _layer(layers, sizes, members, batch, member, layer)
+            before = _layer(layers, starts[member, layer], batch, fan_in)
+            values = _layer(layers, starts[member, layer + 1], batch, out)
             if weight.size <= SMALL:
                 np.dot(before, weight.T.copy(), values)
             else:
@@ -105,6 +108,7 @@ def output_gradient(
 def backward(
     parameters: Array,
     sizes: Array,
+    starts: Array,
     layers: Array,
     actions: Array,
     targets: Array,
@@ -115,22 +119,23 @@ def backward(
     Args:
         parameters: of the networks.
         sizes: neurons per layer.
+        starts: see above.
         layers: as `forward` left them; the output layer is not needed.
         actions: taken, (members, batch).
         targets: what Q of them should be, (members, batch).
         gradient: overwritten.
     """
     members, batch = targets.shape
-    last = len(sizes) - 2
+    last = sizes.shape[1] - 2
     for member in range(members):
-        end = ((sizes[:-1] + 1) * sizes[1:]).sum()
+        end = ((sizes[member, :-1] + 1) * sizes[member, 1:]).sum()
         delta = np.empty((0, 0), parameters.dtype)
         for layer in range(last, -1, -1):
-            fan_in, out = sizes[layer], sizes[layer + 1]
+            fan_in, out = sizes[member, layer], sizes[member, layer + 1]
             middle = end - out
             start = middle - out * fan_in
             weight = parameters[member, start:middle].reshape(out, fan_in)
-            before = _layer(layers, sizes, members, batch, member, layer)
+            before = _layer(layers, starts[member, layer], batch, fan_in)
             if layer == last:
                 delta = output_gradient(
                     before,
@@ -183,7 +188,7 @@ def adam_step(
     second: Array,
     betas: tuple[float, float],
     epsilon: float,
-    step: float,
+    steps: Array,
 ) -> None:
     """Do one step of Adam (Kingma and Ba 2015), all arrays (members, parameters), in place.
 
@@ -194,20 +199,23 @@ def adam_step(
         second: running mean of its square, changed.
         betas: what of the two means stays.
         epsilon: added to the root of the second.
-        step: how far to go; both are corrected for the means' start at zero by the caller.
+        steps: how far to go, (members,); both are corrected for the means' start at zero by the
+            caller.
     """
-    flat, slopes = parameters.reshape(-1), gradient.reshape(-1)
-    means, squares = first.reshape(-1), second.reshape(-1)
-    kind = flat.dtype.type
+    kind = parameters.dtype.type
     keep_mean, keep_square = kind(betas[0]), kind(betas[1])
     new_mean, new_square = kind(1.0 - betas[0]), kind(1.0 - betas[1])
-    small, size = kind(epsilon), kind(step)
-    for index in range(flat.size):
-        slope = slopes[index]
-        mean = keep_mean * means[index] + new_mean * slope
-        square = keep_square * squares[index] + new_square * slope * slope
-        means[index], squares[index] = mean, square
-        flat[index] -= size * mean / (np.sqrt(square) + small)
+    small = kind(epsilon)
+    for member in range(len(parameters)):
+        size = kind(steps[member])
+        values, slopes = parameters[member], gradient[member]
+        means, squares = first[member], second[member]
+        for index in range(values.size):
+            slope = slopes[index]
+            mean = keep_mean * means[index] + new_mean * slope
+            square = keep_square * squares[index] + new_square * slope * slope
+            means[index], squares[index] = mean, square
+            values[index] -= size * mean / (np.sqrt(square) + small)
 
 
 @numba.njit(cache=True)

@@ -1,13 +1,15 @@
 """The Q-network: fully connected ReLU layers, for one network or a stack of independent ones.
 
-All members of a stack have the same layer sizes. Their parameters lie in one flat array, so that an
+The members of a stack have inputs, outputs and the number of layers in common; hidden layers may be
+of different widths, as they are after pruning. Their parameters lie in one flat array, so that an
 optimiser step is a handful of operations whatever the number of layers and members.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,27 +33,59 @@ class QNetwork:
     """A stack of `members` multilayer perceptrons x -> Q(x, .); a single network has one member.
 
     Attributes:
-        sizes: neurons per layer, input and output included.
+        shapes: of every member, the neurons per layer, input and output included.
         flat: every parameter, (members, parameters, padded with zeros), float32.
-        weights: per layer, a view into `flat`, (members, out, in).
-        biases: per layer, a view into `flat`, (members, 1, out).
     """
 
-    def __init__(self, sizes: Sequence[int], members: int = 1) -> None:
-        self.sizes = tuple(sizes)
-        shapes = list(zip(self.sizes[1:], self.sizes[:-1], strict=True))
-        parameters = sum(out * (fan_in + 1) for out, fan_in in shapes)
-        self.flat = torch.zeros(members, -(-parameters // ALIGNMENT) * ALIGNMENT)
-        self.weights: list[Tensor] = []
-        self.biases: list[Tensor] = []
-        start = 0
-        for out, fan_in in shapes:
-            end = start + out * fan_in
-            self.weights.append(self.flat[:, start:end].view(members, out, fan_in))
-            self.biases.append(self.flat[:, end : end + out].view(members, 1, out))
-            start = end + out
+    def __init__(self, *shapes: Sequence[int]) -> None:
+        """Make one member for each shape, with all parameters zero.
+
+        Raises:
+            ValueError: they differ in more than the widths of hidden layers.
+        """
+        self.shapes = tuple(map(tuple, shapes))
+        if len({(len(shape), shape[0], shape[-1]) for shape in self.shapes}) > 1:
+            raise ValueError('only the widths of hidden layers may differ in a stack')
+        self._sizes = np.array(self.shapes)
+        parameters = int(((self._sizes[:, :-1] + 1) * self._sizes[:, 1:]).sum(axis=1).max())
+        self.flat = torch.zeros(len(shapes), -(-parameters // ALIGNMENT) * ALIGNMENT)
         self._parameters = self.flat.numpy()  # the same memory
-        self._sizes = np.array(self.sizes)
+        ends = self._sizes.T.cumsum().reshape(self._sizes.T.shape).T  # layer by layer
+        self._starts = np.ascontiguousarray(ends - self._sizes)
+
+    @classmethod
+    def stack(cls, networks: Sequence[QNetwork]) -> QNetwork:
+        """Return a stack of copies of all members of some networks; errors as for their shapes."""
+        stack = cls(*(shape for network in networks for shape in network.shapes))
+        row = 0
+        for network in networks:
+            stack.flat[row : row + network.members, : network.flat.shape[1]] = network.flat
+            row += network.members
+        return stack
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Neurons per layer, which have to be the same for all members."""
+        (sizes,) = set(self.shapes)
+        return sizes
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """Per layer, a view into `flat`, (members, out, in); of members of the same sizes."""
+        return [weight for weight, _ in self._views()]
+
+    @property
+    def biases(self) -> list[Tensor]:
+        """Per layer, a view into `flat`, (members, 1, out); of members of the same sizes."""
+        return [bias for _, bias in self._views()]
+
+    def _views(self) -> Iterator[tuple[Tensor, Tensor]]:
+        start = 0
+        for fan_in, out in itertools.pairwise(self.sizes):
+            end = start + out * fan_in
+            weight = self.flat[:, start:end].view(self.members, out, fan_in)
+            start = end + out
+            yield weight, self.flat[:, end:start].view(self.members, 1, out)
 
     @property
     def members(self) -> int:
@@ -59,8 +93,8 @@ class QNetwork:
         return self.flat.shape[0]
 
     def empty_like(self) -> QNetwork:
-        """Return a stack of the same shape with all parameters zero."""
-        return QNetwork(self.sizes, self.members)
+        """Return a stack of the same shapes with all parameters zero."""
+        return QNetwork(*self.shapes)
 
     def copy(self) -> QNetwork:
         """Return a stack with the same parameters that shares no memory with this one."""
@@ -69,10 +103,10 @@ class QNetwork:
         return other
 
     def select(self, members: Sequence[int] | NDArray[np.int64]) -> QNetwork:
-        """Return a stack of these members only, a copy."""
-        other = QNetwork(self.sizes, len(members))
-        other.flat.copy_(self.flat[members])
-        return other
+        """Return a stack of copies of these members only."""
+        part = QNetwork(*(self.shapes[member] for member in members))
+        part.flat.copy_(self.flat[members, : part.flat.shape[1]])  # beyond that is padding
+        return part
 
     def initialize(self, generators: Sequence[torch.Generator], output_bias: float) -> None:
         """Draw normal weights of variance 2 / fan-in (He et al. 2015), one generator a member.
@@ -96,11 +130,11 @@ class QNetwork:
         Returns:
             The activations of all layers in one flat buffer, for `layer` and `backward`.
         """
-        members, batch, inputs = observations.shape
-        buffer = np.empty(members * batch * sum(self.sizes), self._parameters.dtype)
-        buffer[: members * batch * inputs] = observations.reshape(-1)
-        depth = len(self.sizes) - (1 if outputs else 2)
-        kernels.forward(self._parameters, self._sizes, batch, buffer, depth)
+        batch = observations.shape[1]
+        buffer = np.empty(batch * int(self._sizes.sum()), self._parameters.dtype)
+        buffer[: observations.size] = observations.reshape(-1)
+        depth = self._sizes.shape[1] - (1 if outputs else 2)
+        kernels.forward(self._parameters, self._sizes, self._starts, batch, buffer, depth)
         return buffer
 
     def layer(self, buffer: Array, index: int) -> Array:
@@ -108,13 +142,14 @@ class QNetwork:
 
         Args:
             buffer: what `forward` returned.
-            index: 0 is the input, hidden layers are taken after ReLU, -1 is the output.
+            index: 0 is the input, hidden layers are taken after ReLU, -1 is the output; a layer
+                of which all members have as many neurons.
         """
-        index %= len(self.sizes)
-        rows = buffer.size // sum(self.sizes)
-        start = rows * sum(self.sizes[:index])
-        part = buffer[start : start + rows * self.sizes[index]]
-        return part.reshape(self.members, -1, self.sizes[index])
+        (neurons,) = set(self._sizes[:, index].tolist())
+        batch = buffer.size // int(self._sizes.sum())
+        start = batch * int(self._starts[0, index])
+        shape = (self.members, batch, neurons)
+        return buffer[start : start + math.prod(shape)].reshape(shape)
 
     def activations(self, observations: Tensor) -> list[Tensor]:
         """Return the activation of every layer: input, hidden (after ReLU), output.
@@ -126,7 +161,7 @@ class QNetwork:
             One tensor a layer, (members, batch, neurons).
         """
         buffer = self.forward(observations.numpy())
-        return [torch.from_numpy(self.layer(buffer, i)) for i in range(len(self.sizes))]
+        return [torch.from_numpy(self.layer(buffer, i)) for i in range(len(self.shapes[0]))]
 
     def q_values(self, observations: Tensor) -> Tensor:
         """Return Q for every action, (members, batch, actions)."""
@@ -142,7 +177,13 @@ class QNetwork:
             gradient: a stack of the same shape; overwritten.
         """
         kernels.backward(
-            self._parameters, self._sizes, buffer, actions, targets, gradient._parameters
+            self._parameters,
+            self._sizes,
+            self._starts,
+            buffer,
+            actions,
+            targets,
+            gradient._parameters,
         )
 
 

@@ -73,7 +73,8 @@ class Training:
     ) -> None:
         """Start afresh, or from the weights of `network` (one member for each seed).
 
-        A given network may pass the validation test as it is, so that `run` begins with one.
+        Members of a given network may have hidden layers of different widths, whatever those of
+        the setup. They may pass the validation test as they are, so that `run` begins with one.
         """
         seeds = [setup.training.seed] if seeds is None else list(seeds)
         self.setup = setup
@@ -84,7 +85,7 @@ class Training:
         self._streams = [random_streams(seed) for seed in seeds]
         self._test_first = network is not None
         if network is None:
-            network = QNetwork(setup.layer_sizes, len(seeds))
+            network = QNetwork(*[setup.layer_sizes] * len(seeds))
             generators = [
                 torch.Generator().manual_seed(int(streams['weights'].integers(2**62)))
                 for streams in self._streams
@@ -276,8 +277,8 @@ class Training:
 
     def saved_network(self, index: int) -> QNetwork:
         """Return a member's network as of `state`: the target network, which is validated."""
-        network = QNetwork(self.learner.target.sizes)
-        network.flat[0] = self._boundary[0]['target'][index]
+        network = QNetwork(self.learner.target.shapes[index])
+        network.flat[0] = self._boundary[0]['target'][index, : network.flat.shape[1]]
         return network
 
     def restore(self, tensors: Mapping[str, torch.Tensor], counters: Mapping[str, Any]) -> None:

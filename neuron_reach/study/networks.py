@@ -30,7 +30,7 @@ def _training_seconds(options: Mapping[str, Any], seeds: Sequence[int], **_: Any
     return float(len(seeds) * updates * (0.75e-3 + 47e-9 * parameters))
 
 
-@function('train', version=1, seconds=_training_seconds)
+@function('train', version=2, seconds=_training_seconds)
 def train(options: Mapping[str, Any], seeds: Sequence[int], test_episodes: int) -> Result:
     """Train a stack of networks, each as it would be alone, and measure their accuracy.
 
@@ -77,10 +77,9 @@ def run_training(training: Training, test_episodes: int) -> Result:
             **_describe(member, updates[member.seed]),
             'accuracy': float(won.mean()),
         }
-        own = dataclasses.replace(
-            setup, training=dataclasses.replace(setup.training, seed=member.seed)
-        )
-        metadata = describe(own, member, (int(won.sum()), test_episodes))
+        own = dataclasses.replace(setup.training, seed=member.seed)
+        own_setup = dataclasses.replace(setup, training=own).with_hidden(network.sizes[1:-1])
+        metadata = describe(own_setup, member, (int(won.sum()), test_episodes))
         networks[network_name(member.seed)] = (network, metadata)
     return Result({'members': [members[seed] for seed in seeds]}, networks=networks)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuron_reach.figures.courses import Panel, courses
-from neuron_reach.figures.report import Picture, Section, Table
+from neuron_reach.figures.report import Finding, Picture, Section, Table
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.findings import listed, spread
@@ -19,13 +19,18 @@ from neuron_reach.study.networks import TEST_EPISODES, condition, network_name, 
 from neuron_reach.study.reductions import ANALYSED, STEPS, Source, Step, jobs_of, reduction, sources
 from neuron_reach.study.size_study import Outcome
 from neuron_reach.study.studies import Plan, Results, Scale
+from neuron_reach.study.tau_study import Outcomes, Sweep, findings, jobs_of_sweeps, sweeps_of
 from neuron_reach.study.verdict import Interval, Pairs, Statistic
 
 Array = NDArray[np.float64]
 Groups = Mapping[str, Sequence[tuple[Source, Sequence[Step]]]]
+Curves = Mapping[str, Sequence[Sweep]]
 
 PAST = 5000
 """Training episodes that one reading goes on for after the first passed and confirmed test."""
+
+CURVE_TAUS, CURVE_SAMPLES = (0.0, 0.1, 0.2, 0.3, 0.5), 3
+"""At which tau, and from how many samples of episodes, the curves of figure 3 are compared."""
 
 GLOROT, HE = 'glorot', 'he'
 DEFAULT = 'default'
@@ -52,6 +57,10 @@ READINGS = {
     DEFAULT: Reading(),
     'linkage between clusters': Reading(pruning={'linkage': 'average'}),
     'threshold of the network': Reading(pruning={'threshold': 'network'}),
+    'threshold of neurons': Reading(pruning={'threshold': 'neurons'}),
+    'linkage between clusters, threshold of neurons': Reading(
+        pruning={'linkage': 'average', 'threshold': 'neurons'}
+    ),
     'uniform merging': Reading(pruning={'merge': 'uniform'}),
     'linear reward': Reading(task={'reward': 'linear'}),
     'goals all around': Reading(task={'goals': 'full'}),
@@ -70,7 +79,7 @@ def _seconds(options: Mapping[str, Any], seed: int, past: int, **_: Any) -> floa
     return until_trained * (1.0 + past / 3000.0)
 
 
-@function('train otherwise', version=1, seconds=_seconds)
+@function('train otherwise', version=2, seconds=_seconds)
 def train_otherwise(
     options: Mapping[str, Any], seed: int, start: str, past: int, test_episodes: int
 ) -> Result:
@@ -128,18 +137,41 @@ def train_otherwise(
 # --- the plan ---------------------------------------------------------------------------------
 
 
+def networks_of(name: str, scale: Scale, width: int) -> list[Source]:
+    """Return the networks of a reading."""
+    reading = READINGS[name]
+    options = {**ANALYSED, 'hidden': width, **reading.task}
+    made = sources(options, scale.networks, scale.stack)[: scale.networks_by_reading]
+    if reading.start != HE or reading.past:
+        return [_otherwise(options, source.seed, name, reading) for source in made]
+    if name != DEFAULT:
+        return [dataclasses.replace(source, what=f'{source.what}, {name}') for source in made]
+    return made
+
+
 def groups_of(scale: Scale) -> dict[str, list[tuple[Source, list[Step]]]]:
     """Return the networks of every reading and their reduction steps."""
-    groups = {}
-    for name, reading in READINGS.items():
-        options = {**ANALYSED, 'hidden': scale.compared_width, **reading.task}
-        made = sources(options, scale.networks, scale.stack)[: scale.networks_by_reading]
-        if reading.start != HE or reading.past:
-            made = [_otherwise(options, source.seed, name, reading) for source in made]
-        elif name != DEFAULT:
-            made = [dataclasses.replace(source, what=f'{source.what}, {name}') for source in made]
-        groups[name] = [(source, reduction(source, scale, **reading.pruning)) for source in made]
-    return groups
+    return {
+        name: [
+            (source, reduction(source, scale, **reading.pruning))
+            for source in networks_of(name, scale, scale.compared_width)
+        ]
+        for name, reading in READINGS.items()
+    }
+
+
+def curve_scale(scale: Scale) -> Scale:
+    """Return the scale at which the curves against tau are compared."""
+    return dataclasses.replace(scale, taus=CURVE_TAUS, samples=CURVE_SAMPLES)
+
+
+def curves_of(scale: Scale) -> dict[str, list[Sweep]]:
+    """Return the networks of every reading, pruned once with several tau."""
+    width = int(paper.number('analysed_width').single)
+    return {
+        name: sweeps_of(networks_of(name, scale, width), curve_scale(scale), **reading.pruning)
+        for name, reading in READINGS.items()
+    }
 
 
 def _otherwise(options: Mapping[str, Any], seed: int, name: str, reading: Reading) -> Source:
@@ -160,41 +192,52 @@ def _otherwise(options: Mapping[str, Any], seed: int, name: str, reading: Readin
 
 def plan(scale: Scale) -> Plan:
     """Return what to do at a scale."""
-    groups = groups_of(scale)
+    groups, curves = groups_of(scale), curves_of(scale)
     jobs: list[Job] = []
     for group in groups.values():
         for source, steps in group:
             jobs += [source.job, *jobs_of(steps)]
-    return Plan(jobs, lambda results: [section(groups, results, scale)])
+    for sweeps in curves.values():
+        jobs += jobs_of_sweeps(sweeps)
+    return Plan(jobs, lambda results: [section(groups, curves, results, scale)])
 
 
 # --- the report -------------------------------------------------------------------------------
 
 
-def section(groups: Groups, results: Results, scale: Scale) -> Section:
+def section(groups: Groups, curves: Curves, results: Results, scale: Scale) -> Section:
     """Return the report's part on the readings."""
     outcomes = {name: Outcome(group, results) for name, group in groups.items()}
     known = {name: outcome for name, outcome in outcomes.items() if len(outcome)}
+    swept = {name: Outcomes(sweeps, results, curve_scale(scale)) for name, sweeps in curves.items()}
+    drawn = {name: found for name, found in swept.items() if len(found.neurons)}
+    judged = {name: findings(found) for name, found in drawn.items()}
     published = paper.number('sizes_of_wide_networks')
     text = (
         f'The paper leaves open how clusters grow, where the threshold is taken from, how weights '
         f'are merged, the reward, where goals lie, when training ends, and the initial weights. '
-        f'Each reading changes one thing in the default. {scale.networks_by_reading} networks by '
+        f'Each reading changes that in the default. {scale.networks_by_reading} networks by '
         f'reading, of {scale.compared_width} neurons per hidden layer, are reduced in '
         f'{STEPS} steps. The paper ({published.where}) has '
         f'{listed(published.several, 1)} neurons after '
         'three steps from 256 or 512.\n\n'
         'Distance: the mean over the hidden layers of |ln(mean size / published size)|, so that '
         '0.69 is a factor of 2. Networks of a reading with the same seeds as the default are '
-        'drawn together in the bootstrap of the difference.'
+        'drawn together in the bootstrap of the difference.\n\n'
+        f'As many networks of {ANALYSED["hidden"]} neurons per hidden layer are pruned once with '
+        'several tau and trained on; what the paper says of these curves (figure 3, left) is '
+        'judged for each reading by the same rule.\n\n'
+        'Best supported is, of the readings that these networks cannot tell from the nearest one '
+        'by size, the one for which most statements about the curves are confirmed, less those '
+        'that differ.'
     )
+    title = 'Readings of the paper'
     if not known:
-        return Section('Readings of the paper', text)
-    return Section(
-        'Readings of the paper',
-        f'{text}\n\n{_conclusion(known)}',
-        items=[_picture(known), _table(outcomes)],
-    )
+        return Section(title, text)
+    items: list[Picture | Table] = [_sizes_picture(known), _table(outcomes)]
+    if drawn:
+        items += [_curves_picture(drawn), _statements_table(judged)]
+    return Section(title, f'{text}\n\n{_conclusion(known, judged)}', items=items)
 
 
 def _samples(outcome: Outcome, name: str) -> dict[str, Pairs]:
@@ -232,17 +275,26 @@ def farther(outcomes: Mapping[str, Outcome], name: str, than: str) -> Interval:
     return verdict.statistic_interval(lambda mean: first(mean) - second(mean), samples)
 
 
-def _conclusion(known: Mapping[str, Outcome]) -> str:
+def agreement(judged: Sequence[Finding]) -> int:
+    """Return how many statements are confirmed, less those that differ."""
+    words = [finding.verdict for finding in judged]
+    return words.count(verdict.CONFIRMED) - words.count(verdict.DIFFERS)
+
+
+def _conclusion(known: Mapping[str, Outcome], judged: Mapping[str, Sequence[Finding]]) -> str:
     distances = {name: distance(outcome, name) for name, outcome in known.items()}
     nearest = min(distances, key=lambda name: distances[name].value)
     level = [name for name in known if name != nearest and farther(known, name, nearest).low <= 0.0]
-    text = f'Nearest: {nearest}, at a distance of {distances[nearest]}.'
-    if level:
-        return f'{text} Not told apart from it by these networks: {", ".join(level)}.'
-    return f'{text} All others are farther away.'
+    text = f'Nearest by size: {nearest}, at a distance of {distances[nearest]}.'
+    text += f' Not told apart from it: {", ".join(level)}.' if level else ' All others are farther.'
+    candidates = [name for name in (nearest, *level) if name in judged]
+    if not candidates:
+        return text
+    best = max(candidates, key=lambda name: agreement(judged[name]))  # the nearest of equals
+    return f'{text} Best supported: {best}.'
 
 
-def _picture(known: Mapping[str, Outcome]) -> Picture:
+def _sizes_picture(known: Mapping[str, Outcome]) -> Picture:
     layers = range(1, next(iter(known.values())).hidden.shape[2] + 1)
     published = paper.number('sizes_of_wide_networks').value
     own = known.get(DEFAULT)
@@ -267,6 +319,41 @@ def _picture(known: Mapping[str, Outcome]) -> Picture:
         f'Neurons per hidden layer after {STEPS} reduction steps by reading, beside the default '
         'and the published sizes: means with 95 % intervals.',
         'Sizes by layer of every reading.',
+    )
+
+
+def _curves_picture(drawn: Mapping[str, Outcomes]) -> Picture:
+    panels = []
+    for name, found in drawn.items():
+        for label, of, limits in (
+            ('initial accuracy', 'accuracy', (0.0, 1.0)),
+            ('training duration, episodes', 'bounded', None),
+        ):
+            shown = {name: found} if name == DEFAULT else {DEFAULT: drawn.get(DEFAULT), name: found}
+            groups = {key: getattr(one, of) for key, one in shown.items() if one is not None}
+            taus = found.taus.tolist()
+            panels.append(Panel('tau', label, taus, groups, limits=limits, title=name))
+    return Picture(
+        'readings_curves',
+        courses(panels, columns=4, dots=False),
+        'Initial accuracy and training duration against tau by reading, beside the default: means '
+        'with 95 % intervals. Networks that were given up count with the limit of episodes.',
+        'Initial accuracy and training duration against tau of every reading.',
+    )
+
+
+def _statements_table(judged: Mapping[str, Sequence[Finding]]) -> Table:
+    statements = next(iter(judged.values()))
+    rows = [
+        [finding.statement, *(own[row].verdict for own in judged.values())]
+        for row, finding in enumerate(statements)
+    ]
+    rows.append(['confirmed less differing', *(str(agreement(own)) for own in judged.values())])
+    return Table(
+        ['the paper says', *judged],
+        rows,
+        f'What the paper says of figure 3, left, for networks of {ANALYSED["hidden"]} neurons per '
+        'hidden layer.',
     )
 
 

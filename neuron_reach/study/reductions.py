@@ -182,7 +182,7 @@ def prune_samples(
     return Result({'samples': values})
 
 
-@function('retrain', version=1, seconds=_retraining_seconds)
+@function('retrain', version=2, seconds=_retraining_seconds)
 def retrain(
     source: StoredResult, name: str, seed: int, step: int, max_episodes: int, test_episodes: int
 ) -> Result:
@@ -282,8 +282,8 @@ def prune_job(source: Source, scale: Scale, taus: Sequence[float] = (TAU,), **pr
     )
 
 
-def prune_samples_job(source: Source, scale: Scale, taus: Sequence[float]) -> Job:
-    """Return the job that measures a freshly trained network after pruning."""
+def prune_samples_job(source: Source, scale: Scale, taus: Sequence[float], **pruning: Any) -> Job:
+    """Return the job that measures a freshly trained network after pruning, as `prune_job`."""
     return prune_samples.job(
         f'measure {source.what}, seed {source.seed}, after pruning',
         source=source.job,
@@ -291,7 +291,7 @@ def prune_samples_job(source: Source, scale: Scale, taus: Sequence[float]) -> Jo
         episodes=scale.pruning_episodes,
         taus=list(taus),
         samples=scale.samples,
-        pruning=pruning_values(),
+        pruning=pruning_values(**pruning),
     )
 
 

@@ -53,12 +53,12 @@ class Sweep:
     retrained: Mapping[float, Job]
 
 
-def sweeps_of(networks: Sequence[Source], scale: Scale) -> list[Sweep]:
-    """Return the jobs for every network."""
+def sweeps_of(networks: Sequence[Source], scale: Scale, **pruning: Any) -> list[Sweep]:
+    """Return the jobs for every network; `pruning` as of `reduction`."""
     made = []
     for source in networks:
-        pruned = prune_job(source, scale, scale.taus)
-        samples = prune_samples_job(source, scale, scale.taus)
+        pruned = prune_job(source, scale, scale.taus, **pruning)
+        samples = prune_samples_job(source, scale, scale.taus, **pruning)
         retrained = {tau: retrain_job(source, scale, pruned, tau) for tau in scale.taus}
         made.append(Sweep(source, pruned, samples, retrained))
     return made
@@ -67,8 +67,12 @@ def sweeps_of(networks: Sequence[Source], scale: Scale) -> list[Sweep]:
 def plan(scale: Scale) -> Plan:
     """Return what to do at a scale."""
     sweeps = sweeps_of(sources(ANALYSED, scale.networks, scale.stack), scale)
-    jobs = [job for own in sweeps for job in (own.pruned, own.samples, *own.retrained.values())]
-    return Plan(jobs, lambda results: [_section(sweeps, results, scale)])
+    return Plan(jobs_of_sweeps(sweeps), lambda results: [_section(sweeps, results, scale)])
+
+
+def jobs_of_sweeps(sweeps: Sequence[Sweep]) -> list[Job]:
+    """Return the jobs of all networks."""
+    return [job for own in sweeps for job in (own.pruned, own.samples, *own.retrained.values())]
 
 
 class Outcomes:
@@ -160,7 +164,7 @@ def _section(sweeps: Sequence[Sweep], results: Results, scale: Scale) -> Section
     )
     if not len(found.neurons):
         return Section(title, text)
-    return Section(title, text, _findings(found), [_picture(found), _table(found)])
+    return Section(title, text, findings(found), [_picture(found), _table(found)])
 
 
 def _picture(found: Outcomes) -> Picture:
@@ -222,7 +226,8 @@ def _table(found: Outcomes) -> Table:
     return Table(header, rows, caption)
 
 
-def _findings(found: Outcomes) -> list[Finding]:
+def findings(found: Outcomes) -> list[Finding]:
+    """Judge what the paper says of size, accuracy and duration against tau."""
     tau0 = found.at(0.0)
     slopes = [np.polyfit(found.taus, row, 1)[0] for row in found.neurons]
     explained = np.array([np.corrcoef(found.taus, row)[0, 1] ** 2 for row in found.neurons])

@@ -19,7 +19,7 @@ def options(**changes):
 
 
 def learner(members=1, **changes):
-    network = QNetwork(SIZES, members)
+    network = QNetwork(*[SIZES] * members)
     draw = torch.Generator().manual_seed(3)
     network.flat.copy_(torch.randn(network.flat.shape, generator=draw) * 0.6)
     streams = [[np.random.default_rng(base + k) for k in range(members)] for base in (10, 20)]

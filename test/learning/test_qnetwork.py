@@ -13,7 +13,7 @@ SIZES = [(4, 8, 8, 3), (6, 1, 5, 9), (8, 7, 1, 1, 3, 27), (2, 3)]
 
 
 def filled(sizes, members=1, seed=0):
-    network = QNetwork(sizes, members)
+    network = QNetwork(*[sizes] * members)
     for part in network.weights + network.biases:
         part.copy_(torch.randn(part.shape, generator=generator(seed)) * 0.7)
         seed += 1
@@ -109,6 +109,22 @@ def test_parameters_are_views_of_one_flat_array():
     assert network.activations(observations)[1].tolist() == [[[3.0] * 4]] * 2
 
 
+def test_a_stack_of_different_widths_computes_what_its_members_do():
+    members = [filled((4, 8, 5, 3)), filled((4, 2, 30, 3), seed=5)]
+    stack = QNetwork.stack(members)
+    assert stack.shapes == ((4, 8, 5, 3), (4, 2, 30, 3))
+    observations = np.random.default_rng(0).normal(size=(2, 7, 4)).astype(np.float32)
+    buffer = stack.forward(observations)
+    for member, network in enumerate(members):
+        expected = network.layer(network.forward(observations[member : member + 1]), -1)
+        assert np.array_equal(stack.layer(buffer, -1)[member], expected[0])
+        assert torch.equal(stack.select([member]).flat, network.flat)
+    with pytest.raises(ValueError):
+        stack.layer(buffer, 1)
+    with pytest.raises(ValueError, match='only the widths of hidden layers may differ'):
+        QNetwork.stack([members[0], QNetwork((4, 8, 5, 2))])
+
+
 def test_a_copy_shares_nothing():
     network = filled((3, 4, 2))
     other = network.copy()
@@ -120,7 +136,7 @@ def test_a_copy_shares_nothing():
 
 def test_initial_weights_are_he_normal_and_a_members_own():
     sizes = (50, 400, 300, 200)
-    network = QNetwork(sizes, 2)
+    network = QNetwork(sizes, sizes)
     network.initialize([generator(1), generator(2)], 1.5)
     first, second, output = network.weights
     assert float(first.std()) == pytest.approx(math.sqrt(1 / 50), rel=0.02)

@@ -16,7 +16,7 @@ def task():
 
 
 def network_of(task, members=1, seed=0):
-    network = QNetwork((task.observation_size, 12, len(task.actions)), members)
+    network = QNetwork(*[(task.observation_size, 12, len(task.actions))] * members)
     network.flat.copy_(
         torch.randn(network.flat.shape, generator=torch.Generator().manual_seed(seed))
     )

@@ -8,6 +8,7 @@ import torch
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.learning import replay, training
+from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.training import STREAMS, Training, random_streams
 
 
@@ -128,6 +129,39 @@ def test_a_stack_trains_each_member_as_if_it_were_alone(setup):
         assert len(alone.members[0].validations) == 2
         for name, stream in alone._streams[0].items():
             assert stack._streams[member][name].bit_generator.state == stream.bit_generator.state
+
+
+def test_pruned_networks_of_different_widths_share_a_stack(setup):
+    """Each learns to the bit as it would alone, with the step size of its own layers."""
+    shapes = [(4, 37, 11, 3), (4, 150, 64, 3), (4, 5, 1, 3)]
+    networks = []
+    for seed, shape in enumerate(shapes):
+        networks.append(QNetwork(shape))
+        networks[-1].initialize([torch.Generator().manual_seed(seed)], 1.0)
+    own = setup(batch_size=256, arms=10, max_episodes=90)
+
+    def train(seeds, network):
+        training = Training(own, seeds, network)
+        training.test_first(fleet_of(training))
+        for _ in range(6):
+            training.round(fleet_of(training))
+        return training
+
+    stack = train([7, 8, 9], QNetwork.stack(networks))
+    for member, (seed, shape) in enumerate(zip((7, 8, 9), shapes, strict=True)):
+        alone = train([seed], networks[member].copy())
+        for name, tensor in alone.learner.tensors().items():
+            row = stack.learner.tensors()[name][member]
+            assert torch.equal(row[: tensor.shape[1]], tensor[0])
+            assert not row[tensor.shape[1] :].any()
+        assert stack.saved_network(member).sizes == shape
+        assert torch.equal(stack.saved_network(member).flat, alone.saved_network(0).flat)
+    kept = {name: tensor[[0, 2]] for name, tensor in stack.learner.tensors().items()}
+    stack.learner.keep([0, 2])
+    assert stack.learner.online.shapes == (shapes[0], shapes[2])
+    for name, tensor in stack.learner.tensors().items():
+        assert torch.equal(tensor, kept[name][:, : tensor.shape[1]])
+        assert not kept[name][:, tensor.shape[1] :].any()
 
 
 def test_members_leave_the_stack_when_trained_and_the_others_go_on_undisturbed(setup, monkeypatch):

@@ -11,6 +11,7 @@ from neuron_reach.study.networks import training_jobs
 from neuron_reach.study.reading_study import DEFAULT, GLOROT, HE, READINGS, train_otherwise
 from neuron_reach.study.size_study import Outcome
 from neuron_reach.study.studies import SCALES, Results
+from neuron_reach.study.tau_study import Outcomes
 
 
 @pytest.fixture(scope='module')
@@ -86,21 +87,42 @@ def test_the_distance_is_the_mean_logarithm_of_the_ratio():
     assert same.low < 0 < same.high
 
 
-def test_the_report_names_the_nearest_and_what_cannot_be_told_from_it(monkeypatch):
+def curve(drop, networks=6):
+    """Size falls along a line; accuracy falls by `drop` up to tau = 0.1."""
+    made = Outcomes([], Results(lambda job: None), reading_study.curve_scale(SCALES['quick']))
+    noise = np.linspace(-0.01, 0.01, networks)[:, None]
+    taus = made.taus
+    made.before, made.neurons = 323, 300 * (1 + noise) * (1 - taus)
+    made.accuracy = np.where(taus < 0.1, 0.95, np.where(taus > 0.1, 0.2, 0.95 - drop)) + noise
+    made.accuracy_before, made.deviation = 0.95 + noise[:, 0], 0 * made.accuracy
+    made.duration = made.bounded = 1000 * (1 + noise) + np.where(taus > 0.2, 5000.0, 0.0)
+    made.duration_before, made.retrained = 4000 + 100 * noise[:, 0], made.accuracy
+    return made
+
+
+def test_the_report_names_the_nearest_and_what_of_its_like_fits_the_curves_best(monkeypatch):
     known = {
         DEFAULT: outcome(2 * PUBLISHED),
         'linear reward': outcome(1.3 * PUBLISHED, spread=0.2, tried=9),
         'uniform merging': outcome(1.35 * PUBLISHED, spread=0.2),
         'goals all around': outcome(3 * PUBLISHED),
     }
+    curves = {DEFAULT: curve(0.02), 'linear reward': curve(0.5), 'uniform merging': curve(0.02)}
     monkeypatch.setattr(reading_study, 'Outcome', lambda group, results: group)
-    section = reading_study.section(known, None, SCALES['quick'])
-    assert 'Nearest: linear reward' in section.text
-    assert 'Not told apart from it by these networks: uniform merging.' in section.text
-    _, table = section.items
-    assert [row[0] for row in table.rows] == list(known)
-    empty = Outcome([], Results(lambda job: None))
-    assert reading_study.section({DEFAULT: empty}, None, SCALES['quick']).items == ()
+    monkeypatch.setattr(reading_study, 'Outcomes', lambda sweeps, results, scale: sweeps)
+    section = reading_study.section(known, curves, None, SCALES['quick'])
+    assert 'Nearest by size: linear reward' in section.text
+    assert 'Not told apart from it: uniform merging.' in section.text
+    assert 'Best supported: uniform merging.' in section.text
+    _, sizes, _, statements = section.items
+    assert [row[0] for row in sizes.rows] == list(known)
+    assert statements.header == ['the paper says', *curves]
+    assert len(statements.rows) == 7 + 1
+    assert statements.rows[3][1:] == ['confirmed', 'differs', 'confirmed']
+    assert statements.rows[-1][1:] == ['7', '5', '7']
+    nothing = Results(lambda job: None)
+    empty = {DEFAULT: Outcome([], nothing)}
+    assert reading_study.section(empty, {}, nothing, SCALES['quick']).items == ()
 
 
 def test_readings_that_prune_otherwise_share_the_trained_networks():
@@ -117,4 +139,17 @@ def test_readings_that_prune_otherwise_share_the_trained_networks():
     jobs = list(
         with_inputs([step.trained for own in groups.values() for _, s in own for step in s])
     )
-    assert len({job.address for job in jobs if job.function.name == 'retrain'}) == 8 * 3 * 3
+    retrained = {job.address for job in jobs if job.function.name == 'retrain'}
+    assert len(retrained) == len(READINGS) * 3 * 3
+
+
+def test_curves_of_a_reading_are_of_its_own_networks_pruned_its_own_way():
+    curves = reading_study.curves_of(SCALES['quick'])
+    assert curves.keys() == READINGS.keys()
+    for name, reading in READINGS.items():
+        for sweep, own in zip(curves[name], curves[DEFAULT], strict=True):
+            assert tuple(sweep.retrained) == reading_study.CURVE_TAUS
+            assert (sweep.pruned.address == own.pruned.address) == (name == DEFAULT)
+            for key, value in reading.pruning.items():
+                for job in (sweep.pruned, sweep.samples):
+                    assert job.arguments['pruning'][key] == value
