@@ -23,12 +23,14 @@ from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training, random_streams
+from neuron_reach.learning.validation import required_successes
 
 TEST_EPISODES = 3000
 
 
 def train(setup: Setup, seeds: list[int]) -> list[dict[str, Any]]:
     """Train a stack and return the results of its members."""
+    required_successes()  # loads scipy.stats, which is no part of learning
     training = Training(setup, seeds)
     task = ReachingTask(setup.task, setup.arm)
     ends: dict[int, float] = {}

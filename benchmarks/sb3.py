@@ -1,10 +1,12 @@
 """How does learning compare with stable-baselines3's DQN?
 
-Two questions, each answered for both in the same run, in CPU seconds of one core:
+Two questions, each answered for both in the same run, in CPU seconds of one core and for one
+network; this package trains a stack of networks, one for each seed:
 
-* one update, with matched settings: same network and initialisation, batch, arms, learning rate,
-  discount, target update and validation interval;
-* a passed and confirmed validation, with the best settings found for each.
+* one update, with matched settings: same network and initialisation, batch, replay memory, arms,
+  learning rate, discount, target update and validation interval;
+* a passed and confirmed validation, with matched settings, and with the best ones found for
+  stable-baselines3.
 
 stable-baselines3 steps its own DummyVecEnv of this package's Gymnasium environment. Its validation
 tests are played by this package's fleet, which is the fastest way there is. Exploration is its own
@@ -14,6 +16,7 @@ epsilon-greedy. Results are kept in a JSON file, so that an interrupted benchmar
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
@@ -22,6 +25,7 @@ from typing import Any
 import numpy as np
 import stable_baselines3
 import torch
+from reliability import train as train_stack
 from stable_baselines3 import DQN
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -37,6 +41,8 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import TYPICAL_REWARD, Training, random_streams
 from neuron_reach.learning.validation import TEST_EPISODES, required_successes
 
+OURS = 'this package'
+
 SETTINGS: dict[str, dict[str, Any]] = {
     'matched': {},
     'defaults': {'defaults': True},
@@ -46,6 +52,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     '32 arms, batch 128': {'arms': 32, 'updates_per_cycle': 1, 'batch_size': 128},
     '32 arms, 2 updates': {'arms': 32, 'updates_per_cycle': 2},
     '32 arms, lr 0.002': {'arms': 32, 'updates_per_cycle': 1, 'learning_rate': 0.002},
+    '32 arms, memory 100,000': {'arms': 32, 'updates_per_cycle': 1, 'buffer_size': 100_000},
 }
 """Settings tried for stable-baselines3; what is not named is as in this package."""
 
@@ -108,7 +115,7 @@ def make_sb3(setup: Setup, seed: int, settings: dict[str, Any]) -> DQN:
         'MlpPolicy',
         environments,
         learning_rate=settings.get('learning_rate', learning.step_size()),
-        buffer_size=learning.replay_capacity,
+        buffer_size=settings.get('buffer_size', learning.replay_capacity),
         learning_starts=settings.get('learning_starts', arms * setup.task.episode_steps),
         batch_size=settings.get('batch_size', learning.batch_size),
         tau=learning.target_rate,
@@ -151,34 +158,18 @@ def train_sb3(setup: Setup, seed: int, settings: dict[str, Any], limit: int) -> 
     }
 
 
-def train_ours(setup: Setup, seed: int) -> dict[str, Any]:
-    """Train with this package, one network, in process."""
-    with torch.no_grad():
-        training = Training(setup, [seed])
-        start = time.process_time()
-        training.run(lambda arms: FleetSimulator(setup.arm, arms), lambda _: None)
-        cpu = time.process_time() - start
-    member = training.finished[0][0] if training.finished else training.members[0]
-    return {
-        'seed': seed,
-        'cpu': cpu,
-        'updates': training.learner.updates,
-        'first_pass': member.first_pass,
-        'trained': member.trained,
-        'episodes': training.episodes,
-    }
-
-
-def per_update(setup: Setup, updates: int) -> tuple[float, float]:
-    """Return CPU ms per update, arms' motion included, no validation: ours, theirs."""
-    with torch.no_grad():
-        training = Training(setup, [0])
-        fleet = FleetSimulator(setup.arm, setup.learning.arms)
+def per_update(setup: Setup, networks: int, updates: int) -> tuple[float, float]:
+    """Return CPU ms per update and network, arms' motion included, no validation: ours, theirs."""
+    training = Training(setup, range(networks))
+    fleet = FleetSimulator(setup.arm, networks * setup.learning.arms)
+    for _ in range(2):  # the first one fills the memory, the second one compiles
         training.round(fleet)
-        start = time.process_time()
-        while training.learner.updates < updates:
-            training.round(fleet)
-        ours = (time.process_time() - start) / training.learner.updates
+    before = training.learner.updates
+    start = time.process_time()
+    while training.learner.updates < before + updates:
+        training.round(fleet)
+    made = (training.learner.updates - before) * networks
+    ours = (time.process_time() - start) / made
     model = make_sb3(setup, 0, {})
     steps = setup.learning.arms * setup.task.episode_steps
     model.learn(steps)  # fills the memory, as our first round does
@@ -206,7 +197,8 @@ def summary(results: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Measure what is missing and print tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--seeds', type=int, default=10)
+    parser.add_argument('--networks', type=int, default=20, help='of the stack')
+    parser.add_argument('--seeds', type=int, default=10, help='of stable-baselines3')
     parser.add_argument('--settings', nargs='*', default=['matched'], choices=list(SETTINGS))
     parser.add_argument('--limit', type=int, default=20_000, help='episodes after which to give up')
     parser.add_argument('--update-repeats', type=int, default=5)
@@ -215,7 +207,7 @@ def main() -> None:
     use_one_core()
     setup = Setup.from_values({'joints': 3}, 'benchmark')
     quiet = Setup.from_values({'joints': 3, 'validation_interval': 10_000_000}, 'benchmark')
-    pairs = [per_update(quiet, 600) for _ in range(options.update_repeats)]
+    pairs = [per_update(quiet, options.networks, 300) for _ in range(options.update_repeats)]
     if pairs:
         print(f'stable-baselines3 {stable_baselines3.__version__}, torch {torch.__version__}\n')
         print('| ms CPU per update | this package | stable-baselines3 | ratio |\n|---|---|---|---|')
@@ -231,20 +223,21 @@ def main() -> None:
     known: dict[str, list[dict[str, Any]]] = {}
     if options.results.exists():
         known = json.loads(options.results.read_text())
-    for seed in range(options.seeds):
-        for name in ('this package', *options.settings):
-            results = known.setdefault(name, [])
-            if seed in {r['seed'] for r in results}:
-                continue
-            if name == 'this package':
-                results.append(train_ours(setup, seed))
-            else:
-                results.append(train_sb3(setup, seed, SETTINGS[name], options.limit))
+    if OURS not in known:
+        known[OURS] = train_stack(setup, list(range(options.networks)))
+        write_text(options.results, json.dumps(known, indent=1))
+    for seed, name in itertools.product(range(options.seeds), options.settings):
+        results = known.setdefault(name, [])
+        if seed not in {r['seed'] for r in results}:
+            results.append(train_sb3(setup, seed, SETTINGS[name], options.limit))
             print('#', name, results[-1], flush=True)
             write_text(options.results, json.dumps(known, indent=1))
-    print('| learner | trained | updates | episodes | CPU s |\n|---|---|---|---|---|')
+    own = np.mean([r['cpu'] for r in known[OURS]])
+    print('| learner | trained | updates | episodes | CPU s | mean, next to this package |')
+    print('|---|---|---|---|---|---|')
     for name, results in known.items():
-        print(f'| {name} | {summary(results)} |')
+        mean = np.mean([r['cpu'] for r in results])
+        print(f'| {name} | {summary(results)} | {mean:.2f}, {mean / own:.1f} times |')
 
 
 if __name__ == '__main__':
