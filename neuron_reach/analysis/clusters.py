@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from neuron_reach.pruning_options import LINKAGES
 
 
-def cluster_tree(distances: NDArray[np.float64], linkage: str = 'within') -> NDArray[np.float64]:
+def cluster_tree(distances: NDArray[np.float64], linkage: str = 'average') -> NDArray[np.float64]:
     """Merge neurons step by step into a binary tree.
 
     With `within`, each step merges the two clusters whose union C has the least mean distance

@@ -38,7 +38,7 @@ def _seconds(episodes: int, **_: Any) -> float:
     return 0.1 + 0.001 * episodes
 
 
-@function('activity', version=1, seconds=_seconds)
+@function('activity', version=2, seconds=_seconds)
 def activity(
     source: StoredResult, name: str, seed: int, episodes: int, untrained: bool, tau: float
 ) -> Result:

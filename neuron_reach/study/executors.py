@@ -99,7 +99,8 @@ class LocalExecutor:
     shares_files = True
 
     def __init__(self, workers: int) -> None:
-        self.workers = self.capacity = workers
+        self.workers = workers
+        self.capacity = 2 * workers  # so that none waits for its next job while results are saved
         self._idle: list[_Worker] = []
         self._busy: dict[str, tuple[_Worker, Call]] = {}
         self._queue: deque[tuple[str, Call]] = deque()

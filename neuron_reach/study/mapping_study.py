@@ -44,6 +44,31 @@ def method_name(lasso: float | None) -> str:
 # --- jobs -------------------------------------------------------------------------------------
 
 
+@function('reduced networks', version=1, seconds=lambda **_: 0.02)
+def reduced_networks(candidates: Sequence[Mapping[str, Any]], count: int) -> Result:
+    """Pick the first networks that could be trained again after every reduction step.
+
+    Args:
+        candidates: the `result` that should hold each network, and its `name` there.
+        count: how many at most.
+
+    Returns:
+        values: `tried`, the number of candidates gone through.
+        networks: `network_0`, `network_1`, ...
+    """
+    networks: dict[str, Any] = {}
+    tried = 0
+    for candidate in candidates:
+        if len(networks) == count:
+            break
+        tried += 1
+        checkpoint = _load(candidate)
+        if checkpoint is not None:
+            own = (checkpoint.network, checkpoint.metadata)
+            networks[f'network_{len(networks)}'] = own
+    return Result({'tried': tried}, networks=networks)
+
+
 def _random_seconds(count: int, **_: Any) -> float:
     return 0.01 * count
 
@@ -92,6 +117,8 @@ def _map_seconds(
 ) -> float:
     """Estimate CPU seconds; fitted to networks of 48 neurons per layer before they were pruned."""
     job = target['result']
+    if 'candidates' in job.arguments:
+        job = job.arguments['candidates'][0]['result']
     while isinstance(job.arguments.get('source'), Job):
         job = job.arguments['source']
     hidden = job.arguments.get('options', {}).get('hidden', [48])
@@ -196,18 +223,23 @@ def pruned_networks(scale: Scale) -> tuple[dict[int, list[dict[str, Any]]], list
     """Return the networks to map by joints, as `map_onto` takes them, and the jobs behind them."""
     networks: dict[int, list[dict[str, Any]]] = {}
     jobs = []
+    count = scale.networks_by_joints
     for joints in JOINTS:
         options = {'joints': joints, 'hidden': scale.compared_width}
-        networks[joints] = []
+        own, limits = sources(options, scale.trained(joints), scale.stack), scale
         if joints == BASELINE:  # the first of the networks of the study of sizes
-            own, limits = sources(options, scale.networks, scale.stack), scale
-        else:  # in no other study; none of them shall be missing here
-            own = sources(options, scale.networks_by_joints, scale.stack)
+            own = own[:count]
+        else:  # in no other study
             limits = dataclasses.replace(scale, retraining_episodes=PATIENCE)
-        for source in own[: scale.networks_by_joints]:
+        candidates = []
+        for source in own:
             steps = reduction(source, limits)
             jobs += jobs_of(steps)
-            networks[joints].append({'result': steps[-1].trained, 'name': steps[-1].trained_name})
+            candidates.append({'result': steps[-1].trained, 'name': steps[-1].trained_name})
+        label = f'reduced networks, {joints} joints'
+        picked = reduced_networks.job(label, candidates=candidates, count=count)
+        jobs.append(picked)
+        networks[joints] = [{'result': picked, 'name': f'network_{n}'} for n in range(count)]
     return networks, jobs
 
 

@@ -55,11 +55,11 @@ class Reading:
 
 READINGS = {
     DEFAULT: Reading(),
-    'linkage between clusters': Reading(pruning={'linkage': 'average'}),
-    'threshold of the network': Reading(pruning={'threshold': 'network'}),
-    'threshold of neurons': Reading(pruning={'threshold': 'neurons'}),
-    'linkage between clusters, threshold of neurons': Reading(
-        pruning={'linkage': 'average', 'threshold': 'neurons'}
+    'linkage within unions': Reading(pruning={'linkage': 'within'}),
+    'threshold of clusters': Reading(pruning={'threshold': 'layer'}),
+    'threshold of clusters of the network': Reading(pruning={'threshold': 'network'}),
+    'linkage within unions, threshold of clusters': Reading(
+        pruning={'linkage': 'within', 'threshold': 'layer'}
     ),
     'uniform merging': Reading(pruning={'merge': 'uniform'}),
     'linear reward': Reading(task={'reward': 'linear'}),
@@ -67,8 +67,9 @@ READINGS = {
     f'{PAST:,} episodes more': Reading(past=PAST),
     'Glorot initialisation': Reading(start=GLOROT),
 }
-"""The default (linkage within clusters, threshold by layer, weighted merging, inverse reward, upper
-goals, training until passed, He initialisation), and what changes one thing in it."""
+"""The default (linkage between clusters, threshold from distances of neurons, weighted merging,
+inverse reward, upper goals, training until passed, He initialisation), and what changes one thing
+in it, or both of the first two."""
 
 
 # --- jobs -------------------------------------------------------------------------------------

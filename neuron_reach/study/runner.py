@@ -237,7 +237,7 @@ class _Run:
             len(self.work.jobs) - len(self.work.todo) - lost,
             len(self.work.jobs),
             lost,
-            [self.work.todo[address].label for address in self.running],
+            [self.work.todo[a].label for a in self.running][: self.executor.workers],
             self.work.duration(self.executor.workers, since),
         )
 

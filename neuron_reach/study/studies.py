@@ -49,6 +49,16 @@ class Scale:
     samples: int
     retraining_episodes: int
 
+    def trained(self, joints: int) -> int:
+        """Return how many networks of `compared_width` are trained for an arm.
+
+        Those with 3 joints are shared with the studies of figures 2 and 3. Of 4 joints, twice as
+        many as are compared, as not all can be trained again after pruning.
+        """
+        if joints == 3:
+            return self.networks
+        return self.networks_by_joints * (2 if joints > 3 else 1)
+
 
 SCALES = {
     scale.name: scale

@@ -19,7 +19,7 @@ from neuron_reach.study.studies import Plan, Results, Scale
 def conditions(scale: Scale) -> dict[str, list[Job]]:
     """Return the training jobs of every condition by its name."""
     wanted = [(3, width, scale.networks) for width in scale.widths]
-    wanted += [(joints, scale.compared_width, scale.networks_by_joints) for joints in (2, 4)]
+    wanted += [(joints, scale.compared_width, scale.trained(joints)) for joints in (2, 4)]
     jobs = {}
     for joints, width, networks in wanted:
         options = {'joints': joints, 'hidden': width}

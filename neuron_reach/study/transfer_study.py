@@ -16,7 +16,7 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.study import verdict
 from neuron_reach.study.findings import spread
 from neuron_reach.study.jobs import Job, Result, StoredResult, function
-from neuron_reach.study.mapping_study import BALANCED, BASELINE, JOINTS
+from neuron_reach.study.mapping_study import BALANCED, JOINTS
 from neuron_reach.study.networks import TEST_EPISODES, member_of, train
 from neuron_reach.study.reductions import Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale
@@ -86,8 +86,7 @@ def plan(scale: Scale) -> Plan:
     networks = {}
     for joints in JOINTS:
         options = {'joints': joints, 'hidden': scale.compared_width}
-        count = scale.networks if joints == BASELINE else scale.networks_by_joints
-        made = sources(options, count, scale.stack)  # in the stacks of the other studies
+        made = sources(options, scale.trained(joints), scale.stack)  # shared with other studies
         networks[joints] = made[: scale.networks_by_joints]
     return plan_of(networks, TEST_EPISODES)
 

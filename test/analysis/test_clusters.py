@@ -49,7 +49,9 @@ def members(tree, node):
 @given(SEEDS, st.integers(1, 24), st.integers(1, 5))
 def test_within_group_linkage_is_that_of_brute_force(seed, count, dimensions):
     distances = random_distances(seed, count, dimensions)
-    assert np.allclose(cluster_tree(distances), plain_tree(distances), rtol=1e-9, atol=1e-12)
+    assert np.allclose(
+        cluster_tree(distances, 'within'), plain_tree(distances), rtol=1e-9, atol=1e-12
+    )
 
 
 @given(SEEDS, st.integers(2, 40), st.booleans())
@@ -57,7 +59,7 @@ def test_every_cluster_distance_is_equation_3_also_where_distances_tie(seed, cou
     distances = np.round(random_distances(seed, count, 1), 1)
     if dead:
         distances[: count // 2, : count // 2] = 0.0
-    tree = cluster_tree(distances)
+    tree = cluster_tree(distances, 'within')
     for step, row in enumerate(tree):
         found = members(tree, count + step)
         assert row[2] == pytest.approx(inner_distance(found, distances), abs=1e-9)
@@ -85,7 +87,7 @@ def test_scipy_takes_the_trees(linkage):
 def test_the_distances_stay_as_they_are():
     distances = random_distances(0, 10)
     before = distances.copy()
-    cluster_tree(distances)
+    cluster_tree(distances, 'within')
     assert np.array_equal(distances, before)
 
 
@@ -99,7 +101,7 @@ def test_bad_arguments_are_refused():
         cluster_tree(np.zeros((2, 2)), 'ward')
     for distances in (np.zeros((2, 3)), np.full((2, 2), np.nan)):
         with pytest.raises(ValueError, match='no finite square matrix'):
-            cluster_tree(distances)
+            cluster_tree(distances, 'within')
 
 
 def plain_segments(tree, threshold):
@@ -144,7 +146,7 @@ def test_a_threshold_of_zero_merges_only_what_is_identical():
 def test_within_group_trees_are_monotone_whatever_the_distances(seed, count):
     distances = np.random.default_rng(seed).exponential(size=(count, count)) ** 3
     distances = np.triu(distances, 1) + np.triu(distances, 1).T
-    heights = cluster_tree(distances)[:, 2]
+    heights = cluster_tree(distances, 'within')[:, 2]
     assert (np.diff(heights) >= -1e-9 * heights[-1]).all()
 
 

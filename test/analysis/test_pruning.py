@@ -136,7 +136,7 @@ def _alike(network, inputs):
     return False
 
 
-@pytest.mark.parametrize('threshold', ['layer', 'network'])
+@pytest.mark.parametrize('threshold', ['layer', 'network', 'neurons'])
 @pytest.mark.parametrize('merge', MERGES)
 def test_tau_zero_changes_no_output_beyond_rounding(merge, threshold):
     network = random_network((6, 48, 48, 48, 9), 3)
@@ -175,7 +175,7 @@ def test_the_threshold_can_be_that_of_the_whole_network():
     network = random_network((4, 20, 20, 3), 2)
     network.weights[0][0, :10] = network.weights[0][0, :1] * 1.01  # a layer of small distances
     record = record_of(network, np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32))
-    options = PruningOptions(tau=0.5)
+    options = PruningOptions(tau=0.5, linkage='within', threshold='layer')
     layer = prune(network, record, options)
     whole = prune(network, record, dataclasses.replace(options, threshold='network'))
     assert sum(whole.network.sizes) <= sum(layer.network.sizes)
@@ -183,6 +183,16 @@ def test_the_threshold_can_be_that_of_the_whole_network():
     for name, tree in whole.trees.items():
         merged = [row[2] for row in tree if row[2] <= 0.5 * largest]
         assert len(set(whole.clusters[name].tolist())) <= 20 - (len(merged) > 0)
+
+
+def test_the_threshold_can_be_that_of_neurons():
+    network = random_network((4, 20, 20, 3), 2)
+    record = record_of(network, np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32))
+    found = prune(network, record, PruningOptions(tau=0.3, threshold='neurons'))
+    for name in record.hidden:
+        farthest = neuron_distances(record.select([name])).max()
+        assert found.thresholds[name] == pytest.approx(0.3 * farthest)
+        assert farthest > found.trees[name][:, 2].max()
 
 
 def test_the_two_means_are_those_of_equation_4():
