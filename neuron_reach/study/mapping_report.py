@@ -26,6 +26,7 @@ from neuron_reach.study.mapping_study import (
     REFLEXIVE,
     TRAINED,
     method_name,
+    reduced_networks,
 )
 from neuron_reach.study.mapping_values import DIRECTIONS, NATIVE, Chosen, Maps
 from neuron_reach.study.studies import Results
@@ -195,10 +196,21 @@ def _random_sizes(randoms: Mapping[int, Job], results: Results) -> Table:
         result = results.get(job)
         if result is not None and result.values['hidden'] is not None:
             sizes = ' '.join(f'{size:.1f}' for size in result.values['hidden'])
-            rows.append([str(joints), sizes])
+            rows.append([str(joints), _reduced(job, results), sizes])
     return Table(
-        ['joints', 'mean neurons per hidden layer'],
+        ['joints', 'networks', 'mean neurons per hidden layer'],
         rows,
         'Mean sizes of the pruned networks; rounded, those of the random ones (the paper: '
-        '46 22 16 13 8 20 for 3 joints).',
+        '46 22 16 13 8 20 for 3 joints). Networks: how many are mapped, and how many had to be '
+        'pruned and trained on to have as many that passed the validation test after every step.',
     )
+
+
+def _reduced(randoms: Job, results: Results) -> str:
+    """Say how many networks of an arm there are."""
+    networks = randoms.arguments['trained']
+    picked: Job = networks[0]['result']
+    found = results.get(picked)
+    if picked.function is not reduced_networks or found is None:
+        return str(len(networks))
+    return f'{len(found.checkpoints())} of {found.values["tried"]}'

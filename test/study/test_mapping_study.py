@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from neuron_reach.figures.report import Picture, Table
 from neuron_reach.learning.checkpoint import describe
@@ -22,8 +23,6 @@ from neuron_reach.study.studies import SCALES, Results
 
 @function('test.networks', version=1, seconds=lambda **_: 1.0)
 def networks(joints, count, missing):
-    import torch
-
     setup = Setup.from_values({'joints': joints, 'hidden': [9, 7, 6, 6, 5, 8], 'arms': 10}, 'test')
     made = {}
     for seed in range(count):
@@ -165,3 +164,19 @@ def test_networks_are_shared_with_the_other_studies():
         assert kinds.count('retrain') == 3 * scale.networks_by_joints
         trained = {job.address for job in plan.jobs + others if job.function.name == 'train'}
         assert trained == {a.address for a in with_inputs(plan.jobs) if a.function.name == 'train'}
+
+
+def test_the_first_networks_that_could_be_reduced_are_picked(tmp_path):
+    made = networks.job('networks', joints=2, count=4, missing=1)
+    candidates = [{'result': made, 'name': f'seed_{seed}'} for seed in (1, 0, 3, 2)]
+    picked = mapping_study.reduced_networks.job('pick', candidates=candidates, count=2)
+    for job in (made, picked):
+        done = perform(job.call({made.address: tmp_path / made.address}))
+        write_files(done.files, tmp_path / job.address)
+    result = StoredResult(tmp_path / picked.address)
+    assert result.values == {'tried': 3}
+    weights = [result.checkpoint(f'network_{n}').network.flat for n in range(2)]
+    source = StoredResult(tmp_path / made.address)
+    for found, seed in zip(weights, (0, 3), strict=True):
+        assert torch.equal(found, source.checkpoint(f'seed_{seed}').network.flat)
+    assert len(result.checkpoints()) == 2
