@@ -1,8 +1,10 @@
 """Builds and installs the package; pip and colcon both run this."""
 
+import subprocess
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 PACKAGE = 'neuron_reach'
 SHARED = ('config', 'launch', 'rviz', 'urdf', 'worlds')
@@ -13,8 +15,31 @@ def files(folder: str) -> list[str]:
     return sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
 
 
+class BuildWithRevision(build_py):
+    """Leaves the commit that is installed with the package; results of studies record it."""
+
+    def run(self) -> None:
+        """Build, then ask git, if this is a checkout or a copy within one."""
+        super().run()
+        git = ['git', '-C', str(Path(__file__).resolve().parent)]
+        try:
+            top, revision = (
+                subprocess.run([*git, *ask], capture_output=True, text=True, check=True).stdout
+                for ask in (
+                    ['rev-parse', '--show-toplevel'],
+                    ['describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'],
+                )
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return
+        built = Path(self.build_lib, PACKAGE)
+        if Path(top.strip(), PACKAGE).is_dir() and built.is_dir():  # else it is of another project
+            built.joinpath('revision').write_text(revision)
+
+
 setup(
     name=PACKAGE,
+    cmdclass={'build_py': BuildWithRevision},
     version='0.1.0',
     description='Train arms to reach over ROS 2, record their networks, prune and map them',
     license='Apache-2.0',

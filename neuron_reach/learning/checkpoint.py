@@ -65,13 +65,18 @@ def versions() -> dict[str, str | None]:
 
 
 def _git_revision() -> str | None:
-    """Return the commit of the checkout this code runs from, None where it is installed."""
-    here = Path(__file__).resolve().parent
-    if not (here.parents[1] / '.git').exists():
+    """Return the commit that is installed, or of the checkout this code runs from, if known."""
+    package = Path(neuron_reach.__file__).resolve().parent
+    installed = package / 'revision'  # left there by setup.py
+    if installed.exists():
+        return installed.read_text(encoding='utf-8').strip()
+    if not (package.parent / '.git').exists():
         return None
-    command = ['git', '-C', str(here), 'rev-parse', 'HEAD']
+    command = ['git', '-C', str(package), 'describe', '--always', '--dirty', '--abbrev=40']
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        found = subprocess.run(
+            [*command, '--exclude=*'], capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip()
