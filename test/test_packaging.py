@@ -186,11 +186,26 @@ def prefix(tmp_path_factory):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=leave_out)
     for name in ('LICENSE', 'README.md', 'package.xml', 'pyproject.toml', 'setup.cfg', 'setup.py'):
         shutil.copy(ROOT / name, source)
+    identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.org']
+    for command in (['init', '--quiet'], ['add', '.'], [*identity, 'commit', '-qm', 'all']):
+        subprocess.run(['git', '-C', source, *command], check=True)
     prefix = folder / 'prefix'
     options = ['--quiet', '--no-deps', '--no-index', '--no-build-isolation', '--ignore-installed']
     pip = [sys.executable, '-m', 'pip', 'install', *options, '--prefix', prefix, source]
     subprocess.run(pip, check=True)
     return prefix
+
+
+@pytest.mark.slow
+def test_an_installed_copy_knows_its_commit(prefix):
+    (modules,) = prefix.glob('lib/python3*/site-packages')
+    head = ['git', '-C', prefix.parent / 'source', 'rev-parse', 'HEAD']
+    expected = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+    ask = 'from neuron_reach.learning.checkpoint import versions; print(versions()["git_revision"])'
+    environment = {**os.environ, 'PYTHONPATH': str(modules)}
+    command = [sys.executable, '-c', ask]
+    said = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=prefix)
+    assert said.stdout.strip().removesuffix('-dirty') == expected
 
 
 @pytest.mark.slow
