@@ -63,8 +63,8 @@ def section(networks: Sequence[Course], results: Results, scale: Scale) -> Secti
         '(Xavier initialisation, zero biases) that sees the same inputs, and with itself after '
         'pruning and training on; the goals of the sample episodes are the same.\n\n'
         'Neurons that are never active count as zero activation, so two of them have the distance '
-        'zero; the table also gives the mean without such pairs. Cluster distance is the mean of '
-        "equation 3 over all clusters of a layer's tree."
+        'zero; the table also gives the mean without such pairs. Cluster distance is the mean '
+        "height of a layer's tree, the distance at which clusters merge."
     )
     if not count:
         return Section('Figure 2: neuron activity', text)

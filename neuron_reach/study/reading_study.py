@@ -229,8 +229,8 @@ def section(groups: Groups, curves: Curves, results: Results, scale: Scale) -> S
         'several tau and trained on; what the paper says of these curves (figure 3, left) is '
         'judged for each reading by the same rule.\n\n'
         'Best supported is, of the readings that these networks cannot tell from the nearest one '
-        'by size, the one for which most statements about the curves are confirmed, less those '
-        'that differ.'
+        'by size, the one for which the fewest statements about the curves differ; of several, the '
+        'default, which gives way only to what is better supported.'
     )
     title = 'Readings of the paper'
     if not known:
@@ -276,10 +276,9 @@ def farther(outcomes: Mapping[str, Outcome], name: str, than: str) -> Interval:
     return verdict.statistic_interval(lambda mean: first(mean) - second(mean), samples)
 
 
-def agreement(judged: Sequence[Finding]) -> int:
-    """Return how many statements are confirmed, less those that differ."""
-    words = [finding.verdict for finding in judged]
-    return words.count(verdict.CONFIRMED) - words.count(verdict.DIFFERS)
+def contradicted(judged: Sequence[Finding]) -> int:
+    """Return how many statements differ."""
+    return [finding.verdict for finding in judged].count(verdict.DIFFERS)
 
 
 def _conclusion(known: Mapping[str, Outcome], judged: Mapping[str, Sequence[Finding]]) -> str:
@@ -291,8 +290,9 @@ def _conclusion(known: Mapping[str, Outcome], judged: Mapping[str, Sequence[Find
     candidates = [name for name in (nearest, *level) if name in judged]
     if not candidates:
         return text
-    best = max(candidates, key=lambda name: agreement(judged[name]))  # the nearest of equals
-    return f'{text} Best supported: {best}.'
+    fewest = min(contradicted(judged[name]) for name in candidates)
+    best = [name for name in candidates if contradicted(judged[name]) == fewest]
+    return f'{text} Best supported: {DEFAULT if DEFAULT in best else best[0]}.'
 
 
 def _sizes_picture(known: Mapping[str, Outcome]) -> Picture:
@@ -349,7 +349,7 @@ def _statements_table(judged: Mapping[str, Sequence[Finding]]) -> Table:
         [finding.statement, *(own[row].verdict for own in judged.values())]
         for row, finding in enumerate(statements)
     ]
-    rows.append(['confirmed less differing', *(str(agreement(own)) for own in judged.values())])
+    rows.append(['statements that differ', *(str(contradicted(own)) for own in judged.values())])
     return Table(
         ['the paper says', *judged],
         rows,

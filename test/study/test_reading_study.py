@@ -119,7 +119,10 @@ def test_the_report_names_the_nearest_and_what_of_its_like_fits_the_curves_best(
     assert statements.header == ['the paper says', *curves]
     assert len(statements.rows) == 7 + 1
     assert statements.rows[3][1:] == ['confirmed', 'differs', 'confirmed']
-    assert statements.rows[-1][1:] == ['7', '5', '7']
+    assert statements.rows[-1][1:] == ['0', '1', '0']
+    known[DEFAULT] = outcome(1.3 * PUBLISHED, spread=0.2)  # as near as the others
+    section = reading_study.section(known, curves, None, SCALES['quick'])
+    assert f'Best supported: {DEFAULT}.' in section.text
     nothing = Results(lambda job: None)
     empty = {DEFAULT: Outcome([], nothing)}
     assert reading_study.section(empty, {}, nothing, SCALES['quick']).items == ()
