@@ -74,31 +74,45 @@ def operations(training: Training) -> float:
 def parts(training: Training, fleet: FleetSimulator, repeats: int) -> dict[str, float]:
     """Return the CPU time of the parts of an update, s, of one network."""
     learner, memory, task = training.learner, training.memory, training.task
-    batch = training.setup.learning.batch_size
-    sample = memory.sample(learner.sampling, batch)
-    observations, actions, rewards, following = sample
-    buffer = learner.online.forward(observations, outputs=False)
-    values = learner.target.layer(learner.target.forward(following), -1)
-    targets = kernels.td_targets(values, rewards, 0.7)
-    seen = np.ascontiguousarray(observations[:, : training.setup.learning.arms])
-    goals = np.zeros((len(training.members), training.setup.learning.arms, 2))
+    learning = training.setup.learning
+    observations, actions, rewards, following = memory.sample(learner.sampling, learning.batch_size)
+    online, sizes = learner.online, learner.online.layer_sizes
+    rows, members = learning.batch_size, range(len(training.members))
+    buffers = np.empty((len(members), rows * sum(online.sizes)), np.float32)
+    buffers[:, : rows * online.sizes[0]] = observations.reshape(len(members), -1)
+    seen = np.ascontiguousarray(observations[:, : learning.arms])
+    goals = np.zeros((len(members), learning.arms, 2))
     still = np.zeros(seen.shape[:2], np.int64)
-    calls: dict[str, Callable[[], Any]] = {
-        'sample a batch': lambda: memory.sample(learner.sampling, batch),
-        'forward, batch': lambda: learner.online.forward(observations, outputs=False),
-        'forward, states that followed': lambda: learner.target.forward(following),
-        'targets': lambda: kernels.td_targets(values, rewards, 0.7),
-        'backward': lambda: learner.online.backward(buffer, actions, targets, learner._gradient),
-        'Adam': learner._adam_step,
-        'target network': lambda: kernels.approach(
-            learner.target.flat.numpy(), learner.online.flat.numpy(), 0.03
+
+    def forward() -> None:
+        for m in members:
+            kernels.forward(online.parameters[m], sizes[m], rows, buffers[m], len(sizes[m]) - 2)
+
+    def backward() -> None:
+        for m in members:
+            kernels.backward(
+                online.parameters[m],
+                sizes[m],
+                buffers[m],
+                actions[m],
+                rewards[m],
+                learner._gradient.parameters[m],
+            )
+
+    found = {
+        'sample a batch': seconds(lambda: memory.sample(learner.sampling, rows), repeats),
+        'forward, batch': seconds(forward, repeats),
+        'forward, states that followed': seconds(
+            lambda: learner.target.q_values(following), repeats
         ),
-        'choose actions (forward, softmax)': lambda: learner.explore(seen),
+        'backward': seconds(backward, repeats),
     }
-    found = {name: seconds(call, repeats) for name, call in calls.items()}
+    update = seconds(lambda: learner.update(memory), repeats)
+    found['targets, Adam, target network'] = update - sum(found.values())
+    found['choose actions (forward, softmax)'] = seconds(lambda: learner.explore(seen), repeats)
     episode = seconds(lambda: play(fleet, task, goals, lambda _: still), max(1, repeats // 50))
     found['move and observe arms, rewards'] = episode / task.options.episode_steps
-    return {name: value / len(training.members) for name, value in found.items()}
+    return {name: value / len(members) for name, value in found.items()}
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ class DqnLearner:
 
     def explore(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Draw actions from softmax(Q / T), (members, arms), for (members, arms, inputs)."""
-        q_values = self.online.layer(self.online.forward(observations), -1)
+        q_values = self.online.q_values(observations)
         arms = observations.shape[1]
         draws = np.stack([generator.random(arms) for generator in self.exploration])
         return kernels.draw_actions(q_values, self.options.temperature(self.updates), draws)
@@ -59,27 +59,20 @@ class DqnLearner:
 
         The time limit of an episode is no end of the task: every target bootstraps.
         """
-        options = self.options
-        batch = options.batch_size
-        observations, actions, rewards, following = memory.sample(self.sampling, batch)
-        values = self.target.layer(self.target.forward(following), -1)
-        targets = kernels.td_targets(values, rewards, options.gamma)
-        buffer = self.online.forward(observations, outputs=False)
-        self.online.backward(buffer, actions, targets, self._gradient)
-        self._adam_step()
-        kernels.approach(self.target.flat.numpy(), self.online.flat.numpy(), options.target_rate)
-
-    def _adam_step(self) -> None:
         self.updates += 1
         correction = (1.0 - ADAM_BETAS[1] ** self.updates) ** 0.5
-        kernels.adam_step(
-            self.online.flat.numpy(),
-            self._gradient.flat.numpy(),
-            self._first_moment.flat.numpy(),
-            self._second_moment.flat.numpy(),
+        kernels.learn(
+            self.online.parameters,
+            self.target.parameters,
+            self._gradient.parameters,
+            (self._first_moment.parameters, self._second_moment.parameters),
+            self.online.layer_sizes,
+            memory.sample(self.sampling, self.options.batch_size),
+            self.options.gamma,
             ADAM_BETAS,
             ADAM_EPSILON * correction,
             self._steps * correction / (1.0 - ADAM_BETAS[0] ** self.updates),
+            self.options.target_rate,
         )
 
     def _step_sizes(self) -> NDArray[np.float64]:

@@ -1,11 +1,10 @@
 """The arithmetic of learning, compiled: for networks this small, calls cost more than numbers.
 
-All arrays are C-contiguous and of one precision. `parameters` holds a network per row: for every
-layer the weights (out, in), then the biases (out,), then padding. `sizes` are the neurons of every
-layer, (members, layers). `layers` is one flat buffer with the activations: layer by layer, input
-first, of every member, (batch, neurons). `starts`, (members, layers), is where they begin, in
-numbers by row of a batch. Matrix products are BLAS's; each member's are its own, so that it learns
-in a stack what it would learn alone.
+All arrays are C-contiguous and of one precision. The parameters of a network lie in one row: for
+every layer the weights (out, in), then the biases (out,), then padding. `sizes` are the neurons of
+its layers. `layers` is a flat buffer with the activations of every layer, (batch, neurons) each,
+input first. Matrix products are BLAS's. Each member of a stack is dealt with on its own, so that
+it learns what it would learn alone, and while its numbers are in the cache.
 """
 
 from __future__ import annotations
@@ -37,42 +36,64 @@ def use_one_core() -> None:
 
 
 @numba.njit(cache=True)
-def _layer(layers: Array, start: int, batch: int, neurons: int) -> Array:
-    """Return one member's activations of one layer, (batch, neurons); a view."""
-    return layers[batch * start : batch * (start + neurons)].reshape(batch, neurons)
+def forward(parameters: Array, sizes: Array, batch: int, layers: Array, depth: int) -> None:
+    """Fill in the activations of the first `depth` layers behind the input, of one network."""
+    last = len(sizes) - 2
+    start, place = 0, 0
+    for layer in range(depth):
+        fan_in, out = sizes[layer], sizes[layer + 1]
+        end = start + out * fan_in
+        weight = parameters[start:end].reshape(out, fan_in)
+        bias = parameters[end : end + out]
+        start = end + out
+        behind = place + batch * fan_in
+        before = layers[place:behind].reshape(batch, fan_in)
+        values = layers[behind : behind + batch * out].reshape(batch, out)
+        place = behind
+        if weight.size <= SMALL:
+            np.dot(before, weight.T.copy(), values)
+        else:
+            np.dot(before, weight.T, values)
+        for row in range(batch):
+            for neuron in range(out):
+                value = values[row, neuron] + bias[neuron]
+                values[row, neuron] = value if layer == last or value > 0 else 0
 
 
 @numba.njit(cache=True)
-def forward(
-    parameters: Array, sizes: Array, starts: Array, batch: int, layers: Array, depth: int
-) -> None:
-    """Fill in the activations of the first `depth` layers behind the input."""
-    last = sizes.shape[1] - 2
-    for member in range(len(parameters)):
-        start = 0
-        for layer in range(depth):
-            fan_in, out = sizes[member, layer], sizes[member, layer + 1]
-            end = start + out * fan_in
-            weight = parameters[member, start:end].reshape(out, fan_in)
-            bias = parameters[member, end : end + out]
-            start = end + out
-            before = _layer(layers, starts[member, layer], batch, fan_in)
-            values = _layer(layers, starts[member, layer + 1], batch, out)
-            if weight.size <= SMALL:
-                np.dot(before, weight.T.copy(), values)
-            else:
-                np.dot(before, weight.T, values)
-            for row in range(batch):
-                for neuron in range(out):
-                    value = values[row, neuron] + bias[neuron]
-                    values[row, neuron] = value if layer == last or value > 0 else 0
+def _outputs(parameters: Array, sizes: Array, observations: Array) -> Array:
+    """Return one network's outputs, (batch, outputs), for observations (batch, inputs)."""
+    batch = len(observations)
+    layers = np.empty(batch * sizes.sum(), parameters.dtype)
+    layers[: observations.size] = observations.reshape(-1)
+    forward(parameters, sizes, batch, layers, len(sizes) - 1)
+    return layers[layers.size - batch * sizes[-1] :].reshape(batch, sizes[-1])
+
+
+@numba.njit(cache=True)
+def outputs(parameters: Array, sizes: Array, observations: Array) -> Array:
+    """Return the outputs of a stack of networks.
+
+    Args:
+        parameters: (members, parameters).
+        sizes: (members, layers).
+        observations: (members, batch, inputs).
+
+    Returns:
+        (members, batch, outputs).
+    """
+    members, batch = observations.shape[:2]
+    values = np.empty((members, batch, sizes[0, -1]), parameters.dtype)
+    for member in range(members):
+        values[member] = _outputs(parameters[member], sizes[member], observations[member])
+    return values
 
 
 @numba.njit(cache=True, fastmath={'reassoc', 'contract'})  # sums in any order: vector operations
-def output_gradient(
+def _output_gradient(
     hidden: Array, weight: Array, bias: Array, actions: Array, targets: Array, gradient: Array
 ) -> Array:
-    """Write the gradient of the mean squared error of one member's output layer.
+    """Write the gradient of the mean squared error of one network's output layer.
 
     Only the output of the action taken has an error, so that there is no matrix product.
 
@@ -108,123 +129,135 @@ def output_gradient(
 def backward(
     parameters: Array,
     sizes: Array,
-    starts: Array,
     layers: Array,
     actions: Array,
     targets: Array,
     gradient: Array,
 ) -> None:
-    """Write the gradient of mean((Q(x, a) - target)^2) into `gradient`, laid out like `parameters`.
+    """Write the gradient of mean((Q(x, a) - target)^2) into `gradient`, for one network.
 
     Args:
-        parameters: of the networks.
+        parameters: (parameters,).
         sizes: neurons per layer.
-        starts: see above.
         layers: as `forward` left them; the output layer is not needed.
-        actions: taken, (members, batch).
-        targets: what Q of them should be, (members, batch).
-        gradient: overwritten.
+        actions: taken, (batch,).
+        targets: what Q of them should be, (batch,).
+        gradient: laid out like `parameters`; overwritten.
     """
-    members, batch = targets.shape
-    last = sizes.shape[1] - 2
-    for member in range(members):
-        end = ((sizes[member, :-1] + 1) * sizes[member, 1:]).sum()
-        delta = np.empty((0, 0), parameters.dtype)
-        for layer in range(last, -1, -1):
-            fan_in, out = sizes[member, layer], sizes[member, layer + 1]
-            middle = end - out
-            start = middle - out * fan_in
-            weight = parameters[member, start:middle].reshape(out, fan_in)
-            before = _layer(layers, starts[member, layer], batch, fan_in)
-            if layer == last:
-                delta = output_gradient(
-                    before,
-                    weight,
-                    parameters[member, middle:end],
-                    actions[member],
-                    targets[member],
-                    gradient[member, start:end],
-                )
-            else:
-                np.dot(delta.T, before, gradient[member, start:middle].reshape(out, fan_in))
-                biases = gradient[member, middle:end]
-                biases[:] = 0
-                for row in range(batch):
-                    for neuron in range(out):
-                        biases[neuron] += delta[row, neuron]
-                if layer > 0:
-                    further = np.empty((batch, fan_in), delta.dtype)
-                    np.dot(delta, weight, further)
-                    delta = further
+    batch, last = len(targets), len(sizes) - 2
+    end = ((sizes[:-1] + 1) * sizes[1:]).sum()
+    place = batch * sizes[:-1].sum()
+    delta = np.empty((0, 0), parameters.dtype)
+    for layer in range(last, -1, -1):
+        fan_in, out = sizes[layer], sizes[layer + 1]
+        middle = end - out
+        start = middle - out * fan_in
+        weight = parameters[start:middle].reshape(out, fan_in)
+        before = layers[place - batch * fan_in : place].reshape(batch, fan_in)
+        place -= batch * fan_in
+        if layer == last:
+            bias = parameters[middle:end]
+            part = gradient[start:end]
+            delta = _output_gradient(before, weight, bias, actions, targets, part)
+        else:
+            np.dot(delta.T, before, gradient[start:middle].reshape(out, fan_in))
+            biases = gradient[middle:end]
+            biases[:] = 0
+            for row in range(batch):
+                for neuron in range(out):
+                    biases[neuron] += delta[row, neuron]
             if layer > 0:
-                for row in range(batch):
-                    for neuron in range(fan_in):
-                        delta[row, neuron] = delta[row, neuron] if before[row, neuron] > 0 else 0
-            end = start
-
-
-@numba.njit(cache=True)
-def td_targets(following: Array, rewards: Array, gamma: float) -> Array:
-    """Return r + gamma max Q of the states that followed, (members, batch).
-
-    Args:
-        following: target network's Q, (members, batch, actions).
-        rewards: (members, batch).
-        gamma: discount factor.
-    """
-    targets = np.empty_like(rewards)
-    share = rewards.dtype.type(gamma)
-    for member in range(targets.shape[0]):
-        for row in range(targets.shape[1]):
-            targets[member, row] = rewards[member, row] + share * following[member, row].max()
-    return targets
+                further = np.empty((batch, fan_in), delta.dtype)
+                np.dot(delta, weight, further)
+                delta = further
+        if layer > 0:
+            for row in range(batch):
+                for neuron in range(fan_in):
+                    delta[row, neuron] = delta[row, neuron] if before[row, neuron] > 0 else 0
+        end = start
 
 
 @numba.njit(cache=True, error_model='numpy')  # no test for zero: vector operations
-def adam_step(
+def _adam_step(
     parameters: Array,
     gradient: Array,
     first: Array,
     second: Array,
     betas: tuple[float, float],
     epsilon: float,
-    steps: Array,
+    step: float,
 ) -> None:
-    """Do one step of Adam (Kingma and Ba 2015), all arrays (members, parameters), in place.
-
-    Args:
-        parameters: changed.
-        gradient: of the loss.
-        first: running mean of the gradient, changed.
-        second: running mean of its square, changed.
-        betas: what of the two means stays.
-        epsilon: added to the root of the second.
-        steps: how far to go, (members,); both are corrected for the means' start at zero by the
-            caller.
-    """
+    """Do one step of Adam (Kingma and Ba 2015), all arrays (parameters,), in place."""
     kind = parameters.dtype.type
     keep_mean, keep_square = kind(betas[0]), kind(betas[1])
     new_mean, new_square = kind(1.0 - betas[0]), kind(1.0 - betas[1])
-    small = kind(epsilon)
-    for member in range(len(parameters)):
-        size = kind(steps[member])
-        values, slopes = parameters[member], gradient[member]
-        means, squares = first[member], second[member]
-        for index in range(values.size):
-            slope = slopes[index]
-            mean = keep_mean * means[index] + new_mean * slope
-            square = keep_square * squares[index] + new_square * slope * slope
-            means[index], squares[index] = mean, square
-            values[index] -= size * mean / (np.sqrt(square) + small)
+    small, size = kind(epsilon), kind(step)
+    for index in range(parameters.size):
+        slope = gradient[index]
+        mean = keep_mean * first[index] + new_mean * slope
+        square = keep_square * second[index] + new_square * slope * slope
+        first[index], second[index] = mean, square
+        parameters[index] -= size * mean / (np.sqrt(square) + small)
 
 
 @numba.njit(cache=True)
-def approach(target: Array, online: Array, rate: float) -> None:
-    """Move the target networks towards the online ones by a share of the way, in place."""
-    slow, fast = target.reshape(-1), online.reshape(-1)
-    share = slow.dtype.type(rate)
-    for index in range(slow.size):
-        slow[index] += share * (fast[index] - slow[index])
+def learn(
+    online: Array,
+    target: Array,
+    gradient: Array,
+    moments: tuple[Array, Array],
+    sizes: Array,
+    batch: tuple[Array, Array, Array, Array],
+    gamma: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    steps: Array,
+    rate: float,
+) -> None:
+    """Do one update of a stack of networks by deep Q-learning, in place.
+
+    Args:
+        online: (members, parameters), changed by a step of Adam on the mean squared
+            temporal-difference error.
+        target: target networks, moved towards the online ones.
+        gradient: overwritten.
+        moments: running means of the gradient and its square, changed.
+        sizes: (members, layers).
+        batch: observations (members, batch, inputs), actions (members, batch), rewards
+            (members, batch), observations that followed.
+        gamma: discount factor.
+        betas: what of the two running means stays.
+        epsilon: added to the root of the second.
+        steps: how far to go, (members,); epsilon and steps are corrected for the means' start at
+            zero by the caller.
+        rate: share of the way that target networks move.
+    """
+    observations, actions, rewards, following = batch
+    members, rows, inputs = observations.shape
+    kind = online.dtype.type
+    share, discount = kind(rate), kind(gamma)
+    for member in range(members):
+        own = sizes[member]
+        values = _outputs(target[member], own, following[member])
+        targets = np.empty(rows, online.dtype)
+        for row in range(rows):
+            targets[row] = rewards[member, row] + discount * values[row].max()
+        layers = np.empty(rows * own[:-1].sum(), online.dtype)
+        layers[: rows * inputs] = observations[member].reshape(-1)
+        forward(online[member], own, rows, layers, len(own) - 2)
+        backward(online[member], own, layers, actions[member], targets, gradient[member])
+        _adam_step(
+            online[member],
+            gradient[member],
+            moments[0][member],
+            moments[1][member],
+            betas,
+            epsilon,
+            steps[member],
+        )
+        slow, fast = target[member], online[member]
+        for index in range(slow.size):
+            slow[index] += share * (fast[index] - slow[index])
 
 
 @numba.njit(cache=True)

@@ -34,7 +34,9 @@ class QNetwork:
 
     Attributes:
         shapes: of every member, the neurons per layer, input and output included.
+        layer_sizes: the same as an array, (members, layers).
         flat: every parameter, (members, parameters, padded with zeros), float32.
+        parameters: the same memory as an array.
     """
 
     def __init__(self, *shapes: Sequence[int]) -> None:
@@ -46,12 +48,11 @@ class QNetwork:
         self.shapes = tuple(map(tuple, shapes))
         if len({(len(shape), shape[0], shape[-1]) for shape in self.shapes}) > 1:
             raise ValueError('only the widths of hidden layers may differ in a stack')
-        self._sizes = np.array(self.shapes)
-        parameters = int(((self._sizes[:, :-1] + 1) * self._sizes[:, 1:]).sum(axis=1).max())
+        self.layer_sizes = np.array(self.shapes)
+        fan_in, out = self.layer_sizes[:, :-1], self.layer_sizes[:, 1:]
+        parameters = int(((fan_in + 1) * out).sum(axis=1).max())
         self.flat = torch.zeros(len(shapes), -(-parameters // ALIGNMENT) * ALIGNMENT)
-        self._parameters = self.flat.numpy()  # the same memory
-        ends = self._sizes.T.cumsum().reshape(self._sizes.T.shape).T  # layer by layer
-        self._starts = np.ascontiguousarray(ends - self._sizes)
+        self.parameters = self.flat.numpy()
 
     @classmethod
     def stack(cls, networks: Sequence[QNetwork]) -> QNetwork:
@@ -124,71 +125,33 @@ class QNetwork:
                 weight[member] = scale * draw
         self.biases[-1].fill_(output_bias)
 
-    def forward(self, observations: Array, *, outputs: bool = True) -> Array:
-        """Run the networks on observations (members, batch, inputs), if need be to the outputs.
-
-        Returns:
-            The activations of all layers in one flat buffer, for `layer` and `backward`.
-        """
-        batch = observations.shape[1]
-        buffer = np.empty(batch * int(self._sizes.sum()), self._parameters.dtype)
-        buffer[: observations.size] = observations.reshape(-1)
-        depth = self._sizes.shape[1] - (1 if outputs else 2)
-        kernels.forward(self._parameters, self._sizes, self._starts, batch, buffer, depth)
-        return buffer
-
-    def layer(self, buffer: Array, index: int) -> Array:
-        """Return a layer's activations, (members, batch, neurons), a view of `forward`'s buffer.
-
-        Args:
-            buffer: what `forward` returned.
-            index: 0 is the input, hidden layers are taken after ReLU, -1 is the output; a layer
-                of which all members have as many neurons.
-        """
-        (neurons,) = set(self._sizes[:, index].tolist())
-        batch = buffer.size // int(self._sizes.sum())
-        start = batch * int(self._starts[0, index])
-        shape = (self.members, batch, neurons)
-        return buffer[start : start + math.prod(shape)].reshape(shape)
-
     def activations(self, observations: Tensor) -> list[Tensor]:
         """Return the activation of every layer: input, hidden (after ReLU), output.
 
         Args:
-            observations: (members, batch, inputs), float32.
+            observations: (members, batch, inputs), float32; members of the same sizes.
 
         Returns:
             One tensor a layer, (members, batch, neurons).
         """
-        buffer = self.forward(observations.numpy())
-        return [torch.from_numpy(self.layer(buffer, i)) for i in range(len(self.shapes[0]))]
+        sizes, batch = self.sizes, observations.shape[1]
+        buffer = np.empty((self.members, batch * sum(sizes)), self.parameters.dtype)
+        buffer[:, : batch * sizes[0]] = observations.reshape(self.members, -1).numpy()
+        for member, layers in enumerate(buffer):
+            kernels.forward(
+                self.parameters[member], self.layer_sizes[member], batch, layers, len(sizes) - 1
+            )
+        parts = np.split(buffer, batch * np.cumsum(sizes)[:-1], axis=1)
+        return [torch.from_numpy(part).view(self.members, batch, -1) for part in parts]
 
-    def q_values(self, observations: Tensor) -> Tensor:
-        """Return Q for every action, (members, batch, actions)."""
-        return torch.from_numpy(self.layer(self.forward(observations.numpy()), -1))
-
-    def backward(self, buffer: Array, actions: Array, targets: Array, gradient: QNetwork) -> None:
-        """Write the gradient of mean((Q(x, a) - target)^2), by the chain rule, layer by layer.
-
-        Args:
-            buffer: what `forward` returned, with or without outputs.
-            actions: (members, batch).
-            targets: (members, batch).
-            gradient: a stack of the same shape; overwritten.
-        """
-        kernels.backward(
-            self._parameters,
-            self._sizes,
-            self._starts,
-            buffer,
-            actions,
-            targets,
-            gradient._parameters,
-        )
+    def q_values(self, observations: Array) -> Array:
+        """Return Q for every action, (members, batch, actions), for (members, batch, inputs)."""
+        observations = np.ascontiguousarray(observations)
+        values: Array = kernels.outputs(self.parameters, self.layer_sizes, observations)
+        return values
 
 
 def greedy(network: QNetwork, observations: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the actions of greatest Q, (members, arms), for (members, arms, inputs)."""
-    values = network.layer(network.forward(observations), -1)
-    best: NDArray[np.int64] = values.argmax(-1)
+    best: NDArray[np.int64] = network.q_values(observations).argmax(-1)
     return best

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neuron_reach.learning import kernels
 from neuron_reach.learning.qnetwork import QNetwork, greedy
 
 SIZES = [(4, 8, 8, 3), (6, 1, 5, 9), (8, 7, 1, 1, 3, 27), (2, 3)]
@@ -63,7 +64,7 @@ def test_forward_is_that_of_torchs_layers(sizes, members):
             if layer < len(sizes) - 1:
                 values = next(modules)(values)
             torch.testing.assert_close(found[member], values, rtol=1e-11, atol=1e-11)
-    assert torch.equal(network.q_values(observations), layers[-1])
+    assert np.array_equal(network.q_values(observations.numpy()), layers[-1])
 
 
 @settings(max_examples=40)
@@ -82,8 +83,13 @@ def test_gradients_are_those_of_autograd(sizes, members, batch, seed):
         targets = torch.randn(members, batch, generator=draw)
         gradient = network.empty_like()
         gradient.flat.fill_(7.0)  # to be overwritten
-        buffer = network.forward(observations.numpy(), outputs=False)
-        network.backward(buffer, actions.numpy(), targets.numpy(), gradient)
+        for member in range(members):
+            layers = np.zeros(batch * sum(sizes))
+            layers[: batch * sizes[0]] = observations[member].numpy().reshape(-1)
+            own = network.parameters[member], network.layer_sizes[member]
+            kernels.forward(*own, batch, layers, len(sizes) - 2)  # outputs are not needed
+            into = gradient.parameters[member]
+            kernels.backward(*own, layers, actions[member].numpy(), targets[member].numpy(), into)
     for member in range(members):
         reference = sequential(network, member)
         with torch.enable_grad():
@@ -114,13 +120,12 @@ def test_a_stack_of_different_widths_computes_what_its_members_do():
     stack = QNetwork.stack(members)
     assert stack.shapes == ((4, 8, 5, 3), (4, 2, 30, 3))
     observations = np.random.default_rng(0).normal(size=(2, 7, 4)).astype(np.float32)
-    buffer = stack.forward(observations)
+    found = stack.q_values(observations)
     for member, network in enumerate(members):
-        expected = network.layer(network.forward(observations[member : member + 1]), -1)
-        assert np.array_equal(stack.layer(buffer, -1)[member], expected[0])
+        assert np.array_equal(found[[member]], network.q_values(observations[[member]]))
         assert torch.equal(stack.select([member]).flat, network.flat)
     with pytest.raises(ValueError):
-        stack.layer(buffer, 1)
+        stack.activations(torch.from_numpy(observations))
     with pytest.raises(ValueError, match='only the widths of hidden layers may differ'):
         QNetwork.stack([members[0], QNetwork((4, 8, 5, 2))])
 
