@@ -186,15 +186,17 @@ def test_training_begins_with_a_given_network_whatever_its_layers(
     run_dir = tmp_path / 'new'
     asked = {**ENDLESS, 'hidden': [9, 9, 9], 'checkpoint_interval': 3600.0}
     policy = start_node('dqn_policy', run_dir=run_dir, start=untrained, **asked)
-    # The first save may come right after the test with which it begins.
+    begun = run_dir / 'checkpoints' / 'episode_000000000'
+    wait_until(begun.exists, 'save')
+    first = load_checkpoint(begun)  # now, as later saves remove it
+    # The first answer may come right after the test with which it begins.
     saved = [peer.call(Trigger, 'dqn_policy/save_checkpoint').message for _ in range(2)]
+    newest = load_checkpoint(saved[1])
     assert saved[0] != saved[1]
     assert policy.interrupt() == 130
-    first = load_checkpoint(run_dir / 'checkpoints' / 'episode_000000000')
     given = load_checkpoint(untrained)
     assert first.network.sizes == given.network.sizes
     assert first.network.flat.equal(given.network.flat)
-    newest = load_checkpoint(saved[1])
     assert newest.metadata['validation']['history'][0][0] == 0
 
 
