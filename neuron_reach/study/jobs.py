@@ -11,6 +11,7 @@ Results are JSON, `.npz` arrays and checkpoint folders; nothing in them is ever 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import functools
 import hashlib
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 VALUES, ARRAYS, CHECKPOINTS = 'result.json', 'arrays.npz', 'checkpoints'
 REFERENCE = '$job'
 """In the JSON of arguments, `{REFERENCE: address}` stands for the result of another job."""
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""What glibc's `mallopt` can change (malloc.h): when freed memory goes back to the system."""
 
 Files = dict[str, bytes]
 """What a result folder holds, by paths relative to it."""
@@ -276,6 +280,17 @@ class Failure:
     traceback: str = ''
 
 
+def _keep_freed_memory() -> None:
+    """Have glibc keep what is freed, rather than get it from the system again at every update.
+
+    Dask starts its workers with the opposite, which would make learning 1.7 times slower.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, 'mallopt'):
+        libc.mallopt(M_TRIM_THRESHOLD, 256 << 20)
+        libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
+
+
 def perform(call: Call, scratch: Path | None = None) -> Success | Failure:
     """Do a job in this process and thread; never raises an Exception.
 
@@ -306,6 +321,7 @@ def _perform(call: Call, scratch: Path | None) -> Success:
     from neuron_reach.learning.kernels import use_one_core
 
     use_one_core()
+    _keep_freed_memory()
     with contextlib.ExitStack() as stack:
         inputs: dict[str, StoredResult] = {}
         for address, source in call.inputs.items():
