@@ -17,6 +17,12 @@ from neuron_reach.pruning_options import step_seed
 from neuron_reach.starter import command_of
 
 
+@pytest.fixture(autouse=True)
+def nothing_done_yet(tmp_path, monkeypatch):
+    """A graph depends on what is in `runs`, where the README's first command leaves a bag."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     """What a graph needs of the checkpoint of a 2-joint network."""

@@ -22,7 +22,7 @@ played, or a run folder (its bag, or else its checkpoint).
 examples:
   neuron_reach analyze runs/joints3_seed0/bag -o analysis
   neuron_reach analyze a/bag b/bag --layers hidden_1 hidden_2 --episodes 100 -o analysis
-  neuron_reach analyze runs/joints3_seed0/checkpoint --include-io --linkage average -o analysis
+  neuron_reach analyze runs/joints3_seed0/checkpoint --include-io --linkage within -o analysis
 """
 SAMPLE_EPISODES = 300
 

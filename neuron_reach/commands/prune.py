@@ -17,7 +17,7 @@ pruned network is in DIR/pruned, ready for training; `prune-train` does both, se
 
 examples:
   neuron_reach prune runs/joints3_seed0/checkpoint --bag runs/joints3_seed0/bag -o pruned
-  neuron_reach prune runs/joints3_seed0/checkpoint --tau 0.3 --linkage average -o pruned
+  neuron_reach prune runs/joints3_seed0/checkpoint --tau 0.3 --linkage within -o pruned
 """
 
 
