@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -307,37 +308,47 @@ def read_commands(message: Any) -> tuple[int | None, npt.NDArray[np.float64]]:
 
 
 class Checkpoint(NamedTuple):
-    """Where the newest weights are.
+    """Which weights are in use.
 
-    ``version`` counts the checkpoints; ``first_episode`` is the first episode that was acted in
-    with these weights.
+    Attributes:
+        path: folder of the newest ones.
+        version: counts the checkpoints.
+        first_episode: the first episode that was acted in with these weights.
+        network: content digest of the weights; None in messages of older versions.
+        episodes: sample episodes that were asked for; None: no number, or not known.
     """
 
     path: str
     version: int
     first_episode: int
+    network: str | None = None
+    episodes: int | None = None
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> str:
-    """Text of a ``checkpoint`` message: a JSON object with the fields of `Checkpoint`."""
-    return json.dumps(checkpoint._asdict())
+    """Text of a ``checkpoint`` message: a JSON object with the known fields of `Checkpoint`."""
+    fields = checkpoint._asdict()
+    return json.dumps({name: value for name, value in fields.items() if value is not None})
 
 
 def decode_checkpoint(text: str) -> Checkpoint:
     """Read the text of a ``checkpoint`` message.
 
     Raises:
-        LayoutError: not a JSON object with exactly the fields of `Checkpoint`.
+        LayoutError: not a JSON object with the fields of `Checkpoint`.
     """
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LayoutError(f'checkpoint message is no JSON: {error}') from None
-    if not isinstance(fields, dict) or set(fields) != set(Checkpoint._fields):
+    needed = set(Checkpoint._fields) - Checkpoint._field_defaults.keys()
+    if not isinstance(fields, dict) or not needed <= set(fields) <= set(Checkpoint._fields):
         raise LayoutError(f'checkpoint message must hold {Checkpoint._fields}, got {text[:80]!r}')
     if not isinstance(fields['path'], str) or not fields['path']:
         raise LayoutError(f'checkpoint path must be text, got {fields["path"]!r}')
-    for name in ('version', 'first_episode'):
+    for name in fields.keys() & {'version', 'first_episode', 'episodes'}:
         if type(fields[name]) is not int or fields[name] < 0:
             raise LayoutError(f'checkpoint {name} must be a count, got {fields[name]!r}')
+    if not re.fullmatch('[0-9a-f]{64}', str(fields.get('network', '0' * 64))):
+        raise LayoutError(f'checkpoint network must be a digest, got {fields["network"]!r}')
     return Checkpoint(**fields)

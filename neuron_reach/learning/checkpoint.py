@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import platform
 import subprocess
@@ -133,14 +134,35 @@ def checkpoint_files(network: QNetwork, metadata: Mapping[str, Any]) -> dict[str
         network: a stack of one member.
         metadata: see `describe`.
     """
+    return {
+        MODEL: safetensors.torch.save(_tensors(network)),
+        METADATA: json.dumps(metadata, indent=1).encode(),
+    }
+
+
+def _tensors(network: QNetwork) -> dict[str, torch.Tensor]:
+    """Return the parameters of a stack of one member by their names."""
     tensors = {}
     for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
         tensors[f'layers.{layer}.weight'] = weight[0].contiguous()
         tensors[f'layers.{layer}.bias'] = bias[0, 0].contiguous()
-    return {
-        MODEL: safetensors.torch.save(tensors),
-        METADATA: json.dumps(metadata, indent=1).encode(),
-    }
+    return tensors
+
+
+def network_digest(network: QNetwork) -> str:
+    """Return what identifies a network wherever its checkpoint lies: a digest of its parameters.
+
+    Args:
+        network: a stack of one member.
+
+    Returns:
+        SHA-256, as hexadecimal digits, of every parameter's name, shape and float32 values.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(_tensors(network).items()):
+        digest.update(f'{name} {tuple(tensor.shape)}\n'.encode())
+        digest.update(tensor.numpy().astype('<f4').tobytes())
+    return digest.hexdigest()
 
 
 def save_checkpoint(

@@ -11,7 +11,7 @@ from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
 
 from neuron_reach.bags import layout
 from neuron_reach.errors import UserError
-from neuron_reach.learning.checkpoint import load_checkpoint
+from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.nodes.common import Diagnostics, Throttle, declare, latched, reliable, run_node
@@ -79,6 +79,9 @@ class ActivationRecorder:
             return
         if self.networks and self.networks[-1][1].sizes != checkpoint.network.sizes:
             self.rejected.add(f'{newest.path} is another network; start a new recorder for it')
+            return
+        if newest.network not in (None, network_digest(checkpoint.network)):
+            self.rejected.add(f'{newest.path} holds other weights than the policy uses')
             return
         self.networks.append((newest.first_episode, checkpoint.network))
         self.episode_steps = checkpoint.setup.task.episode_steps

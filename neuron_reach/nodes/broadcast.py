@@ -20,6 +20,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.bags import layout
+from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.nodes.common import latched, reliable
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.topic_arms import TopicArms
@@ -59,10 +60,17 @@ class Broadcast:
         self._checkpoint = node.create_publisher(String, layout.CHECKPOINT, latched())
         self._trail: list[Point] = []
 
-    def checkpoint(self, path: Path) -> None:
-        """Announce the weights that are in use from the next round on."""
+    def checkpoint(self, path: Path, episodes: int | None = None) -> None:
+        """Announce the weights that are in use from the next round on.
+
+        Args:
+            path: their checkpoint folder.
+            episodes: how many will be played, where that is known.
+        """
         self._version += 1
-        newest = layout.Checkpoint(str(path.resolve()), self._version, self.episode)
+        digest = network_digest(load_checkpoint(path).network)
+        place = str(path.resolve())
+        newest = layout.Checkpoint(place, self._version, self.episode, digest, episodes)
         self._checkpoint.publish(String(data=layout.encode_checkpoint(newest)))
 
     def wait_for_observers(self, count: int, timeout: float) -> bool:

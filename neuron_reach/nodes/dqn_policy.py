@@ -189,11 +189,11 @@ class DqnPolicy:
     def run(self) -> int:
         """Act greedily with a trained network for so many episodes, or until interrupted."""
         checkpoint = self.load(self.options.checkpoint)
-        self.broadcast.checkpoint(checkpoint.path)
+        total = self.options.episodes or None
+        self.broadcast.checkpoint(checkpoint.path, total)
         self.connect()
         generator = random_streams(self.setup.training.seed)['record']
         network = checkpoint.network
-        total = self.options.episodes or None
         progress = Progress('recording' if total else 'running', total)
         while total is None or self.played < total:
             goals = self.task.sample_goals(generator, self.arms.arms)[None]

@@ -193,10 +193,20 @@ def test_commands_refuse_what_is_none():
         layout.read_commands(message)
 
 
-@given(path=st.text(min_size=1), version=st.integers(0), first=st.integers(0))
-def test_checkpoints_come_back(path, version, first):
-    checkpoint = layout.Checkpoint(path, version, first)
+@given(
+    path=st.text(min_size=1),
+    version=st.integers(0),
+    first=st.integers(0),
+    network=st.none() | st.text('0123456789abcdef', min_size=64, max_size=64),
+    episodes=st.none() | st.integers(0),
+)
+def test_checkpoints_come_back(path, version, first, network, episodes):
+    checkpoint = layout.Checkpoint(path, version, first, network, episodes)
     assert layout.decode_checkpoint(layout.encode_checkpoint(checkpoint)) == checkpoint
+
+
+def test_checkpoint_messages_of_older_versions_do_not_say_which_network():
+    assert layout.decode_checkpoint(json.dumps(GOOD)) == layout.Checkpoint('x', 1, 0, None, None)
 
 
 GOOD = {'path': 'x', 'version': 1, 'first_episode': 0}
@@ -216,6 +226,10 @@ GOOD = {'path': 'x', 'version': 1, 'first_episode': 0}
         json.dumps({**GOOD, 'version': 1.5}),
         json.dumps({**GOOD, 'version': True}),
         json.dumps({**GOOD, 'first_episode': -1}),
+        json.dumps({**GOOD, 'episodes': -1}),
+        json.dumps({**GOOD, 'episodes': None}),
+        json.dumps({**GOOD, 'network': 'a' * 63}),
+        json.dumps({**GOOD, 'network': 7}),
     ],
 )
 def test_bad_checkpoint_messages_are_refused(text):

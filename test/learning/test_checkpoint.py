@@ -1,3 +1,4 @@
+import hashlib
 import json
 import pickle
 import re
@@ -20,6 +21,7 @@ from neuron_reach.learning.checkpoint import (
     describe,
     load_checkpoint,
     load_training,
+    network_digest,
     save_checkpoint,
     write_metadata,
 )
@@ -67,6 +69,25 @@ def test_a_network_comes_back_bit_by_bit(own, saved):
     assert loaded.network.sizes == (6, 8, 5, 9)
     assert loaded.setup == own.setup
     assert loaded.path == saved
+
+
+def test_a_network_is_known_by_its_content(own, saved, tmp_path):
+    digest = network_digest(own.saved_network(0))
+    elsewhere = shutil.copytree(saved, tmp_path / 'elsewhere')
+    loaded = load_checkpoint(elsewhere).network
+    assert network_digest(loaded) == digest
+    # Said once more, for other programs, from nothing but the file.
+    tensors = safetensors.torch.load_file(saved / MODEL)
+    expected = hashlib.sha256()
+    for name in sorted(tensors):
+        expected.update(f'{name} {tuple(tensors[name].shape)}\n'.encode())
+        expected.update(tensors[name].numpy().tobytes())
+    assert digest == expected.hexdigest()
+    for parameters in (*loaded.weights, *loaded.biases):
+        last = parameters.reshape(-1)[-1:]
+        last.copy_(torch.nextafter(last, torch.tensor(9.0)))
+        changed, digest = digest, network_digest(loaded)
+        assert changed != digest
 
 
 def test_the_folder_holds_what_other_programs_need(own, saved):

@@ -1,0 +1,55 @@
+import hashlib
+import json
+
+import pytest
+
+from neuron_reach.bags.seal import SEAL, Seal, StoredFile, read_seal, seal
+from neuron_reach.errors import UserError
+
+NETWORK = 'ab' * 32
+
+
+@pytest.fixture
+def bag(tmp_path):
+    for name in ('bag_0.mcap', 'bag_1.db3', 'metadata.yaml'):
+        (tmp_path / name).write_bytes(name.encode() * 1000)
+    return tmp_path
+
+
+def test_a_seal_comes_back_with_the_digests_of_the_messages_files(bag):
+    seal(bag, 300, NETWORK)
+    content = b'bag_0.mcap' * 1000
+    found = read_seal(bag)
+    assert found == Seal(300, NETWORK, found.files)
+    assert list(found.files) == ['bag_0.mcap', 'bag_1.db3']
+    assert found.files['bag_0.mcap'] == StoredFile(10_000, hashlib.sha256(content).hexdigest())
+    assert read_seal(bag / 'bag_0.mcap') == found
+
+
+def test_other_peoples_bags_have_none(bag):
+    assert read_seal(bag) is None
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'format': 2},
+        {'episodes': -1},
+        {'episodes': '300'},
+        {'network': None},
+        {'files': None},
+        {'files': {'bag_0.mcap': 3}},
+        {'files': {'bag_0.mcap': {'size': 1}}},
+        {'files': {'bag_0.mcap': {'size': 1.5, 'sha256': ''}}},
+    ],
+)
+def test_a_damaged_seal_is_named(bag, change):
+    seal(bag, 300, NETWORK)
+    values = json.loads((bag / SEAL).read_text())
+    (bag / SEAL).write_text(json.dumps({**values, **change}))
+    with pytest.raises(UserError, match=r'recording\.json: is damaged'):
+        read_seal(bag)
+    for text in ('', '[]', 'null', '{}'):
+        (bag / SEAL).write_text(text)
+        with pytest.raises(UserError, match=r'recording\.json: is'):
+            read_seal(bag)
