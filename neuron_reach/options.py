@@ -7,16 +7,21 @@ all refuse an unknown key or a value out of range in the same words.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from neuron_reach import plain_yaml
 from neuron_reach.errors import UserError
 
 T = TypeVar('T')
+
+SWITCHES = {'true': True, 'yes': True, 'on': True, 'false': False, 'no': False, 'off': False}
+"""What true and false may be called."""
+
+ROS_PARAMETERS = 'ros__parameters'
 
 
 def option(
@@ -60,8 +65,8 @@ def _bound(value: float) -> str:
 def _read(field: dataclasses.Field[Any], value: Any) -> Any:
     """Turn a value from YAML, ROS or a command line into the field's type, or raise ValueError."""
     default = field.default
-    if isinstance(value, str) and not isinstance(default, str):
-        value = yaml.safe_load(value)
+    if not isinstance(default, str):
+        value = from_text(value)
     if isinstance(default, tuple):
         if isinstance(value, str | bytes | Mapping):
             raise ValueError
@@ -73,7 +78,8 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
             field.metadata['low'] <= item <= field.metadata['high'] for item in result
         )
     elif isinstance(default, bool):
-        result, in_range = value, isinstance(value, bool)
+        result = SWITCHES.get(value.lower()) if isinstance(value, str) else value
+        in_range = isinstance(result, bool)
     elif isinstance(default, str):
         result, in_range = value, isinstance(value, str)
         if field.metadata['choices']:
@@ -86,10 +92,16 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
     return result
 
 
+def from_text(value: Any) -> Any:
+    """Return what a text says as YAML, such as that of an argument; other values are kept."""
+    return plain_yaml.parse(value) if isinstance(value, str) else value
+
+
 def _read_number(value: Any, kind: type) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    value = from_text(value)  # a number in quotes is one
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
-    number = float(value)  # YAML 1.1 reads 1e-3 as text
+    number = float(value)
     if not math.isfinite(number) or (kind is int and number != int(number)):
         raise ValueError
     return kind(number)
@@ -110,11 +122,23 @@ def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
         value = values[field.name]
         try:
             known[field.name] = _read(field, value)
-        except (ValueError, TypeError, OverflowError, RecursionError, yaml.YAMLError):
+        except (ValueError, TypeError, OverflowError):
             raise UserError(
-                f'{source}: {field.name} must be {allowed(field)}, not {value!r}'
+                f'{source}: {field.name} must be {allowed(field)}, {_found(field, value)}'
             ) from None
     return cls(**known)
+
+
+def _found(field: dataclasses.Field[Any], value: Any) -> str:
+    """Say what was found instead of what is allowed."""
+    quotes = isinstance(field.default, str) and isinstance(value, int | float)
+    return f'not {_shown(value)}{"; put text in quotes" if quotes else ""}'
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it can be shown in a line."""
+    text = 'nothing' if value is None else repr(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'
 
 
 def check_keys(values: Mapping[str, Any], allowed_keys: set[str], source: str) -> None:
@@ -122,26 +146,39 @@ def check_keys(values: Mapping[str, Any], allowed_keys: set[str], source: str) -
     unknown = sorted(set(map(str, values)) - allowed_keys)
     if unknown:
         raise UserError(
-            f'{source}: unknown key {unknown[0]!r}; allowed: {", ".join(sorted(allowed_keys))}'
+            f'{source}: unknown key {unknown[0]!r}{meant(unknown[0], allowed_keys)}; '
+            f'allowed: {", ".join(sorted(allowed_keys))}'
         )
 
 
+def meant(name: str, known: Collection[str]) -> str:
+    """Return which of the known names may have been meant, as a question, or nothing."""
+    near = difflib.get_close_matches(name.lower().replace('-', '_'), known, 1)
+    return f' (did you mean {near[0]}?)' if near else ''
+
+
 def load_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file of `key: value` options; never executes anything from it.
+    """Read a YAML file of `key: value` options; see `plain_yaml` for what is refused.
 
     Raises:
         UserError: the file is missing, unreadable, or no mapping.
     """
-    path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except (ValueError, RecursionError, yaml.YAMLError) as error:  # a bad date is a ValueError
-        line = str(error).splitlines()[0]
-        raise UserError(f'{path}: is not a YAML file: {line}') from None
+    values = plain_yaml.load(path)
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise UserError(f'{path}: must hold `key: value` lines, not {type(values).__name__}')
+        kind = 'a list' if isinstance(values, list) else f'{_shown(values)} alone'
+        raise UserError(f'{path}: must hold `key: value` lines, not {kind}')
+    if _has_ros_parameters(values):
+        raise UserError(
+            f'{path}: is a ROS parameter file; only the `key: value` lines below '
+            f'{ROS_PARAMETERS} can be given here, without the names above them'
+        )
     return values
+
+
+def _has_ros_parameters(values: Mapping[str, Any]) -> bool:
+    """Tell whether this is what `--params-file` takes: node: {ros__parameters: {key: value}}."""
+    return ROS_PARAMETERS in values or any(
+        _has_ros_parameters(inner) for inner in values.values() if isinstance(inner, dict)
+    )

@@ -200,7 +200,7 @@ def test_what_a_step_returned_is_not_touched_by_the_next_one():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'joint': 3}, "unknown key 'joint'; allowed: "),
+        ({'joint': 3}, "unknown key 'joint' (did you mean joints?); allowed: "),
         ({'hidden': 3}, "unknown key 'hidden'; allowed: "),
         ({'joints': 0}, 'joints must be a whole number from 1 to 6, not 0'),
         ({'joints': 2.5}, 'joints must be a whole number from 1 to 6, not 2.5'),
