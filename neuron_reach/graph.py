@@ -240,14 +240,15 @@ def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions
         raise UserError(f'{metadata_file}: is truncated or no checkpoint metadata') from None
     if not isinstance(options, dict):
         raise UserError(f'{metadata_file}: is no checkpoint metadata')
+    trained = Setup.from_saved(options, str(metadata_file)).values()
     asked = Setup.from_values(values, 'arguments').values()
     for key in ('joints', 'hidden'):
-        if key in values and asked[key] != options.get(key):
+        if key in values and asked[key] != trained[key]:
             raise UserError(
-                f'arguments: {key}={asked[key]}, but {run.checkpoint} has {key}={options.get(key)}'
+                f'arguments: {key}={asked[key]}, but {run.checkpoint} has {key}={trained[key]}'
             )
     own = {field.name for field in Setup.fields()} - {'joints', 'hidden'}
-    merged = {**options, **{key: value for key, value in values.items() if key in own}}
+    merged = {**trained, **{key: value for key, value in values.items() if key in own}}
     return Setup.from_values(merged, str(metadata_file)), run
 
 

@@ -280,7 +280,7 @@ def test_bad_arguments_are_named(name, arguments, words):
         ('storage: zip', ['storage', 'mcap']),
         ('record: some', ['record', 'some']),
         ('- joints', ['list']),
-        ('just words', ['str']),
+        ('just words', ['just words']),
         ('joints: [1', ['YAML']),
         ('!!python/object/apply:os.system [false]', ['YAML']),
         ('1: 2', ["'1'"]),
@@ -333,6 +333,19 @@ def test_record_never_writes_over_a_bag(checkpoint):
     with pytest.raises(UserError) as error:
         graph.build('record', {'checkpoint': str(checkpoint)})
     assert_one_clear_line(error, [str(checkpoint.parent / 'bag'), 'exists'])
+
+
+def test_a_checkpoint_with_another_set_of_options_is_refused(checkpoint):
+    file = checkpoint / 'metadata.json'
+    saved = json.loads(file.read_text())
+    for change, problem in (({'gama': 1}, "option 'gama' is unknown"), (None, 'gamma is missing')):
+        options = {**saved['options'], **(change or {})}
+        if change is None:
+            del options['gamma']
+        file.write_text(json.dumps({'options': options}))
+        with pytest.raises(UserError) as error:
+            graph.build('record', {'checkpoint': str(checkpoint)})
+        assert_one_clear_line(error, [str(file), problem])
 
 
 def assert_one_clear_line(error, words):

@@ -224,7 +224,7 @@ def _read_metadata(file: Path) -> tuple[dict[str, Any], Setup]:
     missing = {'history', 'training_duration', 'confirmed'} - metadata['validation'].keys()
     if missing:
         raise UserError(f'{file}: validation has no {min(missing)}')
-    setup = Setup.from_values(metadata['options'], str(file))
+    setup = Setup.from_saved(metadata['options'], str(file))
     for key, value in _facts(setup).items():
         if metadata.get(key) != value:
             raise UserError(f'{file}: {key} is missing or contradicts the options')

@@ -6,12 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import TaskOptions
 from neuron_reach.errors import UserError
-from neuron_reach.options import fill, option
+from neuron_reach.options import fill, from_text, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,9 +96,7 @@ class Setup:
             UserError: a value is out of range, or the values contradict each other.
         """
         learning = fill(LearningOptions, values, source)
-        hidden = values.get('hidden', ())
-        hidden = yaml.safe_load(hidden) if isinstance(hidden, str) else hidden
-        if not hasattr(hidden, '__len__'):
+        if not hasattr(from_text(values.get('hidden', ())), '__len__'):
             learning = dataclasses.replace(learning, hidden=learning.hidden * 6)
         setup = cls(
             fill(ArmOptions, values, source),
@@ -114,6 +110,24 @@ class Setup:
                 f'({setup.task.episode_steps}), not {setup.task.reach_steps}'
             )
         return setup
+
+    @classmethod
+    def from_saved(cls, values: Mapping[str, Any], source: str) -> Setup:
+        """Build from what `values` returned when it was saved: every option, and no other.
+
+        All options are as old as checkpoints. One that is added has to be given here the value
+        that was in force before, or older checkpoints no longer open.
+
+        Raises:
+            UserError: as `from_values`, or an option is missing or unknown.
+        """
+        known = {field.name for field in cls.fields()}
+        if known - values.keys():
+            raise UserError(f'{source}: option {min(known - values.keys())} is missing')
+        if values.keys() - known:
+            unknown = min(values.keys() - known)
+            raise UserError(f'{source}: option {unknown!r} is unknown; is it of a newer version?')
+        return cls.from_values(values, source)
 
     @classmethod
     def fields(cls) -> list[dataclasses.Field[Any]]:

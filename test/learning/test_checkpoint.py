@@ -26,6 +26,7 @@ from neuron_reach.learning.checkpoint import (
     write_metadata,
 )
 from neuron_reach.learning.rollout import greedy_successes
+from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
 
 
@@ -330,6 +331,23 @@ def test_metadata_with_a_key_missing_or_of_the_wrong_kind(saved, key, value):
         metadata[key] = value
     (saved / METADATA).write_text(json.dumps(metadata))
     assert_refused(saved / METADATA, load_checkpoint, saved)
+
+
+@pytest.mark.parametrize('field', Setup.fields(), ids=lambda field: field.name)
+def test_a_missing_option_is_no_default(saved, field):
+    metadata = json.loads((saved / 'metadata.json').read_text())
+    del metadata['options'][field.name]
+    (saved / 'metadata.json').write_text(json.dumps(metadata))
+    with pytest.raises(UserError, match=rf'metadata\.json: option {field.name} is missing'):
+        load_checkpoint(saved)
+
+
+def test_an_unknown_option_is_not_left_out(saved):
+    metadata = json.loads((saved / 'metadata.json').read_text())
+    metadata['options']['gama'] = 0.7
+    (saved / 'metadata.json').write_text(json.dumps(metadata))
+    with pytest.raises(UserError, match=r"metadata\.json: option 'gama' is unknown"):
+        load_checkpoint(saved)
 
 
 @pytest.mark.parametrize('options', [{'joints': 0}, {'hidden': 'x'}, {'goals': 5}, {'gamma': None}])
