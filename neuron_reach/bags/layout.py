@@ -83,6 +83,13 @@ def layer_of(recorded: str) -> str | None:
     return layer if is_topic(parents, ACTIVATIONS) else None
 
 
+def split_topic(recorded: str) -> tuple[str, str]:
+    """Return the namespace a recorded topic of ours is in (``''`` or ``/name``), and its name."""
+    known = [*_MESSAGE_TYPES, *([activation_topic(layer)] if (layer := layer_of(recorded)) else [])]
+    name = next((name for name in known if is_topic(recorded, name)), recorded)
+    return recorded[: len(recorded) - len(name)].rstrip('/'), name
+
+
 def is_topic(recorded: str, name: str) -> bool:
     """Whether a recorded topic is ``name``, in whatever namespace it was recorded."""
     return f'/{recorded}'.endswith(f'/{name.lstrip("/")}')

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from neuron_reach.bags import layout
+from neuron_reach.bags.seal import seal
 from neuron_reach.bags.summary import summarize
 from neuron_reach.bags.writer import BagWriter
 from neuron_reach.errors import UserError
 
+STRING = 'std_msgs/msg/String'
 FLOAT32, FLOAT64 = 'std_msgs/msg/Float32MultiArray', 'std_msgs/msg/Float64MultiArray'
 LAYERS = layout.layer_names(10)
 ARMS, STEPS = 2, 3
@@ -24,7 +26,16 @@ def write_activity(types):
         fill(message, dimension, *args, **options)
         return types.serialize_cdr(message, kind)
 
-    def write(path, storage='mcap', cycles=None, successes=(1, 0, 1, 1), width=5):
+    def write(
+        path,
+        storage='mcap',
+        cycles=None,
+        successes=(1, 0, 1, 1),
+        width=5,
+        layers=LAYERS,
+        numbers=None,
+        announced=(),
+    ):
         cycles = cycles or {}
         usual = [(episode, step) for episode in (0, 2) for step in range(STEPS)]
         with BagWriter(path, storage) as bag:
@@ -34,7 +45,7 @@ def write_activity(types):
                     FLOAT32, layout.fill_fleet_step, np.ones((ARMS, 4)), episode, step, 'feature'
                 )
                 bag.write('/arm/observation', 10**9 * step, data)
-            for layer in reversed(LAYERS):
+            for layer in reversed(layers):
                 topic = f'/arm/{layout.activation_topic(layer)}'
                 bag.add_topic(topic, FLOAT32)
                 for episode, step in cycles.get(layer, usual):
@@ -42,9 +53,15 @@ def write_activity(types):
                     data = multiarray(FLOAT32, layout.fill_fleet_step, values, episode, step)
                     bag.write(topic, 10**9 * step, data)
             results = np.zeros((len(successes), len(layout.EPISODE_FIELDS)))
+            results[:, 0] = range(len(successes)) if numbers is None else numbers
+            results[:, 3] = STEPS
             results[:, -1] = successes
             bag.add_topic('/arm/episode', FLOAT64)
             bag.write('/arm/episode', 0, multiarray(FLOAT64, layout.fill_episodes, results))
+            bag.add_topic('/arm/checkpoint', STRING)
+            for checkpoint in announced:
+                text = types.types[STRING](layout.encode_checkpoint(checkpoint))
+                bag.write('/arm/checkpoint', 0, types.serialize_cdr(text, STRING))
 
     return write
 
@@ -87,10 +104,10 @@ def test_gaps_and_repetitions_are_counted_by_topic(tmp_path, write_activity):
 
 def test_bags_are_added_up(tmp_path, write_activity):
     write_activity(tmp_path / 'a')
-    write_activity(tmp_path / 'b', 'sqlite3', successes=(0, 0))
+    write_activity(tmp_path / 'b', 'sqlite3', successes=(0, 0, 0, 1))
     summary = summarize([tmp_path / 'a', tmp_path / 'b'])
     assert summary.storage == 'mcap and sqlite3'
-    assert (summary.episodes, summary.success_rate) == (6, 0.5)
+    assert (summary.episodes, summary.success_rate) == (8, 0.5)
     assert summary.duration == 2 * (STEPS - 1)
     assert summary.messages['/arm/observation'] == 4 * STEPS
     assert all(topic.unbroken for topic in summary.continuity.values())
@@ -101,8 +118,64 @@ def test_the_text_says_it_all(tmp_path, write_activity):
     text = str(summarize(tmp_path / 'bag'))
     assert '4, 75.0% successful' in text
     assert 'input 5, hidden_1 5, hidden_2 5' in text
-    assert '1 steps missing' in text
-    assert text.endswith('The bag is complete.')
+    assert '1 steps missing' in text.splitlines()[-1]
+    assert 'complete.' not in text
+
+
+NETWORK, OTHER = 'a' * 64, 'b' * 64
+STEP_3 = [(episode, step) for episode in (0, 2) for step in range(STEPS)]
+CASES = {
+    'complete': ({}, 'The bag is complete.'),
+    'another number': ({'asked': 6}, 'Incomplete 4 of 6 episodes'),
+    'more than asked for': ({'asked': 2}, 'Incomplete 4 of 2 episodes'),
+    'no number': ({'asked': None}, 'no number was asked for'),
+    'older version': ({'announced': []}, 'the bag does not say how many episodes'),
+    'begun later': ({'numbers': [2, 3, 4, 5], 'asked': None}, 'begins at episode 0, step 0'),
+    'no results': ({'successes': []}, 'Incomplete 0 of 4 episodes'),
+    'a result twice': ({'numbers': [0, 1, 2, 2]}, '3 of 4 episodes; results of 1 episodes rep'),
+    'a result less': ({'numbers': [0, 1, 3, 4], 'asked': None}, 'results of 1 episodes missing'),
+    'a layer less': ({'layers': [n for n in LAYERS if n != 'hidden_10']}, 'complete'),
+    'no output': ({'layers': LAYERS[:-1]}, 'Incomplete no activations of output'),
+    'a layer between': ({'layers': [n for n in LAYERS if n != 'hidden_3']}, 'of hidden_3'),
+    'no activations': ({'layers': []}, 'no activations of input, output'),
+    'no observations': ({'cycles': {'observation': []}}, 'observation: nothing'),
+    'a whole round lost': ({'cycles': {'output': STEP_3[:3]}}, 'activations/output: 6 steps'),
+    'lost at the end': ({'cycles': {'input': STEP_3[:-1]}}, 'activations/input: 10 steps'),
+    'lost at the start': ({'cycles': {'input': STEP_3[1:]}}, 'begins at episode 0, step 1'),
+    'lost between': ({'cycles': {'input': STEP_3[:1] + STEP_3[2:]}}, '1 steps missing'),
+    'repeated': ({'cycles': {'observation': STEP_3 * 3}}, 'observation: 12 repeated'),
+    'one longer, one shorter': (
+        {'cycles': {'input': [(0, 0), (0, 1), (2, 0), (2, 1), (2, 2), (2, 3)]}},
+        'activations/input: 12 steps',
+    ),
+    'two announcements': ({'announced': [('x', 1, 0, NETWORK, 4)] * 2}, '2 announcements'),
+    'two networks': (
+        {'announced': [('x', 1, 0, NETWORK, 4), ('x', 2, 2, OTHER, 4)]},
+        '2 announcements of weights',
+    ),
+}
+
+
+@pytest.mark.parametrize(('change', 'words'), CASES.values(), ids=CASES)
+def test_only_what_is_whole_is_called_complete(tmp_path, write_activity, change, words):
+    announced = [('x', 1, 0, NETWORK, change.pop('asked', 4))]
+    checkpoints = [layout.Checkpoint(*one) for one in change.pop('announced', announced)]
+    write_activity(tmp_path / 'bag', announced=checkpoints, **change)
+    text = str(summarize(tmp_path / 'bag')).splitlines()[-1]
+    assert words in text
+    assert ('is complete' in text) == (words in ('complete', 'The bag is complete.'))
+
+
+def test_a_seal_says_how_many_there_must_be(tmp_path, write_activity):
+    write_activity(tmp_path / 'bag')
+    seal(tmp_path / 'bag', 5, NETWORK)
+    summary = summarize(tmp_path / 'bag')
+    assert summary.asked == 5
+    assert summary.incomplete.startswith('4 of 5 episodes')
+    assert 'Episodes   4 of 5, 75.0% successful' in str(summary)
+    write_activity(tmp_path / 'other', announced=[layout.Checkpoint('x', 1, 0, OTHER, 4)])
+    seal(tmp_path / 'other', 4, NETWORK)
+    assert 'of another network' in summarize(tmp_path / 'other').incomplete
 
 
 def test_a_cut_bag_says_why(tmp_path, write_activity):
