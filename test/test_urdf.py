@@ -12,6 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.gazebo.options import GazeboOptions
+from neuron_reach.gazebo.world import robot_description
 
 DESCRIPTION = Path(__file__).parents[1] / 'urdf' / 'planar_arm.urdf.xacro'
 
@@ -77,3 +79,36 @@ def test_links_are_bodies_that_can_exist(arm):
         assert x > 0
         assert x + y >= z, 'no body has such moments of inertia'
         assert float(link.find('inertial/mass').get('value')) > 0
+
+
+CONTROLLERS = '/my: #1 log/"a" & \'b\'\t<ü> {c}  ${d}/x.yaml'
+
+
+@pytest.mark.parametrize('joints', range(1, 7))
+def test_rcl_takes_the_description_for_the_value_of_a_parameter(joints):
+    """gazebo_ros2_control (0.4.7 and later) hands it to its controllers on a command line."""
+    urdf = robot_description(ArmOptions(joints=joints), GazeboOptions(), controllers=CONTROLLERS)
+    assert ElementTree.fromstring(urdf).findtext('gazebo/plugin/parameters') == CONTROLLERS
+    assert as_parameter(urdf) == urdf
+
+
+def test_rcl_takes_what_xacro_prints():
+    xacro = pytest.importorskip('xacro', reason='xacro is not installed')
+    document = xacro.process_file(str(DESCRIPTION), mappings={'controllers': '/log/c.yaml'})
+    for urdf in (document.toxml(), document.toprettyxml(indent='  ')):
+        assert as_parameter(urdf).split() == urdf.split()
+
+
+def as_parameter(text):
+    """Give a text to a node in a command line; return what the node gets."""
+    rclpy = pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
+    context = rclpy.Context()
+    rclpy.init(args=['', '--ros-args', '-p', f'robot_description:={text}'], context=context)
+    try:
+        node = rclpy.create_node('controller_manager', context=context)
+        try:
+            return node.declare_parameter('robot_description', '').value
+        finally:
+            node.destroy_node()
+    finally:
+        rclpy.shutdown(context=context)

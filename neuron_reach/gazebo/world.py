@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import re
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from typing import Any
+from xml.dom.minidom import Document, Node
 
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions
 from neuron_reach.errors import UserError
@@ -43,7 +46,7 @@ class Gains:
 
 
 def robot_description(arm: ArmOptions, options: GazeboOptions, **more: str) -> str:
-    """Return the URDF of an arm.
+    """Return the URDF of an arm, in one line.
 
     Args:
         arm: joints, length, start pose.
@@ -60,8 +63,27 @@ def robot_description(arm: ArmOptions, options: GazeboOptions, **more: str) -> s
     keys = ('joints', 'arm_length', 'bend', 'velocity_limit')
     mappings = {key: str(getattr(arm, key)) for key in keys}
     mappings.update(payload=str(options.payload), gain_scale=str(options.gain_scale), **more)
-    text: str = xacro.process_file(str(shared_file(DESCRIPTION)), mappings=mappings).toxml()
-    return text
+    return _one_line(xacro.process_file(str(shared_file(DESCRIPTION)), mappings=mappings))
+
+
+def _one_line(document: Document) -> str:
+    """Return XML that ROS can take for the value of a parameter.
+
+    gazebo_ros2_control hands the robot description to rcl as `-p robot_description:=TEXT`, and rcl
+    reads TEXT as YAML, to which ': ' would be a mapping, ' #' a comment, and a line break a space.
+    """
+
+    def strip(node: Any) -> None:
+        for child in tuple(node.childNodes):
+            if child.nodeType == Node.COMMENT_NODE or (
+                child.nodeType == Node.TEXT_NODE and not child.data.strip()
+            ):
+                node.removeChild(child)
+            else:
+                strip(child)
+
+    strip(document)
+    return re.sub('(?<=:) |(?<= )#|[\t\n\r]', lambda found: f'&#{ord(found[0])};', document.toxml())
 
 
 def gains(urdf: str) -> list[Gains]:
