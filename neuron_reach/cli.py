@@ -12,11 +12,10 @@ import signal
 import sys
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 from neuron_reach import __version__, graph
 from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, reproduce
-from neuron_reach.commands.flags import add_command
+from neuron_reach.commands.flags import Parser, add_command, path, spelled
 from neuron_reach.errors import UserError
 
 INTERRUPTED = 130
@@ -51,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog='neuron_reach',
         description='Look inside the networks that move robots: a planar arm learns to reach, '
         'and the activity of every neuron is recorded.',
@@ -73,17 +72,18 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add(commands)
     map.add(commands)
     description = 'Say what a run folder, a checkpoint or a bag holds.'
-    add_command(commands, 'info', description, _info).add_argument('path', type=Path)
+    add_command(commands, 'info', description, _info).add_argument('path', type=path)
     return parser
 
 
-def _add_run_arguments(command: argparse.ArgumentParser, name: str = 'train') -> None:
+def _add_run_arguments(command: Parser, name: str = 'train') -> None:
     lines = [f'{"config":<20}YAML file with any of the arguments below as `key: value`']
     for field in graph.argument_fields(name):
         text = textwrap.wrap(graph.describe_argument(field), 78)
         lines.append(f'{field.name:<20}{text[0]}')
         lines += [' ' * 20 + more for more in text[1:]]
     command.epilog = 'arguments (name:=value):\n' + textwrap.indent('\n'.join(lines), '  ')
+    command.arguments = {'config', *(field.name for field in graph.argument_fields(name))}
     command.add_argument('arguments', nargs='*', metavar='name:=value')
 
 
@@ -93,7 +93,11 @@ def _given(arguments: Sequence[str]) -> dict[str, str]:
     for argument in arguments:
         name, separator, value = argument.partition(':=')
         if not separator or not name:
-            raise UserError(f'arguments are written name:=value, not {argument!r}')
+            name, value = spelled(argument, arguments)
+            said = f'such as {name}:={value}, not {argument!r}'
+            raise UserError(f'arguments are written name:=value, {said}')
+        if not value:
+            raise UserError(f'argument {name} is empty; leave it out for its default')
         if name in given:
             raise UserError(f'argument {name} is given twice')
         given[name] = value

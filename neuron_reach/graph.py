@@ -29,8 +29,10 @@ from neuron_reach.pruning_options import PruningOptions, ReductionOptions, step_
 class RunOptions(GazeboOptions, SessionOptions):
     """What to run and where to keep the results."""
 
-    run_dir: str = option('', 'folder of the results; by default runs/joints<n>_seed<s>')
-    checkpoint: str = option('', 'folder of a trained network; by default that of run_dir')
+    run_dir: str = option('', 'folder of the results; by default runs/joints<n>_seed<s>', path=True)
+    checkpoint: str = option(
+        '', 'folder of a trained network; by default that of run_dir', path=True
+    )
     record: int = option(
         300, 'sample episodes to record into a bag; 0: none', low=0, high=10_000_000
     )
@@ -41,6 +43,11 @@ class RunOptions(GazeboOptions, SessionOptions):
     def gazebo(self) -> GazeboOptions:
         """The options of Gazebo alone."""
         return GazeboOptions(**_shared(self, GazeboOptions))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Configured:
+    config: str = option('', 'YAML file with any of the arguments as its keys', path=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,12 +120,13 @@ def read_arguments(given: Mapping[str, str], graph: str = 'train') -> dict[str, 
     check_keys(given, keys | {'config'}, 'arguments')
     values: dict[str, Any] = {}
     if given.get('config'):
-        values = load_yaml(given['config'])
-        check_keys(values, keys, given['config'])
+        file = fill(_Configured, given, 'arguments').config
+        values = load_yaml(file)
+        check_keys(values, keys, file)
         # Checked here as well, for a message that names the file.
-        Setup.from_values(values, given['config'])
+        Setup.from_values(values, file)
         for options in (RunOptions, PruningOptions, ReductionOptions):
-            fill(options, values, given['config'])
+            fill(options, values, file)
     values.update({key: text for key, text in given.items() if text != '' and key != 'config'})
     return values
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,10 +32,11 @@ def option(
     low: float = -math.inf,
     high: float = math.inf,
     choices: tuple[str, ...] = (),
+    path: bool = False,
 ) -> Any:
     """Declare one option: a dataclass field that knows its meaning and what is allowed."""
     metadata = {'description': description, 'low': low, 'high': high, 'choices': choices}
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata={**metadata, 'path': path})
 
 
 def allowed(field: dataclasses.Field[Any]) -> str:
@@ -44,7 +46,7 @@ def allowed(field: dataclasses.Field[Any]) -> str:
     if isinstance(field.default, bool):
         return 'true or false'
     if isinstance(field.default, str):
-        return 'text'
+        return 'a path' if field.metadata['path'] else 'text'
     if isinstance(field.default, tuple) and isinstance(field.default[0], str):
         return 'a list of texts'
     kind = 'a number' if isinstance(field.default, float) else 'a whole number'
@@ -84,12 +86,26 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
         result, in_range = value, isinstance(value, str)
         if field.metadata['choices']:
             in_range = value in field.metadata['choices']
+        elif in_range and field.metadata['path'] and value:
+            result = user_path(value)
     else:
         result = _read_number(value, type(default))
         in_range = field.metadata['low'] <= result <= field.metadata['high']
     if not in_range:
         raise ValueError
     return result
+
+
+def user_path(text: str) -> str:
+    """Return a path as it can be used anywhere: without `~`, and with no dash in front.
+
+    Raises:
+        ValueError: there is no such user, or no file can have that name.
+    """
+    path = os.path.expanduser(text)  # noqa: PTH111  # Path would drop the slash at the end
+    if path.startswith('~') or '\0' in path or not path:
+        raise ValueError(f'not {text!r}')
+    return str(Path(path).absolute()) if path.startswith('-') else path
 
 
 def from_text(value: Any) -> Any:

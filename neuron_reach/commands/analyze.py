@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.commands.flags import add_command, add_flags, read_flags
+from neuron_reach.commands.flags import add_command, add_flags, path, read_flags, whole
 from neuron_reach.errors import UserError
 from neuron_reach.pruning_options import PruningOptions
 
@@ -30,8 +30,8 @@ SAMPLE_EPISODES = 300
 def add(commands: Any) -> None:
     """Add the sub-command."""
     parser = add_command(commands, 'analyze', DESCRIPTION, _analyze, EPILOG)
-    parser.add_argument('paths', type=Path, nargs='+', metavar='PATH')
-    parser.add_argument('-o', '--output', type=Path, required=True, help='folder of the results')
+    parser.add_argument('paths', type=path, nargs='+', metavar='PATH')
+    parser.add_argument('-o', '--output', type=path, required=True, help='folder of the results')
     parser.add_argument(
         '--layers',
         nargs='+',
@@ -44,14 +44,14 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         '--episodes',
-        type=int,
+        type=whole,
         help=f'of each bag (default: all), or to play (default: {SAMPLE_EPISODES})',
     )
     parser.add_argument(
         '--namespace', help='of the topics, needed only where a bag holds several robots'
     )
     parser.add_argument(
-        '--raster', type=int, default=0, metavar='EPISODE', help='the one to draw (%(default)s)'
+        '--raster', type=whole, default=0, metavar='EPISODE', help='the one to draw (%(default)s)'
     )
     add_flags(parser, PruningOptions, ['tau', 'linkage', 'threshold'])
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from neuron_reach.commands.flags import add_flags, read_flags
+from neuron_reach.commands.flags import add_flags, path, read_flags, whole
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 
@@ -24,17 +23,17 @@ def add(commands: Any) -> None:
 
     description = 'Play test episodes of trained networks in Gazebo, and on the kinematic arm.'
     command = commands.add_parser('validate', help=description, description=description)
-    command.add_argument('checkpoints', nargs='+', type=Path, metavar='CHECKPOINT')
-    command.add_argument('--episodes', type=int, default=300, help='for each network (300)')
-    command.add_argument('--arms', type=int, default=1, help='that move at the same time (1)')
+    command.add_argument('checkpoints', nargs='+', type=path, metavar='CHECKPOINT')
+    command.add_argument('--episodes', type=whole, default=300, help='for each network (300)')
+    command.add_argument('--arms', type=whole, default=1, help='that move at the same time (1)')
     add_flags(command, GazeboOptions, VARIED)
     command.set_defaults(command=_validate)
 
     description = 'Film a trained network reaching in Gazebo, as an animated picture.'
     command = commands.add_parser('film', help=description, description=description)
-    command.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
-    command.add_argument('file', type=Path, metavar='FILE', help='such as arm.gif or arm.png')
-    command.add_argument('--episodes', type=int, default=3, help='to film (3)')
+    command.add_argument('checkpoint', type=path, metavar='CHECKPOINT')
+    command.add_argument('file', type=path, metavar='FILE', help='such as arm.gif or arm.png')
+    command.add_argument('--episodes', type=whole, default=3, help='to film (3)')
     command.set_defaults(command=_film)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.commands.flags import add_command
+from neuron_reach.commands.flags import add_command, number, path, whole
 from neuron_reach.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,16 +48,21 @@ BASELINES = ('reflexive', 'random', 'random-both', 'permuted')
 def add(commands: Any) -> None:
     """Add the sub-command."""
     parser = add_command(commands, 'map', DESCRIPTION, _map, EPILOG)
-    parser.add_argument('source', type=Path, metavar='SOURCE')
-    parser.add_argument('target', type=Path, metavar='TARGET')
-    parser.add_argument('-o', '--output', type=Path, required=True, help='folder of the results')
+    parser.add_argument('source', type=path, metavar='SOURCE')
+    parser.add_argument('target', type=path, metavar='TARGET')
+    parser.add_argument('-o', '--output', type=path, required=True, help='folder of the results')
     parser.add_argument(
-        '--transform', nargs='+', default=['balanced'], metavar='NAME', help='(balanced)'
+        '--transform',
+        nargs='+',
+        type=lambda name: str(path(name)),
+        default=['balanced'],
+        metavar='NAME',
+        help='(balanced)',
     )
     parser.add_argument(
         '--lambda',
         nargs='+',
-        type=float,
+        type=number,
         default=[50.0],
         metavar='L',
         dest='regularisations',
@@ -68,22 +73,22 @@ def add(commands: Any) -> None:
         '--baseline', nargs='+', default=[], choices=BASELINES, metavar='NAME', help='see below'
     )
     parser.add_argument(
-        '--random-hidden', nargs='+', type=int, metavar='N', help='layer sizes of random networks'
+        '--random-hidden', nargs='+', type=whole, metavar='N', help='layer sizes of random networks'
     )
     parser.add_argument('--inputs', action='store_true', help='input neurons take part as well')
     parser.add_argument(
         '--tolerance',
-        type=float,
+        type=number,
         default=0.0,
         help='observations that differ by at most this in each component are duplicates (0: exact)',
     )
     parser.add_argument(
-        '--episodes', type=int, default=300, help='sample episodes, and as many fresh ones (300)'
+        '--episodes', type=whole, default=300, help='sample episodes, and as many fresh ones (300)'
     )
     parser.add_argument(
-        '--validation', type=Path, metavar='BAG', help='fresh episodes of a single target'
+        '--validation', type=path, metavar='BAG', help='fresh episodes of a single target'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of fresh goals, random networks (0)')
+    parser.add_argument('--seed', type=whole, default=0, help='of fresh goals, random networks (0)')
 
 
 def _map(options: argparse.Namespace) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from neuron_reach.commands.flags import add_command, add_flags, read_flags
+from neuron_reach.commands.flags import add_command, add_flags, path, read_flags, whole
 from neuron_reach.errors import UserError
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions
 
@@ -25,20 +24,20 @@ def add(commands: Any) -> None:
     """Add the sub-command."""
     parser = add_command(commands, 'prune', DESCRIPTION, _prune, EPILOG)
     add_network(parser)
-    parser.add_argument('--bag', type=Path, help='recorded sample episodes of this checkpoint')
+    parser.add_argument('--bag', type=path, help='recorded sample episodes of this checkpoint')
     add_flags(parser, PruningOptions)
     add_flags(parser, ReductionOptions, ['samples'])
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
     """Add what is pruned, by how many sample episodes, and where the results go."""
-    parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
+    parser.add_argument('checkpoint', type=path, metavar='CHECKPOINT')
     parser.add_argument(
-        '-o', '--output', type=Path, required=True, metavar='DIR', help='folder of the results'
+        '-o', '--output', type=path, required=True, metavar='DIR', help='folder of the results'
     )
     parser.add_argument(
         '--episodes',
-        type=int,
+        type=whole,
         default=300,
         help='sample episodes by which neurons are clustered (%(default)s)',
     )

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuron_reach.commands.flags import path, whole
 from neuron_reach.errors import UserError
 from neuron_reach.study.studies import SCALES, STUDIES, plans
 
@@ -49,12 +50,14 @@ def add(commands: Any) -> None:
         help='paper: as many networks as there; quick: fewer, to see what comes',
     )
     parser.add_argument('--dry-run', action='store_true', help='say what would run, and how long')
-    parser.add_argument('--workers', type=int, help='processes; as many as processors if not given')
+    parser.add_argument(
+        '--workers', type=whole, help='processes; as many as processors if not given'
+    )
     parser.add_argument(
         '--scheduler', metavar='ADDRESS', help='of a Dask cluster that works instead: tcp://...'
     )
     parser.add_argument(
-        '-o', '--output', type=Path, default=Path('runs/reproduce'), help='(%(default)s)'
+        '-o', '--output', type=path, default=Path('runs/reproduce'), help='(%(default)s)'
     )
     parser.set_defaults(command=_reproduce)
 

@@ -38,7 +38,7 @@ DRAIN_SILENCE = 0.1
 class BagOptions:
     """Parameters of the node."""
 
-    bag: str = option('', 'folder of the new bag; must not exist')
+    bag: str = option('', 'folder of the new bag; must not exist', path=True)
     storage: str = option('mcap', 'format of the bag', choices=tuple(STORAGES))
     topics: tuple[str, ...] = option(
         layout.recorded_topics(hidden_layers=6), 'relative names of the topics to record'

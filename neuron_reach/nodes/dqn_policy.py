@@ -38,9 +38,11 @@ class PolicyOptions(SessionOptions):
     """Parameters beside those of arm, task and learning."""
 
     mode: str = option('run', 'learn, or act with a trained network', choices=('train', 'run'))
-    run_dir: str = option('', 'folder of the training run (mode train)')
-    start: str = option('', 'folder of a network to begin the training with (mode train)')
-    checkpoint: str = option('', 'folder of the trained network (mode run)')
+    run_dir: str = option('', 'folder of the training run (mode train)', path=True)
+    start: str = option(
+        '', 'folder of a network to begin the training with (mode train)', path=True
+    )
+    checkpoint: str = option('', 'folder of the trained network (mode run)', path=True)
     realtime: bool = option(False, 'the arms move by the wall clock, not by commands')
     episodes: int = option(
         0, 'episodes to play in mode run; 0: until interrupted', low=0, high=10_000_000
