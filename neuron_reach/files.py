@@ -1,17 +1,48 @@
-"""Writing files and folders so that nothing partly written is ever taken for whole."""
+"""Files and folders that are never partly written, and never read when they are damaged.
+
+JSON files end with a `sha256` over what they say. Files made before there was one still open.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import errno
 import fcntl
+import hashlib
 import json
+import math
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from neuron_reach.errors import UserError
+
+DIGEST = 'sha256'
+NO_DIGEST = 'no digest (made before digests were kept)'
+"""What is said of files without one."""
+
+JSON_LIMIT = 16 << 20
+"""Largest JSON file that is read, bytes; those of this package are far below."""
+
+DEPTH_LIMIT = 50
+"""How deeply JSON may be nested."""
+
+COUNT_LIMIT = 2**53
+"""No count in our files is larger."""
+
+Kind = Any
+"""What a JSON value must be: a type or a union of types (bool is no int, a float is finite, an int
+will do for it), `[kind]` for a list of such values, or `{key: kind}` for an object with at least
+these keys."""
+
+
+# --- writing --------------------------------------------------------------------------------------
 
 
 def fsync(path: Path) -> None:
@@ -27,29 +58,71 @@ def fsync(path: Path) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Fill a folder aside; on success it appears at `path` as a whole, else not at all.
 
-    What was at `path` before is replaced.
+    What was at `path` before is replaced, and is there until then, whatever happens.
+
+    Raises:
+        OSError: the place cannot be written to, or is a file.
     """
+    path = Path(os.path.realpath(path))  # the folder a link leads to, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     aside = path.with_name(f'{path.name}.partial')
-    shutil.rmtree(aside, ignore_errors=True)
+    _sweep(path)
     aside.mkdir()
     try:
         yield aside
         for file in aside.rglob('*'):
             fsync(file)
         fsync(aside)
-        if path.exists():
-            old = path.with_name(f'{path.name}.old')
-            shutil.rmtree(old, ignore_errors=True)
-            path.rename(old)
+        if not path.exists():
             aside.rename(path)
-            shutil.rmtree(old)
-        else:
+        elif not _exchange(aside, path):
+            path.rename(path.with_name(f'{path.name}.old'))
             aside.rename(path)
         fsync(path.parent)
+    finally:
+        _sweep(path)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what is left beside a folder when it was, or was not, replaced."""
+    aside, old = (path.with_name(f'{path.name}.{end}') for end in ('partial', 'old'))
+    if old.exists() and not path.exists():
+        old.rename(path)  # the writer ended between its two renames
+    for left in (aside, old):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places in one step; say whether kernel and file system can."""
+    at_working_directory, rename_exchange = -100, 2
+    if not hasattr(_LIBC, 'renameat2'):
+        return False
+    paths = at_working_directory, os.fsencode(one), at_working_directory, os.fsencode(other)
+    return bool(_LIBC.renameat2(*paths, rename_exchange) == 0)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Write a file aside; on success it appears at `path` as a whole, else not at all.
+
+    Raises:
+        OSError: the place cannot be written to.
+    """
+    aside = path.with_name(f'{path.name}.partial')
+    try:
+        yield aside
+        fsync(aside)
+        aside.replace(path)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()
         raise
+    fsync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -59,25 +132,170 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a small file atomically."""
-    aside = path.with_name(f'{path.name}.partial')
-    aside.write_bytes(content)
-    fsync(aside)
-    aside.replace(path)
-    fsync(path.parent)
+    with atomic_file(path) as aside:
+        aside.write_bytes(content)
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def json_bytes(values: Mapping[str, Any]) -> bytes:
+    """Return the content of a JSON file, with a digest as its last key."""
+    text = json.dumps({**values, DIGEST: ''})
+    plain = json.loads(text)  # as it will be read: keys are texts, tuples lists
+    del plain[DIGEST]
+    return json.dumps({**plain, DIGEST: json_digest(plain)}, indent=1).encode()
+
+
+def json_digest(plain: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what came out of JSON, whatever the order of keys and the layout."""
+    text = json.dumps(plain, sort_keys=True, separators=(',', ':'))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a file of at most `limit` bytes.
 
     Raises:
-        UserError: it is missing, cannot be read or is damaged.
+        UserError: it is missing, cannot be read, is no regular file (a FIFO would be waited for
+            without end) or is larger.
     """
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, 'rb') as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise UserError(f'{path}: cannot be read: is no regular file')
+            if found.st_size > limit:
+                raise UserError(
+                    f'{path}: has {found.st_size} bytes; such a file has at most {limit}'
+                )
+            return file.read(found.st_size)
+    except IsADirectoryError:
+        raise UserError(f'{path}: cannot be read: is a folder') from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero in it
+        raise UserError(f'{path}: cannot be read: {getattr(error, "strerror", error)}') from None
+
+
+def read_json(path: Path, kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+    """Read a JSON object from a file, and check its digest if it has one.
+
+    Args:
+        path: the file.
+        kinds: keys that it must have, and of which `Kind`.
+
+    Returns:
+        The object without its digest.
+
+    Raises:
+        UserError: it is missing, cannot be read, is damaged, or is not of this kind.
+    """
+    return read_document(path, kinds)[0]
+
+
+def read_document(
+    path: Path, kinds: Mapping[str, Kind] | None = None
+) -> tuple[dict[str, Any], bool]:
+    """Read a JSON object as `read_json` does; say too whether it has a digest."""
+    content = read_bytes(path, JSON_LIMIT)
+    try:
+        values = json.loads(content.decode('utf-8'))
     except (ValueError, RecursionError):  # of the text's encoding, or of JSON
         raise UserError(f'{path}: is truncated or not JSON') from None
+    if not isinstance(values, dict):
+        raise UserError(f'{path}: must hold a JSON object, not {_name(values)}')
+    if not _is_shallow(values):
+        raise UserError(f'{path}: is nested more than {DEPTH_LIMIT} deep')
+    digest = recorded_digest(values)
+    if digest is not None:
+        values = {key: value for key, value in values.items() if key != DIGEST}
+        if digest != json_digest(values):
+            raise damaged(path)
+    check_kinds(path, values, kinds or {})
+    return values, digest is not None
+
+
+def check_kinds(path: Path, values: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
+    """Raise UserError unless what was read from a file has these keys, each of its `Kind`."""
+    problem = _problem(values, dict(kinds), '')
+    if problem is not None:
+        raise UserError(f'{path}: {problem}')
+
+
+def recorded_digest(entries: Mapping[str, Any]) -> str | None:
+    """Return the digest among the entries of a file, None if it was made without.
+
+    A file whose last entry looks like a digest had one, though damage may have changed its name.
+    """
+    if DIGEST in entries:
+        return str(entries[DIGEST])
+    last = [*entries.values()][-1] if entries else None
+    return '' if isinstance(last, str) and re.fullmatch('[0-9a-f]{64}', last) else None
+
+
+def damaged(path: Path) -> UserError:
+    """Return the error of a file whose content does not fit its digest."""
+    return UserError(
+        f'{path}: is damaged, or was changed by hand: its content does not fit its digest'
+    )
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEPTH_LIMIT):
+        inner = [item for node in level if isinstance(node, list) for item in node]
+        inner += [item for node in level if isinstance(node, dict) for item in node.values()]
+        level = inner
+    return not level
+
+
+def _problem(value: Any, kind: Kind, place: str) -> str | None:
+    """Say what is wrong with a value that should be of a `Kind`; None: nothing."""
+    if isinstance(kind, list):
+        if not isinstance(value, list):
+            return f'{place} must be a list, not {_name(value)}'
+        problems = (_problem(item, kind[0], f'{place}[{i}]') for i, item in enumerate(value))
+        return next((problem for problem in problems if problem), None)
+    if isinstance(kind, dict):
+        if not isinstance(value, dict):
+            return f'{place} must be an object, not {_name(value)}'
+        for key, inner in kind.items():
+            where = f'{place}.{key}' if place else key
+            if key not in value:
+                return f'has no {where}'
+            problem = _problem(value[key], inner, where)
+            if problem:
+                return problem
+        return None
+    kinds = getattr(kind, '__args__', (kind,))
+    if isinstance(value, bool):
+        fits = bool in kinds
+    elif isinstance(value, int) and abs(value) <= COUNT_LIMIT:
+        fits = int in kinds or float in kinds
+    elif isinstance(value, float):
+        fits = float in kinds and math.isfinite(value)
+    else:
+        fits = isinstance(value, kind) and not isinstance(value, int)
+    wanted = ' or '.join(_NAMES[each] for each in kinds)
+    return None if fits else f'{place} must be {wanted}, not {_name(value)}'
+
+
+_NAMES = {
+    bool: 'true or false',
+    dict: 'an object',
+    float: 'a number',
+    int: 'a whole number',
+    list: 'a list',
+    str: 'text',
+    type(None): 'null',
+}
+
+
+def _name(value: Any) -> str:
+    return str(value)[:40] if isinstance(value, float | int) else _NAMES[type(value)]
+
+
+# --- sharing --------------------------------------------------------------------------------------
 
 
 def lock_folder(folder: Path, user: str = 'run') -> IO[str]:
@@ -92,7 +310,8 @@ def lock_folder(folder: Path, user: str = 'run') -> IO[str]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / '.lock').open('w')
+        descriptor = os.open(folder / '.lock', os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        lock = os.fdopen(descriptor, 'w')
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UserError(f'{folder}: another {user} is using this folder') from None

@@ -1,3 +1,6 @@
+import resource
+from contextlib import contextmanager
+
 import pytest
 from hypothesis import settings
 
@@ -7,6 +10,22 @@ from neuron_reach.gazebo.install import NoPackagesError, install
 # How long an example takes says more about the machine than about the code.
 settings.register_profile('neuron_reach', deadline=None)
 settings.load_profile('neuron_reach')
+
+
+@pytest.fixture
+def full_disk():
+    """Within it, no file gets longer than so many bytes."""
+
+    @contextmanager
+    def limit(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit
 
 
 @pytest.fixture(scope='session')

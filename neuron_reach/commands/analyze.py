@@ -91,7 +91,7 @@ def _analyze(options: argparse.Namespace) -> int:
 
 
 def _read(options: argparse.Namespace) -> ActivityRecord:
-    from neuron_reach.learning.checkpoint import METADATA
+    from neuron_reach.learning.metadata import METADATA
     from neuron_reach.recording import load_record, read_records
 
     paths: list[Path] = options.paths

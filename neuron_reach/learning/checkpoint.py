@@ -1,16 +1,15 @@
 """Checkpoints: a folder with the network, what is needed to use it, and the state to train on.
 
 `model.safetensors` and `metadata.json` are all that another program needs; the two
-`training_state` files beside them resume training exactly. Loading never executes anything from a
-file.
+`training_state` files beside them resume training exactly. Each holds a digest of its own content.
+Loading never executes anything from a file.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
+import itertools
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -18,22 +17,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
+from numpy.typing import NDArray
 
 import neuron_reach
-from neuron_reach.arm.task import action_table
 from neuron_reach.errors import UserError
-from neuron_reach.files import atomic_folder, read_json, write_text
+from neuron_reach.files import Kind, atomic_folder, json_bytes, read_json, write_bytes
+from neuron_reach.learning.metadata import FORMAT, METADATA, facts, read_metadata
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
+from neuron_reach.tensors import read_tensors, tensor_bytes, tensors_digest
 
-FORMAT = 1
-MODEL, METADATA = 'model.safetensors', 'metadata.json'
+MODEL = 'model.safetensors'
 STATE_TENSORS, STATE_COUNTERS = 'training_state.safetensors', 'training_state.json'
+FLOAT32 = np.dtype(np.float32)
+
+_MEMBER: Kind = {
+    'seed': int,
+    'validations': [[int]],
+    'first_pass': int | None,
+    'trained': int | None,
+}
+_COUNTERS: Kind = {
+    'episodes': int,
+    'updates': int,
+    'members': [_MEMBER],
+    'streams': [dict],
+    'replay_position': int,
+    'replay_size': int,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +59,14 @@ class Checkpoint:
         network: a stack of one member.
         metadata: what `metadata.json` says.
         setup: the options it was trained with.
+        has_digest: whether its files have digests, which fit; older ones have none.
     """
 
     path: Path
     network: QNetwork
     metadata: dict[str, Any]
     setup: Setup
+    has_digest: bool
 
 
 @functools.cache
@@ -83,18 +99,6 @@ def _git_revision() -> str | None:
     return found.stdout.strip()
 
 
-def _facts(setup: Setup) -> dict[str, Any]:
-    """Return what the metadata says of arm, task and network in so many words."""
-    return {
-        'joints': setup.arm.joints,
-        'hidden': list(setup.learning.hidden),
-        'link_lengths': setup.arm.link_lengths.tolist(),
-        'start_pose': setup.arm.start_pose.tolist(),
-        'actions': action_table(setup.arm.joints).tolist(),
-        'goals': setup.task.goals,
-    }
-
-
 def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> dict[str, Any]:
     """Return the metadata of a network.
 
@@ -119,7 +123,7 @@ def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> 
         }
     return {
         'format': FORMAT,
-        **_facts(setup),
+        **facts(setup),
         'seed': member.seed,
         'options': setup.values(),
         'versions': versions(),
@@ -134,19 +138,16 @@ def checkpoint_files(network: QNetwork, metadata: Mapping[str, Any]) -> dict[str
         network: a stack of one member.
         metadata: see `describe`.
     """
-    return {
-        MODEL: safetensors.torch.save(_tensors(network)),
-        METADATA: json.dumps(metadata, indent=1).encode(),
-    }
+    return {MODEL: tensor_bytes(_parameters(network)), METADATA: json_bytes(metadata)}
 
 
-def _tensors(network: QNetwork) -> dict[str, torch.Tensor]:
-    """Return the parameters of a stack of one member by their names."""
-    tensors = {}
+def _parameters(network: QNetwork) -> dict[str, NDArray[np.float32]]:
+    """Return the parameters of a stack of one member, views of them, by their names."""
+    parameters = {}
     for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        tensors[f'layers.{layer}.weight'] = weight[0].contiguous()
-        tensors[f'layers.{layer}.bias'] = bias[0, 0].contiguous()
-    return tensors
+        parameters[f'layers.{layer}.weight'] = weight[0].numpy()
+        parameters[f'layers.{layer}.bias'] = bias[0, 0].numpy()
+    return parameters
 
 
 def network_digest(network: QNetwork) -> str:
@@ -156,13 +157,9 @@ def network_digest(network: QNetwork) -> str:
         network: a stack of one member.
 
     Returns:
-        SHA-256, as hexadecimal digits, of every parameter's name, shape and float32 values.
+        The digest that its model file holds, see `tensors_digest`.
     """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(_tensors(network).items()):
-        digest.update(f'{name} {tuple(tensor.shape)}\n'.encode())
-        digest.update(tensor.numpy().astype('<f4').tobytes())
-    return digest.hexdigest()
+    return tensors_digest(_parameters(network))
 
 
 def save_checkpoint(
@@ -189,10 +186,10 @@ def save_checkpoint(
                 (folder / name).write_bytes(content)
             if training is not None:
                 state, counters = training.state()
-                state = {name: value.contiguous() for name, value in state.items()}
-                (folder / STATE_TENSORS).write_bytes(safetensors.torch.save(state))
-                (folder / STATE_COUNTERS).write_text(json.dumps(counters), encoding='utf-8')
-    except (OSError, safetensors.SafetensorError) as error:
+                arrays = {name: value.numpy() for name, value in state.items()}
+                (folder / STATE_TENSORS).write_bytes(tensor_bytes(arrays))
+                (folder / STATE_COUNTERS).write_bytes(json_bytes(counters))
+    except OSError as error:
         raise UserError(f'{path}: cannot be written: {error}') from None
     return path
 
@@ -200,35 +197,9 @@ def save_checkpoint(
 def write_metadata(path: Path, metadata: Mapping[str, Any]) -> None:
     """Replace the metadata of a checkpoint folder, atomically."""
     try:
-        write_text(path / METADATA, json.dumps(metadata, indent=1))
+        write_bytes(path / METADATA, json_bytes(metadata))
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
-
-
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        return safetensors.torch.load_file(path)
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror or error}') from None
-    except Exception as error:  # its own error type, and what a damaged header makes it raise
-        raise UserError(f'{path}: is truncated or no safetensors file: {error}') from None
-
-
-def _read_metadata(file: Path) -> tuple[dict[str, Any], Setup]:
-    metadata = read_json(file)
-    if not isinstance(metadata, dict) or metadata.get('format') != FORMAT:
-        raise UserError(f'{file}: is no checkpoint metadata of format {FORMAT}')
-    for key, kind in (('options', dict), ('validation', dict), ('versions', dict), ('seed', int)):
-        if not isinstance(metadata.get(key), kind):
-            raise UserError(f'{file}: has no {key}')
-    missing = {'history', 'training_duration', 'confirmed'} - metadata['validation'].keys()
-    if missing:
-        raise UserError(f'{file}: validation has no {min(missing)}')
-    setup = Setup.from_saved(metadata['options'], str(file))
-    for key, value in _facts(setup).items():
-        if metadata.get(key) != value:
-            raise UserError(f'{file}: {key} is missing or contradicts the options')
-    return metadata, setup
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -241,24 +212,32 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint; expected a folder with {MODEL}')
-    metadata, setup = _read_metadata(path / METADATA)
-    network = QNetwork(setup.layer_sizes)
-    tensors = _read_tensors(path / MODEL)
-    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        for name, place in (('weight', weight[0]), ('bias', bias[0, 0])):
-            value = tensors.pop(f'layers.{layer}.{name}', None)
-            if value is None or value.shape != place.shape or value.dtype != place.dtype:
-                found = 'missing' if value is None else f'{tuple(value.shape)} {value.dtype}'
+    metadata = read_metadata(path / METADATA)
+    network, has_digest = _read_network(path / MODEL, metadata.setup)
+    has_digest &= metadata.has_digest
+    return Checkpoint(path, network, metadata.values, metadata.setup, has_digest)
+
+
+def _read_network(file: Path, setup: Setup) -> tuple[QNetwork, bool]:
+    """Return the network in a file, which must be of the setup's shape, and if it has a digest."""
+    arrays, has_digest = read_tensors(file, setup.parameters * FLOAT32.itemsize)
+    for layer, (fan_in, out) in enumerate(itertools.pairwise(setup.layer_sizes)):
+        for name, shape in (('weight', (out, fan_in)), ('bias', (out,))):
+            value = arrays.get(f'layers.{layer}.{name}')
+            if value is None or value.shape != shape or value.dtype != FLOAT32:
+                found = 'missing' if value is None else f'{value.shape} {value.dtype}'
                 raise UserError(
-                    f'{path / MODEL}: layers.{layer}.{name} must be '
-                    f'{tuple(place.shape)} float32, as its metadata says, but is {found}'
+                    f'{file}: layers.{layer}.{name} must be {shape} float32, as its metadata '
+                    f'says, but is {found}'
                 )
-            place.copy_(value)
-    if tensors:
-        raise UserError(f'{path / MODEL}: unexpected tensor {min(tensors)!r}')
+    network = QNetwork(setup.layer_sizes)
+    for name, place in _parameters(network).items():
+        place[:] = arrays.pop(name)
+    if arrays:
+        raise UserError(f'{file}: unexpected tensor {min(arrays)!r}')
     if not network.flat.isfinite().all():
-        raise UserError(f'{path / MODEL}: holds numbers that are not finite')
-    return Checkpoint(path, network, metadata, setup)
+        raise UserError(f'{file}: holds numbers that are not finite')
+    return network, has_digest
 
 
 def load_training(path: str | Path, setup: Setup) -> Training:
@@ -268,23 +247,27 @@ def load_training(path: str | Path, setup: Setup) -> Training:
         UserError: a file is missing, truncated or foreign, or it was saved with other options.
     """
     path = Path(path)
-    tensors = _read_tensors(path / STATE_TENSORS)
-    counters = read_json(path / STATE_COUNTERS)
     training = Training(setup)
+    size = training.memory.rows.nbytes
+    size += sum(tensor.nbytes for tensor in training.learner.tensors().values())
+    arrays, _ = read_tensors(path / STATE_TENSORS, size)
+    counters = read_json(path / STATE_COUNTERS, _COUNTERS)
     for name, like in training.state()[0].items():
-        value = tensors.get(name)
-        if value is not None and name == 'replay' and value.ndim == like.ndim:
-            like = value.new_empty(like.shape[0], value.shape[1], like.shape[2])  # of any length
+        value = arrays.get(name)
+        shape = tuple(like.shape)
+        if value is not None and name == 'replay' and value.ndim == len(shape):
+            shape = (shape[0], value.shape[1], shape[2])  # of any length
         if (
             value is None
-            or value.shape != like.shape
-            or value.dtype != torch.float32
-            or not value.isfinite().all()
+            or value.shape != shape
+            or value.dtype != FLOAT32
+            or not np.isfinite(value).all()
         ):
             raise UserError(f'{path / STATE_TENSORS}: {name} is not that of this network')
+    tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
     try:
         training.restore(tensors, counters)
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         problem = f'is no training state of this network: {error!r}'
         raise UserError(f'{path / STATE_COUNTERS}: {problem}') from None
     return training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import TaskOptions
 from neuron_reach.errors import UserError
 from neuron_reach.options import fill, from_text, option
+
+LAYER_LIMIT, PARAMETER_LIMIT = 1000, 250_000_000
+"""Largest networks: a mistyped or hostile number of layers shall not ask for all the memory."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +99,8 @@ class Setup:
         Raises:
             UserError: a value is out of range, or the values contradict each other.
         """
+        if isinstance(values.get('hidden'), list) and len(values['hidden']) > LAYER_LIMIT:
+            raise UserError(f'{source}: hidden must be at most {LAYER_LIMIT} layers')
         learning = fill(LearningOptions, values, source)
         if not hasattr(from_text(values.get('hidden', ())), '__len__'):
             learning = dataclasses.replace(learning, hidden=learning.hidden * 6)
@@ -108,6 +114,11 @@ class Setup:
             raise UserError(
                 f'{source}: reach_steps must be at most episode_steps '
                 f'({setup.task.episode_steps}), not {setup.task.reach_steps}'
+            )
+        if setup.parameters > PARAMETER_LIMIT:
+            raise UserError(
+                f'{source}: hidden and joints make a network of {setup.parameters:,} parameters; '
+                f'at most {PARAMETER_LIMIT:,} are allowed'
             )
         return setup
 
@@ -150,6 +161,11 @@ class Setup:
     def layer_sizes(self) -> tuple[int, ...]:
         """Neurons of every layer of the Q-network, input and output included."""
         return (2 * self.arm.joints + 2, *self.learning.hidden, 3**self.arm.joints)
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the Q-network."""
+        return sum((fan_in + 1) * out for fan_in, out in itertools.pairwise(self.layer_sizes))
 
 
 def whole_rounds(episodes: int, arms: int) -> int:

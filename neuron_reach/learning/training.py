@@ -29,6 +29,9 @@ STREAMS = ('weights', 'exploration', 'sampling', 'goals', 'validation', 'test', 
 TYPICAL_REWARD = 0.35
 """Mean reward of random motion; sets the output bias, so that learning starts near the truth."""
 
+EPISODES_LIMIT = 2**31
+"""No training plays as many."""
+
 Verdict = tuple[tuple[int, int, int], bool, bool]
 """Of a validation test: (episodes, successes, tests played), passed, confirmed."""
 
@@ -288,14 +291,15 @@ class Training:
             KeyError, TypeError, ValueError: the counters are not those of such a state.
         """
         size, position = counters['replay_size'], counters['replay_position']
-        whole = (counters['episodes'], counters['updates'], size, position)
-        if not all(isinstance(count, int) and count >= 0 for count in whole):
-            raise ValueError('a count is no whole number')
         filled = size == self.memory.capacity > position or size == position < self.memory.capacity
-        if not filled or size != tensors['replay'].shape[1]:
+        if not filled or position < 0 or size != tensors['replay'].shape[1]:
             raise ValueError('the replay memory is of another size')
-        if len(counters['members']) != len(self.members):
-            raise ValueError('another number of members')
+        if [entry['seed'] for entry in counters['members']] != [m.seed for m in self.members]:
+            raise ValueError('members with other seeds')
+        self._check_counts(counters)
+        actions = tensors['replay'][..., -1]
+        if not ((actions >= 0) & (actions < len(self.task.actions)) & (actions % 1 == 0)).all():
+            raise ValueError('the replay memory holds what is no action')
         for name, value in self.learner.tensors().items():
             value.copy_(tensors[name])
         self.episodes = counters['episodes']
@@ -317,6 +321,21 @@ class Training:
         self.memory.size = counters['replay_size']
         self.memory.rows[:, : self.memory.size] = tensors['replay']
         self._boundary = self._snapshot()
+
+    def _check_counts(self, counters: Mapping[str, Any]) -> None:
+        """Raise ValueError if no training could have counted so."""
+        episodes, steps = counters['episodes'], self.setup.task.episode_steps
+        in_rounds = 0 <= episodes < EPISODES_LIMIT and episodes % self.setup.learning.arms == 0
+        played = episodes * steps
+        if not (in_rounds and 0 <= counters['updates'] <= played >= counters['replay_size']):
+            raise ValueError('a count is out of range')
+        for member in counters['members']:
+            for tested, successes, tests in member['validations']:
+                if not (0 <= tested <= episodes and 0 <= successes <= tests):
+                    raise ValueError('a validation test is out of range')
+            for passed in (member['first_pass'], member['trained']):
+                if passed is not None and not 0 <= passed <= episodes:
+                    raise ValueError('a passed test is out of range')
 
     def run(
         self,

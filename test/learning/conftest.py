@@ -2,8 +2,10 @@ import pytest
 from easy import EASY
 
 from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.learning.checkpoint import describe, save_checkpoint
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Training
 
 TINY = {
     'joints': 1,
@@ -49,3 +51,20 @@ def easy_setup():
 def make_fleet(setup):
     """Makes a fleet of so many arms of the tiny setup."""
     return lambda arms: FleetSimulator(setup().arm, arms)
+
+
+@pytest.fixture
+def own(setup):
+    """A training after some rounds."""
+    training = Training(setup(joints=2, seed=3))
+    fleet = FleetSimulator(training.setup.arm, 5)
+    for _ in range(5):
+        training.round(fleet)
+    return training
+
+
+@pytest.fixture
+def saved(own, tmp_path):
+    """A checkpoint with everything in it."""
+    metadata = describe(own.setup, own.members[0], (290, 300))
+    return save_checkpoint(tmp_path / 'checkpoint', own.saved_network(0), metadata, own)

@@ -27,24 +27,6 @@ from neuron_reach.learning.checkpoint import (
 )
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.training import Training
-
-
-@pytest.fixture
-def own(setup):
-    """A training after some rounds."""
-    training = Training(setup(joints=2, seed=3))
-    fleet = FleetSimulator(training.setup.arm, 5)
-    for _ in range(5):
-        training.round(fleet)
-    return training
-
-
-@pytest.fixture
-def saved(own, tmp_path):
-    """A checkpoint with everything in it."""
-    metadata = describe(own.setup, own.members[0], (290, 300))
-    return save_checkpoint(tmp_path / 'checkpoint', own.saved_network(0), metadata, own)
 
 
 def load_all(folder, setup):
@@ -81,7 +63,7 @@ def test_a_network_is_known_by_its_content(own, saved, tmp_path):
     tensors = safetensors.torch.load_file(saved / MODEL)
     expected = hashlib.sha256()
     for name in sorted(tensors):
-        expected.update(f'{name} {tuple(tensors[name].shape)}\n'.encode())
+        expected.update(json.dumps([name, 'float32', list(tensors[name].shape)]).encode())
         expected.update(tensors[name].numpy().tobytes())
     assert digest == expected.hexdigest()
     for parameters in (*loaded.weights, *loaded.biases):
@@ -279,9 +261,18 @@ def test_a_file_that_torch_pickled(own, saved):
 
 
 def change_tensors(path, change):
+    """As a program would that keeps no digest, or an older version."""
     tensors = safetensors.torch.load_file(path)
     change(tensors)
     safetensors.torch.save_file(tensors, path)
+
+
+def change_json(path, change):
+    """As an older version would have written it: without a digest."""
+    values = json.loads(path.read_text())
+    del values['sha256']
+    change(values)
+    path.write_text(json.dumps(values))
 
 
 TENSOR_CHANGES = {
@@ -311,9 +302,7 @@ def test_large_weights_are_no_fault(saved):
 
 @pytest.mark.parametrize('options', [{'joints': 3}, {'hidden': [8, 6]}, {'hidden': [8]}])
 def test_a_network_of_another_shape_than_the_options(saved, options):
-    metadata = json.loads((saved / METADATA).read_text())
-    metadata['options'].update(options)
-    (saved / METADATA).write_text(json.dumps(metadata))
+    change_json(saved / METADATA, lambda metadata: metadata['options'].update(options))
     assert_refused(saved, load_checkpoint, saved)
 
 
@@ -324,37 +313,29 @@ METADATA_KEYS += ['seed', 'options', 'versions', 'validation']
 @pytest.mark.parametrize('key', METADATA_KEYS)
 @pytest.mark.parametrize('value', ['missing', None, 'text', [1, 2, 3]])
 def test_metadata_with_a_key_missing_or_of_the_wrong_kind(saved, key, value):
-    metadata = json.loads((saved / METADATA).read_text())
     if value == 'missing':
-        del metadata[key]
+        change_json(saved / METADATA, lambda metadata: metadata.pop(key))
     else:
-        metadata[key] = value
-    (saved / METADATA).write_text(json.dumps(metadata))
+        change_json(saved / METADATA, lambda metadata: metadata.update({key: value}))
     assert_refused(saved / METADATA, load_checkpoint, saved)
 
 
 @pytest.mark.parametrize('field', Setup.fields(), ids=lambda field: field.name)
 def test_a_missing_option_is_no_default(saved, field):
-    metadata = json.loads((saved / 'metadata.json').read_text())
-    del metadata['options'][field.name]
-    (saved / 'metadata.json').write_text(json.dumps(metadata))
+    change_json(saved / METADATA, lambda metadata: metadata['options'].pop(field.name))
     with pytest.raises(UserError, match=rf'metadata\.json: option {field.name} is missing'):
         load_checkpoint(saved)
 
 
 def test_an_unknown_option_is_not_left_out(saved):
-    metadata = json.loads((saved / 'metadata.json').read_text())
-    metadata['options']['gama'] = 0.7
-    (saved / 'metadata.json').write_text(json.dumps(metadata))
+    change_json(saved / METADATA, lambda metadata: metadata['options'].update(gama=0.7))
     with pytest.raises(UserError, match=r"metadata\.json: option 'gama' is unknown"):
         load_checkpoint(saved)
 
 
 @pytest.mark.parametrize('options', [{'joints': 0}, {'hidden': 'x'}, {'goals': 5}, {'gamma': None}])
 def test_options_out_of_range(saved, options):
-    metadata = json.loads((saved / METADATA).read_text())
-    metadata['options'].update(options)
-    (saved / METADATA).write_text(json.dumps(metadata))
+    change_json(saved / METADATA, lambda metadata: metadata['options'].update(options))
     assert_refused(saved / METADATA, load_checkpoint, saved)
 
 
@@ -398,9 +379,7 @@ COUNTER_CHANGES = {
 
 @pytest.mark.parametrize('change', COUNTER_CHANGES.values(), ids=COUNTER_CHANGES.keys())
 def test_a_training_state_with_other_counters(own, saved, change):
-    counters = json.loads((saved / STATE_COUNTERS).read_text())
-    change(counters)
-    (saved / STATE_COUNTERS).write_text(json.dumps(counters))
+    change_json(saved / STATE_COUNTERS, change)
     assert_refused(saved, load_training, saved, own.setup)
 
 
@@ -420,15 +399,13 @@ def test_a_place_under_a_file(own, tmp_path):
     assert_refused(place, save_checkpoint, place, own.saved_network(0), metadata, own)
 
 
-def test_a_failed_save_leaves_the_old_checkpoint(own, saved, monkeypatch):
+def test_a_failed_save_leaves_the_old_checkpoint(own, saved, full_disk):
     before = {path.name: path.read_bytes() for path in saved.iterdir()}
-
-    def fail(*_):
-        raise OSError(28, 'No space left on device')
-
-    monkeypatch.setattr(safetensors.torch, 'save', fail)
     metadata = describe(own.setup, own.members[0], None)
-    assert_refused(saved, save_checkpoint, saved, own.saved_network(0), metadata, own)
+    with full_disk(1500):
+        assert_refused(saved, save_checkpoint, saved, own.saved_network(0), metadata, own)
+    with full_disk(500):
+        assert_refused(saved, write_metadata, saved, metadata)
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
     assert [path.name for path in saved.parent.iterdir()] == ['checkpoint']
 
