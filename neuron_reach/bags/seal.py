@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import read_json, write_text
+from neuron_reach.files import Kind, check_kinds, json_bytes, read_json, write_bytes
 
 SEAL = 'recording.json'
 SUFFIXES = ('.mcap', '.db3')
@@ -20,6 +19,8 @@ SUFFIXES = ('.mcap', '.db3')
 
 _FORMAT = 1
 _PART = 2**20  # bytes
+_KINDS: Kind = {'format': int, 'episodes': int, 'network': str, 'files': dict}
+_FILE: Kind = {'size': int, 'sha256': str}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,7 @@ def seal(bag: Path, episodes: int, network: str) -> None:
     try:
         files = {file.name: dataclasses.asdict(describe_file(file)) for file in stored}
         values = {'format': _FORMAT, 'episodes': episodes, 'network': network, 'files': files}
-        write_text(bag / SEAL, json.dumps(values, indent=1))
+        write_bytes(bag / SEAL, json_bytes(values))
     except OSError as error:
         raise UserError(f'{bag}: cannot be sealed: {error.strerror}') from None
 
@@ -72,21 +73,16 @@ def read_seal(bag: Path) -> Seal | None:
     file = (bag if bag.is_dir() else bag.parent) / SEAL
     if not file.exists():
         return None
-    values = read_json(file)
-    try:
-        if values['format'] != _FORMAT:
-            raise ValueError
-        files = {name: StoredFile(**entry) for name, entry in values['files'].items()}
-        found = Seal(values['episodes'], values['network'], files)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(f'{file}: is damaged or of a newer version') from None
-    sizes = (found.episodes, *(stored.size for stored in files.values()))
-    texts = (found.network, *(stored.sha256 for stored in files.values()))
-    if not all(type(size) is int and size >= 0 for size in sizes) or not all(
-        isinstance(text, str) for text in texts
-    ):
-        raise UserError(f'{file}: is damaged or of a newer version')
-    return found
+    values = read_json(file, _KINDS)
+    if values['format'] != _FORMAT:
+        raise UserError(f'{file}: is of format {values["format"]}, not {_FORMAT}')
+    check_kinds(file, values, {'files': dict.fromkeys(values['files'], _FILE)})
+    files = {
+        name: StoredFile(entry['size'], entry['sha256']) for name, entry in values['files'].items()
+    }
+    if values['episodes'] < 0:
+        raise UserError(f'{file}: episodes must not be {values["episodes"]}')
+    return Seal(values['episodes'], values['network'], files)
 
 
 def describe_file(path: Path) -> StoredFile:
