@@ -94,6 +94,22 @@ def _sweep(path: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
+def set_aside(path: Path) -> Path:
+    """Rename what is damaged, so that something whole can take its place; return its new name.
+
+    Raises:
+        UserError: it cannot be renamed.
+    """
+    aside = path.with_name(f'{path.name}.damaged')
+    try:
+        if aside.is_dir():
+            shutil.rmtree(aside)
+        path.replace(aside)
+    except OSError as error:
+        raise UserError(f'{path}: cannot be set aside: {error.strerror}') from None
+    return aside
+
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 

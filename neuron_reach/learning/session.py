@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.errors import UserError
-from neuron_reach.files import lock_folder
+from neuron_reach.files import lock_folder, set_aside
 from neuron_reach.learning.checkpoint import (
     Checkpoint,
     describe,
@@ -30,6 +31,10 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training, random_streams
 
 KEPT_CHECKPOINTS = 2
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 class NotTrainedError(UserError):
@@ -56,6 +61,7 @@ class Session:
         run_dir: str | Path,
         checkpoint_interval: float,
         network: QNetwork | None = None,
+        tell: Callable[[str], None] = _print,
     ) -> None:
         """Take up the run in `run_dir`, or begin it there.
 
@@ -64,9 +70,11 @@ class Session:
             run_dir: made if need be; used by one session at a time.
             checkpoint_interval: seconds between two savings of the training state.
             network: whose weights a new run begins with, a stack of one member; by default random.
+            tell: told, in a line, of a damaged state that an older one takes the place of.
 
         Raises:
-            UserError: the folder is in use, cannot be written, or holds a run with other options.
+            UserError: the folder is in use, cannot be written, or holds a run with other options
+                or nothing but damaged files.
         """
         self.setup = setup
         self.run_dir = Path(run_dir)
@@ -76,36 +84,47 @@ class Session:
         self.final = self.run_dir / 'checkpoint'
         self.newest = self.final
         if self.final.exists():
-            _check_same_options(load_checkpoint(self.final), setup)
+            try:
+                trained = load_checkpoint(self.final)
+            except UserError as error:
+                raise UserError(
+                    f'{error}; without {self.final}, the same command trains again from the '
+                    'states that are left'
+                ) from None
+            _check_same_options(trained, setup)
         else:
             start = None if network is None else network.copy()
-            self.training = self._resume() or Training(setup, network=start)
+            self.training = self._resume(tell) or Training(setup, network=start)
             self.save()
 
     def metadata(self) -> dict[str, Any]:
         """Return the metadata of the newest checkpoint."""
         return load_checkpoint(self.newest).metadata
 
-    def _resume(self) -> Training | None:
-        for partial in (self.run_dir / 'checkpoints').glob('*.partial'):
+    def _resume(self, tell: Callable[[str], None]) -> Training | None:
+        """Return the training as of the newest state that is whole, None if there are no states."""
+        states = self.run_dir / 'checkpoints'
+        for partial in states.glob('*.partial'):
             shutil.rmtree(partial)  # its writer was killed
-        damaged: list[Path] = []
-        problem: UserError | None = None
+        problems: dict[Path, UserError] = {}
         for folder in reversed(saved_states(self.run_dir)):
             try:
                 checkpoint = load_checkpoint(folder)
                 training = load_training(folder, checkpoint.setup)
             except UserError as error:  # damaged: the one before may be whole
-                damaged.append(folder)
-                problem = error
+                problems[folder] = error
                 continue
             _check_same_options(checkpoint, self.setup)
             training.setup = self.setup  # max_episodes may be another
-            for other in damaged:  # training will come by there again, and save
-                shutil.rmtree(other)
+            for other, problem in problems.items():  # training will come by there, and save
+                set_aside(other)
+                tell(f'{problem}; training goes on from {folder}')
             return training
-        if problem is not None:
-            raise problem
+        if problems:
+            raise UserError(
+                f'{"; ".join(map(str, problems.values()))}; no state is left to go on from: '
+                f'without {states}, the same command trains afresh'
+            )
         return None
 
     def save(self) -> None:

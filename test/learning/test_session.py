@@ -262,7 +262,8 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_saved(easy_setup, tmp_path,
         begun.append(start)
         end = time.monotonic() + 60
         while moment and not (folder / 'checkpoint').exists():
-            if any(int(name[8:17]) > start for name in names(folder / 'checkpoints')):
+            saved = [name[8:] for name in names(folder / 'checkpoints')]
+            if any(int(name) > start for name in saved if name.isdigit()):
                 break
             assert time.monotonic() < end, 'no progress'
             time.sleep(0.001)
@@ -307,9 +308,14 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(
         file.write_bytes(file.read_bytes()[:-10])
     else:
         file.write_bytes(b'{"foreign": true}')
-    session = Session(setup(), tmp_path / 'run', 0.0)
+    told = []
+    session = Session(setup(), tmp_path / 'run', 0.0, tell=told.append)
     assert session.training.episodes == 20
-    session._lock.close()
+    session.close()
+    [line] = told
+    assert line.startswith(str(file))
+    assert line.endswith('/checkpoints/episode_000000020')
+    assert 'episode_000000025.damaged' in names(tmp_path / 'run' / 'checkpoints')
     train(setup(), tmp_path / 'run', rounds=4)
     for folder in ('episode_000000035', 'episode_000000040'):
         for part in (MODEL, STATE_TENSORS, STATE_COUNTERS):
@@ -324,15 +330,18 @@ def test_when_all_checkpoints_are_damaged_nothing_is_thrown_away(setup, tmp_path
     for state in (tmp_path / 'checkpoints').iterdir():
         (state / STATE_TENSORS).write_bytes(b'')
     before = names(tmp_path / 'checkpoints')
-    with pytest.raises(UserError, match=STATE_TENSORS):
+    with pytest.raises(UserError, match='the same command trains afresh') as caught:
         Session(setup(), tmp_path, 0.0)
+    for state in before:
+        assert str(tmp_path / 'checkpoints' / state / STATE_TENSORS) in str(caught.value)
+    assert '\n' not in str(caught.value)
     assert names(tmp_path / 'checkpoints') == before
 
 
 def test_a_damaged_trained_network_is_an_error(easy_setup, tmp_path, train):
     train(easy_setup(), tmp_path, interval=3600.0)
     (tmp_path / 'checkpoint' / MODEL).write_bytes(b'')
-    with pytest.raises(UserError, match=f'checkpoint/{MODEL}'):
+    with pytest.raises(UserError, match=f'checkpoint/{MODEL}: .*; without .* trains again'):
         Session(easy_setup(), tmp_path, 0.0)
 
 
