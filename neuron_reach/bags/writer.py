@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import struct
 import time
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import IO, Literal
 
 from rosbags.interfaces import (
     Connection,
@@ -33,6 +35,10 @@ STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 SUFFIXES = {'mcap': '.mcap', 'sqlite3': '.db3'}
 PARTIAL = '.partial'
 
+# Where the checksum of a chunk is, after the record's begin; and of a footer, after its own. The
+# footer stands before the last 8 bytes.
+_CHUNK_CHECKSUM, _FOOTER_CHECKSUM = 9 + 24, 9 + 16
+_FOOTER_SIZE, _DATA_END_SIZE = 9 + 20 + 8, 9 + 4
 _FLUSH_INTERVAL = 1.0  # s
 # The newest form of metadata whose QoS Humble can parse (a string; version 9 has a list).
 _METADATA_VERSION: Literal[8] = 8
@@ -41,13 +47,51 @@ _WRITE_ERRORS = (OSError, sqlite3.Error, WriterError)
 
 
 class _Mcap(McapWriter):
-    """MCAP whose chunk can be closed at will; by itself it closes one after every MiB."""
+    """MCAP whose chunk can be closed at will; by itself it closes one after every MiB.
+
+    Fills in the checksums that the library leaves at zero, which means "none"; their places are
+    those of https://mcap.dev/spec.
+    """
+
+    def close_chunk(self) -> None:
+        """Write the chunk, with its checksum."""
+        start, checksum = self.bio.tell(), zlib.crc32(self.chunk.bio.getbuffer())
+        super().close_chunk()
+        end = self.bio.tell()
+        self.bio.seek(start + _CHUNK_CHECKSUM)
+        self.bio.write(struct.pack('<I', checksum))
+        self.bio.seek(end)
+
+    def close(self, version: int, metadata: str) -> None:
+        """Write the index, and the checksums of the data and of the index."""
+        super().close(version, metadata)
+        with Path(self.bio.name).open('r+b') as file:
+            footer = file.seek(-_FOOTER_SIZE, os.SEEK_END)
+            (summary,) = struct.unpack('<Q', file.read(17)[9:])
+            checksum_place = footer + _FOOTER_CHECKSUM
+            for start, end, place in (
+                (0, summary - _DATA_END_SIZE, summary - 4),
+                (summary, checksum_place, checksum_place),
+            ):
+                checksum = _checksum(file, start, end)
+                file.seek(place)
+                file.write(struct.pack('<I', checksum))
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system, in readable form."""
         if self.chunk.msgs:
             self.close_chunk()
         self.bio.flush()
+
+
+def _checksum(file: IO[bytes], start: int, end: int) -> int:
+    """Return the CRC-32 of a part of a file."""
+    file.seek(start)
+    checksum = 0
+    while start < end and (part := file.read(min(2**20, end - start))):
+        checksum = zlib.crc32(part, checksum)
+        start += len(part)
+    return checksum
 
 
 class _Sqlite3(Sqlite3Writer):
@@ -58,7 +102,12 @@ class _Sqlite3(Sqlite3Writer):
     """
 
     def __init__(self, path: Path, compression: object) -> None:
-        super().__init__(path, compression)  # type: ignore[arg-type]
+        # Instead of the library's own, which opens the path as a URI, where `#`, `?` and `%` are
+        # no letters of a name.
+        self.path = path / f'{path.name}.db3'
+        self.conn = sqlite3.connect(self.path)
+        self.conn.executescript(self.SQLITE_SCHEMA)
+        self.cursor = self.conn.cursor()
         self.conn.execute('PRAGMA journal_mode=WAL')
         self.conn.execute('PRAGMA synchronous=NORMAL')
 
