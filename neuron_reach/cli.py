@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from neuron_reach import __version__, graph
 from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, reproduce
-from neuron_reach.commands.flags import Parser, add_command, path, spelled
+from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
 from neuron_reach.errors import UserError
 
 INTERRUPTED = 130
@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add(commands)
     map.add(commands)
     description = 'Say what a run folder, a checkpoint or a bag holds.'
-    add_command(commands, 'info', description, _info).add_argument('path', type=path)
+    info = add_command(commands, 'info', description, _info)
+    info.add_argument('path', type=path)
+    add_namespace(info)
     return parser
 
 
@@ -161,13 +163,13 @@ def _learn(options: argparse.Namespace) -> int:
                 progress.close()
                 print(f'saved {session.newest}')
         session.measure(make_fleet, run.test_episodes)
-    return _info(argparse.Namespace(path=session.run_dir))
+    return _info(argparse.Namespace(path=session.run_dir, namespace=None))
 
 
 def _info(options: argparse.Namespace) -> int:
     from neuron_reach.report import describe_path
 
-    print(describe_path(options.path))
+    print(describe_path(options.path, options.namespace))
     return 0
 
 

@@ -260,11 +260,11 @@ class PairMapper:
         """Return the target's sample episodes and as many fresh ones."""
         options = self.options
         if target.bag is not None:
-            record = read_records(target.bag).first(options.episodes)
+            record = read_records(target.bag, namespace=target.namespace).first(options.episodes)
         else:
             record = record_checkpoint(target.load('a target'), options.episodes)
         if options.validation is not None:
-            fresh = read_records(options.validation)
+            fresh = read_records(options.validation, namespace=target.namespace)
         else:
             checkpoint = target.load('fresh episodes have to be played (or --validation BAG given)')
             seeds = [options.seed, FRESH, checkpoint.setup.training.seed]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from neuron_reach.arm.task import ReachingTask
 from neuron_reach.bags import layout
 from neuron_reach.bags.blocks import Block, read_blocks
 from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.robots import choose_robot
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
@@ -31,6 +33,9 @@ MEMORY_LIMIT = 4 * 2**30
 
 MOST_EPISODES = 10_000_000
 """More than this between two episodes of a bag is damage, not a recording."""
+
+LEAST_ROOM, ROOM_RATIO = 2**28, 100
+"""Bytes that may be taken for the activations of a bag: this many, or so many times its own."""
 
 
 # --- in process -------------------------------------------------------------------------------
@@ -75,6 +80,9 @@ def record_arms(
         episodes: how many.
         generator: draws the goals.
         watcher: told of every observation.
+
+    Raises:
+        UserError: the network computes infinity, or what is no number.
     """
     setup, network = checkpoint.setup, checkpoint.network
     task = ReachingTask(setup.task, setup.arm)
@@ -87,7 +95,7 @@ def record_arms(
         goals[rows] = task.sample_goals(generator, arms.arms)
         choose = _Recorder(network, activations[rows])
         rewards[rows] = play(arms, task, goals[rows][None], choose, watcher=watcher).rewards[-1, 0]
-    return ActivityRecord(
+    record = ActivityRecord(
         activations,
         np.full(episodes, steps),
         layout.layer_names(len(network.sizes) - 2),
@@ -96,6 +104,13 @@ def record_arms(
         rewards,
         {'path': str(checkpoint.path.resolve()), 'version': 0},
     )
+    if found := record.not_finite():
+        raise UserError(f'{checkpoint.path}: {_not_finite(*found)}')
+    return record
+
+
+def _not_finite(episode: int, layer: str) -> str:
+    return f'the activations of {layer} in episode {episode} are not finite numbers'
 
 
 class _Recorder:
@@ -197,17 +212,15 @@ def _read_bag(
     bag: Path, layers: Sequence[str] | None, episodes: range | None, namespace: str | None
 ) -> ActivityRecord:
     reader = BagReader(bag)
-    parent, names = _recorded_layers(bag, reader, namespace)
-    if missing := [name for name in layers or () if name not in names]:
-        raise UserError(f'{bag}: has no layer {missing[0]!r}; it has {", ".join(names)}')
-    assembly = _Assembly(tuple(names if layers is None else layers))
-    topics = [layout.activation_topic(name) for name in assembly.layers]
-    topics += [layout.EPISODE, layout.CHECKPOINT]
-    wanted = {f'{parent}/{topic}' for topic in topics}
+    reader.check_digests()
+    robot = choose_robot(bag, reader, namespace)
+    if missing := [name for name in layers or () if name not in robot.layers]:
+        raise UserError(f'{bag}: has no layer {missing[0]!r}; it has {", ".join(robot.layers)}')
+    assembly = _Assembly(robot.layers if layers is None else tuple(layers))
+    names = [layout.activation_topic(name) for name in assembly.layers]
+    topics = {robot.topic(name) for name in (*names, layout.EPISODE, layout.CHECKPOINT)}
     try:
-        for item in read_blocks(reader, topics):
-            if item[0] not in wanted:
-                continue
+        for item in read_blocks(reader, topics, assembly.left_alone):
             if isinstance(item, Block):
                 assembly.add(item)
             else:
@@ -215,25 +228,6 @@ def _read_bag(
         return assembly.finish(episodes, reader.incomplete)
     except layout.LayoutError as error:
         raise UserError(f'{bag}: {error}') from None
-
-
-def _recorded_layers(
-    bag: Path, reader: BagReader, namespace: str | None
-) -> tuple[str, tuple[str, ...]]:
-    """Return the namespace of the activations (`` or `/name`) and their layers in order."""
-    found: dict[str, list[str]] = {}
-    for topic in reader.topics:
-        if (layer := layout.layer_of(topic)) is not None:
-            found.setdefault(topic[: -len(f'/{layout.ACTIVATIONS}/{layer}')], []).append(layer)
-    if not found:
-        raise UserError(f'{bag}: holds no activations (no topic {layout.ACTIVATIONS}/<layer>)')
-    said = ', '.join(sorted(parent or '/' for parent in found))
-    if namespace is None and len(found) > 1:
-        raise UserError(f'{bag}: holds several robots; name one of the namespaces {said}')
-    parent = next(iter(found)) if namespace is None else f'/{namespace.strip("/")}'.rstrip('/')
-    if parent not in found:
-        raise UserError(f'{bag}: has no activations in namespace {namespace!r}, but in {said}')
-    return parent, tuple(sorted(found[parent], key=layout.depth))
 
 
 class _Assembly:
@@ -249,13 +243,18 @@ class _Assembly:
         self.repeated = 0
         self.results: list[NDArray[np.float64]] = []
         self.checkpoints: list[layout.Checkpoint] = []
+        self.left_alone: Counter[str] = Counter()
+        self.placed = 0
 
     def note(self, topic: str, message: Any) -> None:
         """Take down results of episodes, or which weights were used."""
-        if layout.is_topic(topic, layout.EPISODE):
-            self.results.append(layout.read_episodes(message))
-        else:
-            self.checkpoints.append(layout.decode_checkpoint(message.data))
+        try:
+            if layout.is_topic(topic, layout.EPISODE):
+                self.results.append(layout.read_episodes(message))
+            else:
+                self.checkpoints.append(layout.decode_checkpoint(message.data))
+        except layout.LayoutError:
+            self.left_alone[topic] += 1
 
     def add(self, block: Block) -> None:
         """Put a block of one layer into its place, once the sizes of all layers are known."""
@@ -279,6 +278,7 @@ class _Assembly:
         last = int(block.episode.max()) - self.base + earlier
         if max(earlier, last) > MOST_EPISODES:
             raise layout.LayoutError(f'{block.topic}: episode numbers jump by millions')
+        self.placed += block.values.nbytes
         self._fit(earlier, last + arms, int(block.step.max()) + 1)
         episode = block.episode - self.base
         index = self.layers.index(str(layout.layer_of(block.topic)))
@@ -304,6 +304,12 @@ class _Assembly:
         if episodes > had[0]:
             episodes = max(episodes, had[0] * 3 // 2)
         episodes, steps = max(episodes, had[0] + earlier), max(steps, had[1])
+        size = 4 * episodes * steps * sum(self.sizes.values())
+        if size > max(LEAST_ROOM, ROOM_RATIO * self.placed):
+            raise layout.LayoutError(
+                f'the numbers of its messages ask for {episodes} episodes of {steps} steps, far '
+                'more than they fill'
+            )
         larger = _allocate((episodes, steps, sum(self.sizes.values())))
         seen = np.zeros((len(self.layers), episodes, steps), bool)
         if had[0]:
@@ -343,13 +349,18 @@ class _Assembly:
             (self.repeated, 'activations of a layer came twice; the last ones count'),
         )
         notes += [f'{number} {what}' for number, what in figures if number]
+        notes += [
+            f'{count} messages on {topic} are laid out in another way and were left alone'
+            for topic, count in sorted(self.left_alone.items())
+            if count
+        ]
         numbers = np.flatnonzero(whole)
         if chosen is not None:
             numbers = numbers[np.isin(numbers, chosen)]
         if not len(numbers):
             raise layout.LayoutError('; '.join(['holds no whole episode', *notes]))
         self._keep(numbers)
-        return ActivityRecord(
+        record = ActivityRecord(
             self.activations[: len(numbers)],
             lengths[numbers],
             self.layers,
@@ -359,6 +370,9 @@ class _Assembly:
             self._network(int(numbers[0]), int(numbers[-1])),
             tuple(notes),
         )
+        if found := record.not_finite():
+            raise layout.LayoutError(_not_finite(int(numbers[found[0]]), found[1]))
+        return record
 
     def _keep(self, numbers: NDArray[np.int64]) -> None:
         """Move the episodes to keep to the front, a few at a time."""

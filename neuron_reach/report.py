@@ -10,8 +10,12 @@ from neuron_reach.bags.summary import summarize
 from neuron_reach.errors import UserError
 
 
-def describe_path(path: Path) -> str:
+def describe_path(path: Path, namespace: str | None = None) -> str:
     """Describe whatever is at a path.
+
+    Args:
+        path: where it is.
+        namespace: of the topics of a bag to look at; None: all.
 
     Raises:
         UserError: there is nothing, or nothing of ours.
@@ -27,11 +31,11 @@ def describe_path(path: Path) -> str:
         parts += [_describe_checkpoint(newest) for newest in saved_states(path)[-1:]]
     if parts:
         if (path / 'bag').exists():
-            parts.append(str(summarize(path / 'bag')))
+            parts.append(str(summarize(path / 'bag', namespace)))
         return '\n\n'.join(parts)
     if not path.exists():
         raise UserError(f'{path}: no such file or folder')
-    return str(summarize(path))
+    return str(summarize(path, namespace))
 
 
 def _describe_checkpoint(path: Path) -> str:

@@ -50,8 +50,9 @@ def check_bag(run_dir, episodes, storage):
     summary = summarize(run_dir / 'bag')
     assert summary.incomplete is None
     assert summary.storage == storage
-    assert summary.episodes == episodes
-    assert summary.steps == episodes * 60
+    (robot,) = summary.robots.values()
+    assert robot.episodes == episodes
+    assert robot.steps == episodes * 60
     assert all(topic.unbroken for topic in summary.continuity.values())
     seen, layers = {}, {name: {} for name in layout.layer_names(2)}
     for topic, _, message in BagReader(run_dir / 'bag').messages():
@@ -95,7 +96,8 @@ def test_train_ends_by_itself_and_leaves_checkpoint_and_bag(tmp_path, environmen
     )
     assert recorded.returncode == 0, recorded.stdout + recorded.stderr
     summary = summarize(tmp_path / 'more' / 'bag')
-    assert (summary.episodes, summary.arms, summary.steps) == (20, 1, 1200)
+    (robot,) = summary.robots.values()
+    assert (robot.episodes, robot.arms, robot.steps) == (20, 1, 1200)
 
 
 def start_endless(run_dir, environment, *more):

@@ -6,7 +6,8 @@ is decoded by laying their bytes side by side: about as fast as reading the byte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 
 from neuron_reach.bags import layout
 from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.storage import Channel
 
 BLOCK_BYTES = 64 * 2**20
 """Serialised messages kept until they are decoded together."""
+
+_LARGEST_COUNT = 2**31
 
 
 class Block(NamedTuple):
@@ -35,59 +39,84 @@ class Block(NamedTuple):
     values: NDArray[np.float32]
 
 
-def read_blocks(reader: BagReader, topics: Iterable[str]) -> Iterator[Block | tuple[str, Any]]:
+def read_blocks(
+    reader: BagReader, topics: Collection[str], left_alone: Counter[str]
+) -> Iterator[Block | tuple[str, Any]]:
     """Yield activations in blocks, and other messages as (topic, message), in any order.
 
     Args:
         reader: of one or more bags.
-        topics: relative names, as for `BagReader.messages`.
+        topics: full names; recordings of other types under these names are left alone.
+        left_alone: counts, by topic, the messages of the right type that are no activations.
 
     Raises:
-        LayoutError: a message does not have the layout of its topic.
         UserError: a file cannot be read.
     """
-    waiting: dict[str, list[bytes]] = {}
+
+    def wanted(channel: Channel) -> bool:
+        ours = layout.own_topic(channel.topic, channel.msgtype)
+        return channel.topic in topics and ours is not None
+
+    waiting: dict[Channel, list[bytes]] = {}
     size = 0
-    for topic, _, data in reader.messages(topics, raw=True):
-        if layout.layer_of(topic) is None:
-            yield topic, reader.decode(topic, data)
+    for channel, _, data in reader.read(wanted):
+        if layout.layer_of(channel.topic) is None:
+            try:
+                yield channel.topic, reader.decode(channel, data)
+            except layout.LayoutError:
+                left_alone[channel.topic] += 1
             continue
-        waiting.setdefault(topic, []).append(data)
+        waiting.setdefault(channel, []).append(data)
         size += len(data)
         if size >= BLOCK_BYTES:
-            yield from _decode_all(reader, waiting)
+            yield from _decode_all(reader, waiting, left_alone)
             size = 0
-    yield from _decode_all(reader, waiting)
+    yield from _decode_all(reader, waiting, left_alone)
 
 
-def _decode_all(reader: BagReader, waiting: dict[str, list[bytes]]) -> Iterator[Block]:
-    for topic, messages in waiting.items():
+def _decode_all(
+    reader: BagReader, waiting: dict[Channel, list[bytes]], left_alone: Counter[str]
+) -> Iterator[Block]:
+    for channel, messages in waiting.items():
         by_size: dict[int, list[bytes]] = {}
         for data in messages:
             by_size.setdefault(len(data), []).append(data)
         for equally_long in by_size.values():
-            yield from _decode(reader, topic, equally_long)
+            blocks = list(_decode(reader, channel, equally_long))
+            left_alone[channel.topic] += len(equally_long) - sum(len(one.step) for one in blocks)
+            yield from blocks
     waiting.clear()
 
 
-def _decode(reader: BagReader, topic: str, messages: list[bytes]) -> Iterator[Block]:
-    """Decode messages of the same length."""
-    first = messages[0]
-    episode, step, values = layout.read_fleet_step(reader.decode(topic, first))
+def _decode(reader: BagReader, channel: Channel, messages: list[bytes]) -> Iterator[Block]:
+    """Decode those messages of the same length that are activations."""
+    first = next((data for data in messages if _decode_one(reader, channel, data)), None)
+    if first is None:
+        return
+    values = layout.read_fleet_step(reader.decode(channel, first)).values
     count = values.size + 2
     head = len(first) - 4 * count
     little_endian = first[1] == 1
-    if not little_endian or int.from_bytes(first[head - 4 : head], 'little') != count:
-        alike = np.zeros(len(messages), bool)
-    else:
+    alike = np.zeros(len(messages), bool)
+    if little_endian and int.from_bytes(first[head - 4 : head], 'little') == count:
         table = np.frombuffer(b''.join(messages), np.uint8).reshape(len(messages), -1)
-        alike = (table[:, :head] == table[0, :head]).all(axis=1)
+        alike = (table[:, :head] == np.frombuffer(first, np.uint8, head)).all(axis=1)
         rows = table[:, head:] if alike.all() else table[alike, head:]
         floats = np.ascontiguousarray(rows).view('<f4')
-        numbers = floats[:, :2].astype(np.int64)
-        if (numbers != floats[:, :2]).any() or (numbers < 0).any():
-            raise layout.LayoutError('an episode or step is no count')
-        yield Block(topic, numbers[:, 0], numbers[:, 1], floats[:, 2:].reshape(-1, *values.shape))
+        numbers = floats[:, :2]
+        counts = (numbers >= 0) & (numbers < _LARGEST_COUNT) & (numbers == np.floor(numbers))
+        if not (good := counts.all(axis=1)).all():
+            floats, numbers = floats[good], numbers[good]
+        episode, step = numbers.astype(np.int64).T
+        yield Block(channel.topic, episode, step, floats[:, 2:].reshape(-1, *values.shape))
     for index in np.flatnonzero(~alike):  # another layout of the same length
-        episode, step, values = layout.read_fleet_step(reader.decode(topic, messages[index]))
-        yield Block(topic, np.array([episode]), np.array([step]), values[None])
+        if block := _decode_one(reader, channel, messages[index]):
+            yield block
+
+
+def _decode_one(reader: BagReader, channel: Channel, data: bytes) -> Block | None:
+    try:
+        episode, step, values = layout.read_fleet_step(reader.decode(channel, data))
+    except layout.LayoutError:
+        return None
+    return Block(channel.topic, np.array([episode]), np.array([step]), values[None])

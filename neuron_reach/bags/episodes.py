@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -59,12 +58,14 @@ class Track:
         continuity: of these messages.
         steps: without repetitions, summed over the arms.
         arms: the most that moved at once.
+        widths: values of each arm, each number once.
         first: episode and step that it begins with.
     """
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.steps = self.arms = 0
+        self.widths: set[int] = set()
         self.first: tuple[int, int] | None = None
         self._messages = self._missing_steps = self._missing_episodes = self._duplicates = 0
         self._last = (-1, -1)
@@ -82,9 +83,11 @@ class Track:
         """Steps of its episodes, each length once."""
         return self._lengths | {self._last[1] + 1}
 
-    def follow(self, episode: int, step: int, arms: int) -> None:
-        """Take down the control cycle of a message, and how many arms it is of."""
+    def follow(self, episode: int, step: int, shape: tuple[int, ...]) -> None:
+        """Take down the control cycle of a message, and the shape of what it holds."""
         self._messages += 1
+        arms, width = shape
+        self.widths.add(width)
         if self.first is None:  # a recording may begin anywhere; from then on nothing may lack
             self.first = episode, step
         elif (episode, step) <= self._last:
@@ -116,15 +119,12 @@ class Episodes:
         self.announced: list[layout.Checkpoint] = []
         self._results: list[NDArray[np.float64]] = []
 
-    def take(self, name: str, message: Any) -> NDArray[Any] | None:
+    def take(self, name: str, message: Any) -> None:
         """Take down a message.
 
         Args:
             name: of its topic, without namespace; one that tells nothing of episodes is left alone.
-            message: from `BagReader.messages`.
-
-        Returns:
-            What an activation or observation holds, (arms, neurons or features); else None.
+            message: from `BagReader.decode`.
 
         Raises:
             LayoutError: it is not laid out as that topic's messages are.
@@ -132,13 +132,10 @@ class Episodes:
         if name == layout.EPISODE:
             self._results.append(layout.read_episodes(message))
         elif name == layout.CHECKPOINT:
-            with suppress(layout.LayoutError):  # somebody else's topic of that name
-                self.announced.append(layout.decode_checkpoint(message.data))
+            self.announced.append(layout.decode_checkpoint(message.data))
         elif name == layout.OBSERVATION or layout.layer_of(name) is not None:
             episode, step, values = layout.read_fleet_step(message)
-            self.tracks[name].follow(episode, step, len(values))
-            return values
-        return None
+            self.tracks[name].follow(episode, step, values.shape)
 
     @property
     def results(self) -> NDArray[np.float64]:
@@ -155,6 +152,12 @@ class Episodes:
         """Content digest of the only network in it; None: not known, or several."""
         networks = {one.network for one in self.announced}
         return networks.pop() if len(networks) == 1 else None
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers whose activations are there, from input to output."""
+        layers = [layer for topic in self.tracks if (layer := layout.layer_of(topic))]
+        return tuple(sorted(layers, key=layout.depth))
 
     def problems(self, asked: int | None = None) -> list[str]:
         """Return what is missing or came twice, in a few words each.
@@ -182,9 +185,8 @@ class Episodes:
         return found + self._layer_problems() + self._cycle_problems(first, lengths)
 
     def _layer_problems(self) -> list[str]:
-        layers = [layer for topic in self.tracks if (layer := layout.layer_of(topic))]
-        expected = layout.layer_names(sum(layer.startswith('hidden_') for layer in layers))
-        absent = [name for name in expected if name not in layers]
+        expected = layout.layer_names(sum(name.startswith('hidden_') for name in self.layers))
+        absent = [name for name in expected if name not in self.layers]
         return [f'no activations of {", ".join(absent)}'] if absent else []
 
     def _cycle_problems(self, first: tuple[int, int], lengths: NDArray[np.int64]) -> list[str]:

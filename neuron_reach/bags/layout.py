@@ -26,7 +26,13 @@ EPISODE = 'episode'
 CHECKPOINT = 'checkpoint'
 ACTIVATIONS = 'activations'
 
+_LAYER = re.compile(r'input|hidden_[1-9][0-9]{0,3}|output')
+
 EPISODE_FIELDS = ('number', 'goal_x', 'goal_z', 'steps', 'final_reward', 'success')
+
+_MOST_DIMENSIONS = 4
+_LARGEST_COUNT = 2**53
+"""Up to this, numbers of double precision are exact."""
 
 _FLOAT32_ARRAY = 'std_msgs/msg/Float32MultiArray'
 _FLOAT64_ARRAY = 'std_msgs/msg/Float64MultiArray'
@@ -72,22 +78,32 @@ def recorded_topics(hidden_layers: int) -> tuple[str, ...]:
 
 def message_types(topic: str) -> tuple[str, ...]:
     """Message types a relative topic may carry; empty for a topic that is never recorded."""
-    if topic.startswith(f'{ACTIVATIONS}/'):
+    if (layer := layer_of(topic)) is not None and topic == activation_topic(layer):
         return (_FLOAT32_ARRAY,)
     return _MESSAGE_TYPES.get(topic, ())
+
+
+def own_topic(recorded: str, msgtype: str) -> tuple[str, str] | None:
+    """Namespace and relative name of a recorded topic if name and type are ours, else None.
+
+    Programs of others may use a name of ours for messages of another type, and may even lay out
+    messages of the same type in another way; those the `read_...` functions refuse.
+
+    Returns:
+        The namespace as `/name`, `` for none; and the name as in `recorded_topics`.
+    """
+    for slashes in (1, 2):
+        parts = f'/{recorded.lstrip("/")}'.rsplit('/', slashes)
+        name = '/'.join(parts[1:])
+        if msgtype in message_types(name):
+            return parts[0], name
+    return None
 
 
 def layer_of(recorded: str) -> str | None:
     """Layer whose activations a recorded topic carries, in whatever namespace; else None."""
     parents, _, layer = recorded.rpartition('/')
-    return layer if is_topic(parents, ACTIVATIONS) else None
-
-
-def split_topic(recorded: str) -> tuple[str, str]:
-    """Return the namespace a recorded topic of ours is in (``''`` or ``/name``), and its name."""
-    known = [*_MESSAGE_TYPES, *([activation_topic(layer)] if (layer := layer_of(recorded)) else [])]
-    name = next((name for name in known if is_topic(recorded, name)), recorded)
-    return recorded[: len(recorded) - len(name)].rstrip('/'), name
+    return layer if is_topic(parents, ACTIVATIONS) and _LAYER.fullmatch(layer) else None
 
 
 def is_topic(recorded: str, name: str) -> bool:
@@ -165,6 +181,8 @@ def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[
     prefix, values = data[:offset].astype(np.float64), data[offset:]
     if not shape:
         return prefix, values
+    if len(shape) > _MOST_DIMENSIONS:
+        raise LayoutError(f'{len(shape)} dimensions are more than any message of ours has')
     expected = _strides(shape)
     if expected[0] != values.size:
         raise LayoutError(
@@ -173,7 +191,10 @@ def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[
     # Publishers that leave the strides at zero mean C order.
     if any(given not in (0, right) for given, right in zip(strides, expected, strict=True)):
         raise LayoutError(f'strides {strides} of dimensions {shape} are not C order {expected}')
-    return prefix, values.reshape(shape)
+    try:
+        return prefix, values.reshape(shape)
+    except ValueError:  # one dimension is zero, others are absurd
+        raise LayoutError(f'dimensions {shape} are of no array') from None
 
 
 def _strides(shape: Sequence[int]) -> tuple[int, ...]:
@@ -228,7 +249,7 @@ def read_fleet_step(message: Any) -> FleetStep:
         LayoutError: the message is not laid out so.
     """
     prefix, values = read_multiarray(message)
-    if prefix.size != 2 or values.ndim != 2:
+    if prefix.size != 2 or values.ndim != 2 or not values.size:
         raise LayoutError(
             f'expected [episode, step] and (arm, neuron), got {prefix.size} entries '
             f'in front and {values.ndim} dimensions'
@@ -237,7 +258,7 @@ def read_fleet_step(message: Any) -> FleetStep:
 
 
 def _count(entry: float, name: str) -> int:
-    if not (entry >= 0 and float(entry).is_integer()):
+    if not (0 <= entry <= _LARGEST_COUNT and float(entry).is_integer()):
         raise LayoutError(f'{name} is {entry}, which is no count')
     return int(entry)
 
@@ -269,6 +290,9 @@ def read_episodes(message: Any) -> npt.NDArray[np.float64]:
     prefix, values = read_multiarray(message)
     if prefix.size or values.ndim != 2 or values.shape[1] != len(EPISODE_FIELDS):
         raise LayoutError(f'expected (episode, field) with the fields {EPISODE_FIELDS}')
+    counts = values[:, [EPISODE_FIELDS.index(name) for name in ('number', 'steps')]]
+    if not ((counts >= 0) & (counts <= _LARGEST_COUNT) & (counts == np.floor(counts))).all():
+        raise LayoutError('the number or the steps of an episode are no count')
     return values.astype(np.float64, copy=False)
 
 

@@ -1,157 +1,266 @@
 """Reads MCAP files from front to back, as far as they are whole.
 
 A linear scan needs no index, so it reads a file that a killed recorder left as well as a finished
-one, in the order of recording and one chunk at a time. Format: https://mcap.dev/spec
+one, in the order of recording and one chunk at a time. Checksums are checked where there are any;
+the summary at the end must agree with what comes before it. Format: https://mcap.dev/spec
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import lz4.frame  # type: ignore[import-untyped]
 from backports import zstd
 
-from neuron_reach.bags.storage import DamageError, Message
+from neuron_reach.bags.packed import LARGEST, Allowance
+from neuron_reach.bags.storage import Channel, DamageError, Message, open_regular
 from neuron_reach.errors import UserError
 
 MAGIC = b'\x89MCAP0\r\n'
 
-_HEADER, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 1, 2, 3, 4, 5, 6, 15
+_HEADER, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK = 1, 2, 3, 4, 5, 6
+_STATISTICS, _DATA_END = 11, 15
 _RECORD = struct.Struct('<BQ')  # opcode, length
-_MESSAGE_FIELDS = struct.Struct('<HIQQ')  # channel, sequence, log time, publish time
+# Opcode, length, channel, sequence, log time, publish time.
+_MESSAGE_HEAD = struct.Struct('<BQHIQQ')
 _CHUNK_FIELDS = struct.Struct('<QQQI')  # first and last time, size of the records, their CRC-32
-_FOOTER_SIZE = 20
-_TAIL_SIZE = _RECORD.size + _FOOTER_SIZE + len(MAGIC)
+_FOOTER_FIELDS = struct.Struct('<QQI')  # starts of summary and summary offsets, CRC-32
+_DATA_END_SIZE = _RECORD.size + 4
+_TAIL_SIZE = _RECORD.size + _FOOTER_FIELDS.size + len(MAGIC)
+_PART = 2**20
+_LARGEST_SUMMARY = 64 * 2**20
+
+
+@dataclass
+class _Channels:
+    """What schema and channel records say.
+
+    Attributes:
+        schemas: names of message types; 0 stands for none.
+        by_number: channels by the number that messages have.
+    """
+
+    schemas: dict[int, str] = field(default_factory=lambda: {0: ''})
+    by_number: dict[int, Channel] = field(default_factory=dict)
+
+    def read(self, opcode: int, block: bytes, position: int) -> None:
+        """Read a schema or channel record."""
+        number = _read_number(block, position, 2)
+        if opcode == _SCHEMA:
+            name, _ = _read_text(block, position + 2)
+            if self.schemas.setdefault(number, name) != name:
+                raise DamageError(f'message type {number} has two names')
+            return
+        schema = _read_number(block, position + 2, 2)
+        topic, after = _read_text(block, position + 4)
+        encoding, _ = _read_text(block, after)
+        if schema not in self.schemas:
+            raise DamageError(f'topic {topic!r} has no message type')
+        channel = Channel(topic, self.schemas[schema], encoding)
+        if self.by_number.setdefault(number, channel) != channel:
+            raise DamageError(f'topics {self.by_number[number].topic!r} and {topic!r} are one')
 
 
 class McapFile:
     """One MCAP file.
 
+    Args:
+        path: of the file.
+        unpacked: its content, where the file itself is compressed.
+
     Attributes:
         incomplete: why not everything that was recorded is in the file, as far as known; else None.
 
     Raises:
-        UserError: not an MCAP file of ROS 2, or cut off before its first record.
+        UserError: not an MCAP file, or cut off before its first record.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unpacked: IO[bytes] | None = None) -> None:
         self.path = path
-        self._size = path.stat().st_size
-        self._schemas: dict[int, str] = {0: ''}
-        self._channels: dict[int, tuple[str, str]] = {}
-        self._topics: dict[str, str] = {}
-        with path.open('rb') as file:
+        self.incomplete: str | None = None
+        self._unpacked = unpacked  # keeps it open
+        # Opened anew by each pass, as several may be under way.
+        self._content = path if unpacked is None else Path(f'/proc/self/fd/{unpacked.fileno()}')
+        self._counts: dict[int, int] | None = None
+        self._summary: dict[int, Channel] = {}
+        self._data_end: int | None = None
+        self._has_checksum = False
+        with open_regular(self._content) as file:
+            self._size = self._content.stat().st_size
             self._data_start = self._read_header(file.read(1 << 16))
-            file.seek(max(self._data_start, self._size - _TAIL_SIZE))
-            tail = file.read()
-        closed = tail.endswith(MAGIC) and tail[:1] == bytes([_FOOTER])
-        self.incomplete = None if closed else 'the file has no end: its recorder was stopped'
-        summary = int.from_bytes(tail[9:17], 'little') if closed else 0
-        self._summary_start = summary if summary < self._size else 0
+            try:
+                self._read_end(file)
+            except DamageError as error:
+                self.incomplete = str(error)
 
-    def topics(self) -> dict[str, str]:
-        """Message type of every topic; scans the whole file if it has no summary."""
-        if not self._topics and self._summary_start:
-            with suppress(DamageError):
-                self._drain(self._scan(self._summary_start, lambda _: False))
-        if not self._topics:
-            self._drain(self.messages(lambda _: False))
-        return self._topics
+    def channels(self) -> tuple[Channel, ...]:
+        """All that was recorded; scans the whole file if it has no summary."""
+        if not self._summary:
+            for _ in self.messages(lambda _: False):
+                pass
+        return tuple(self._summary.values())
 
-    def _drain(self, messages: Iterator[Message]) -> None:
-        for _ in messages:
-            pass
-        self._topics = dict(self._channels.values())
-
-    def messages(self, wanted: Callable[[str], bool]) -> Iterator[Message]:
-        """Yield the messages of the wanted topics; damage ends it, and shows in `incomplete`."""
+    def messages(self, wanted: Callable[[Channel], bool]) -> Iterator[Message]:
+        """Yield the messages of the wanted channels; damage ends it, and shows in `incomplete`."""
+        channels = _Channels()
+        counts: Counter[int] = Counter()
         try:
-            yield from self._scan(self._data_start, wanted)
+            yield from self._scan(channels, counts, wanted)
+            self._compare(channels, counts)
         except DamageError as error:
             self.incomplete = self.incomplete or str(error)
+        self._summary = self._summary or channels.by_number
+
+    def _compare(self, channels: _Channels, counts: Counter[int]) -> None:
+        """Raise DamageError unless the summary tells what was found."""
+        for number, channel in channels.by_number.items():
+            if self._summary.get(number, channel) != channel:
+                raise DamageError(f'topic {channel.topic!r} is another one in the summary')
+        if self._counts is not None and self._counts != counts:
+            expected, found = sum(self._counts.values()), counts.total()
+            raise DamageError(f'there are {found} messages, and {expected} in its statistics')
 
     def _read_header(self, start: bytes) -> int:
         """Check what the file begins with, and return where its data begin."""
         try:
             opcode, length = _RECORD.unpack_from(start, len(MAGIC))
-            profile, _ = _read_text(start, len(MAGIC) + _RECORD.size)
-        except (struct.error, DamageError):
+        except struct.error:
             raise UserError(f'{self.path} is cut off before its first record') from None
         end = len(MAGIC) + _RECORD.size + int(length)
         if end > self._size:
             raise UserError(f'{self.path} is cut off before its first record')
-        if opcode != _HEADER or profile != 'ros2':
-            raise UserError(f'{self.path} is an MCAP file, but no recording of ROS 2')
+        if opcode != _HEADER:
+            raise UserError(f'{self.path} does not begin as an MCAP file does')
         return end
 
-    def _scan(self, start: int, wanted: Callable[[str], bool]) -> Iterator[Message]:
-        chosen: dict[int, bool] = {}
-        for block in self._blocks(start):
+    def _read_end(self, file: IO[bytes]) -> None:
+        """Read what closes the file: where its data end, and the summary."""
+        footer = self._size - _TAIL_SIZE
+        file.seek(max(self._data_start, footer))
+        tail = file.read()
+        if not tail.endswith(MAGIC) or tail[:1] != bytes([_FOOTER]):
+            raise DamageError('the file has no end: its recorder was stopped')
+        start, _, checksum = _FOOTER_FIELDS.unpack_from(tail, _RECORD.size)
+        begin = start or footer
+        data_end = begin - _DATA_END_SIZE
+        if not self._data_start <= data_end < footer:
+            raise DamageError('the end of the file is damaged')
+        file.seek(data_end)
+        if _RECORD.unpack(file.read(_RECORD.size)) != (_DATA_END, 4):
+            raise DamageError('the end of the file is damaged')
+        self._has_checksum = any(file.read(4))
+        self._data_end = data_end
+        if footer - begin > _LARGEST_SUMMARY:
+            return
+        summary = file.read(footer - begin)
+        covered = summary + tail[: _RECORD.size + _FOOTER_FIELDS.size - 4]
+        if checksum and zlib.crc32(covered) != checksum:
+            raise DamageError('the checksum of the summary is wrong')
+        self._read_summary(summary)
+
+    def _read_summary(self, summary: bytes) -> None:
+        channels, position = _Channels(), 0
+        while position < len(summary):
+            opcode, position, stop = _read_record(summary, position)
+            if opcode in (_SCHEMA, _CHANNEL):
+                channels.read(opcode, summary, position)
+            elif opcode == _STATISTICS:
+                self._counts = _read_counts(summary, position)
+            position = stop
+        self._summary = channels.by_number
+
+    def _scan(
+        self, channels: _Channels, counts: Counter[int], wanted: Callable[[Channel], bool]
+    ) -> Iterator[Message]:
+        chosen: dict[int, Channel | None] = {}
+        unpack, head, fields = _MESSAGE_HEAD.unpack_from, _MESSAGE_HEAD.size, _RECORD.size
+        for block in self._blocks():
             position, end = 0, len(block)
             while position < end:
-                opcode, position, stop = _read_record(block, position)
-                if opcode == _MESSAGE:
-                    if stop - position < _MESSAGE_FIELDS.size:
-                        raise DamageError('a message is too short')
-                    number, _, time, _ = _MESSAGE_FIELDS.unpack_from(block, position)
-                    if number not in self._channels:
+                if block[position] != _MESSAGE:
+                    opcode, position, stop = _read_record(block, position)
+                    if opcode not in (_SCHEMA, _CHANNEL):
+                        raise DamageError('a chunk holds what does not belong there')
+                    channels.read(opcode, block, position)
+                    position = stop
+                    continue
+                if position + head > end:
+                    raise DamageError('a message is too short')
+                _, length, number, _, time, _ = unpack(block, position)
+                stop = position + fields + length
+                if stop > end or length < head - fields:
+                    raise DamageError('a message is of the wrong length')
+                if number not in chosen:
+                    channel = channels.by_number.get(number)
+                    if channel is None:
                         raise DamageError('a message belongs to no topic')
-                    topic, msgtype = self._channels[number]
-                    if number not in chosen:
-                        chosen[number] = wanted(topic)
-                    if chosen[number]:
-                        data = block[position + _MESSAGE_FIELDS.size : stop]
-                        yield Message(topic, msgtype, time, data)
-                elif opcode == _SCHEMA:
-                    number = _read_number(block, position, 2)
-                    self._schemas[number], _ = _read_text(block, position + 2)
-                elif opcode == _CHANNEL:
-                    self._read_channel(block, position)
+                    chosen[number] = channel if wanted(channel) else None
+                counts[number] += 1
+                if (channel := chosen[number]) is not None:
+                    yield Message(channel, time, block[position + head : stop])
                 position = stop
 
-    def _read_channel(self, block: bytes, position: int) -> None:
-        schema = _read_number(block, position + 2, 2)
-        topic, after = _read_text(block, position + 4)
-        encoding, _ = _read_text(block, after)
-        if schema not in self._schemas:
-            raise DamageError(f'topic {topic!r} has no message type')
-        if encoding != 'cdr':
-            raise DamageError(f'topic {topic!r} is encoded as {encoding!r}, not as cdr')
-        self._channels[_read_number(block, position, 2)] = topic, self._schemas[schema]
-
-    def _blocks(self, start: int) -> Iterator[bytes]:
+    def _blocks(self) -> Iterator[bytes]:
         """Yield runs of whole records: the content of each chunk, and each record outside."""
-        with self.path.open('rb') as file:
-            file.seek(start)
+        allowance = Allowance(self._size)
+        checksum = 0
+        with open_regular(self._content) as file:
+
+            def take(size: int) -> bytes:
+                nonlocal checksum
+                data = file.read(size)
+                if self._has_checksum:
+                    checksum = zlib.crc32(data, checksum)
+                return data
+
+            def skip(size: int) -> None:
+                if not self._has_checksum:
+                    file.seek(size, 1)
+                while self._has_checksum and size > 0:
+                    size -= len(take(min(size, _PART)))
+
+            skip(self._data_start)
             while True:
+                begin = file.tell()
                 head = file.read(_RECORD.size)
                 if len(head) < _RECORD.size:
                     raise DamageError('the file ends before its closing record')
                 opcode, length = _RECORD.unpack(head)
                 if opcode in (_DATA_END, _FOOTER):
-                    return
+                    break
                 if length > self._size - file.tell():
                     raise DamageError('the file ends within a record')
-                if opcode == _CHUNK:
-                    yield _unpack_chunk(file.read(length))
-                elif opcode in (_SCHEMA, _CHANNEL, _MESSAGE):
-                    yield head + file.read(length)
-                else:
-                    file.seek(length, 1)
+                if self._has_checksum:
+                    checksum = zlib.crc32(head, checksum)
+                if opcode not in (_CHUNK, _SCHEMA, _CHANNEL, _MESSAGE):
+                    skip(length)
+                    continue
+                if length > LARGEST:
+                    raise DamageError(f'a record of {length} bytes is no message')
+                content = take(length)
+                yield _unpack_chunk(content, allowance) if opcode == _CHUNK else head + content
+            if self._data_end is None:
+                return
+            if begin != self._data_end:
+                raise DamageError('the file ends too early, or its end is damaged')
+            if self._has_checksum and int.from_bytes(file.read(4), 'little') != checksum:
+                raise DamageError('the checksum of the file is wrong')
 
 
 def _read_record(block: bytes, position: int) -> tuple[int, int, int]:
     """Opcode, begin and end of the content of the record at a position."""
     if position + _RECORD.size > len(block):
-        raise DamageError('a chunk ends within a record')
+        raise DamageError('a record is cut off')
     opcode, length = _RECORD.unpack_from(block, position)
     begin = position + _RECORD.size
     if begin + length > len(block):
-        raise DamageError('a chunk ends within a record')
+        raise DamageError('a record is cut off')
     return opcode, begin, begin + length
 
 
@@ -172,13 +281,32 @@ def _read_text(block: bytes, position: int) -> tuple[str, int]:
         raise DamageError('a name is not UTF-8') from None
 
 
-def _unpack_chunk(content: bytes) -> bytes:
+def _read_counts(block: bytes, position: int) -> dict[int, int] | None:
+    """Messages of each channel by the statistics; None if they do not say."""
+    total = _read_number(block, position, 8)
+    start = position + 42
+    size = _read_number(block, start, 4)
+    entries = block[start + 4 : start + 4 + size]
+    if not size and total:
+        return None
+    if len(entries) != size or size % 10:
+        raise DamageError('the statistics are damaged')
+    counts = {number: count for number, count in struct.iter_unpack('<HQ', entries) if count}
+    if sum(counts.values()) != total:
+        raise DamageError('the statistics are damaged')
+    return counts
+
+
+def _unpack_chunk(content: bytes, allowance: Allowance) -> bytes:
     if len(content) < _CHUNK_FIELDS.size:
         raise DamageError('a chunk is too short')
     _, _, size, checksum = _CHUNK_FIELDS.unpack_from(content)
     compression, position = _read_text(content, _CHUNK_FIELDS.size)
     length = _read_number(content, position, 8)
     packed = content[position + 8 : position + 8 + length]
+    if len(packed) != length:
+        raise DamageError('a chunk is too short')
+    allowance.take(size)
     try:
         # One byte of room more than promised shows a chunk that holds too much.
         if compression == '':

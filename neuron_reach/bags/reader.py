@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import Any
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 from rosbags.serde import SerdeError
-from ruamel.yaml import YAML
 
-from neuron_reach.bags import layout, mcap, sqlite
-from neuron_reach.bags.storage import StorageFile, humble_types
+from neuron_reach.bags import layout, mcap, packed, sqlite
+from neuron_reach.bags.metadata import METADATA, read_metadata
+from neuron_reach.bags.seal import SEAL, StoredFile, describe_file, read_seal
+from neuron_reach.bags.storage import (
+    Channel,
+    DamageError,
+    Message,
+    StorageFile,
+    humble_types,
+    open_regular,
+)
 from neuron_reach.errors import UserError
 
+SUFFIXES = ('.mcap', '.db3')
+_COMPRESSED = '.zstd'
 _ALLOWED = 'a bag is a folder made by a recording, or one of its .mcap or .db3 files'
+
+
+class _File(NamedTuple):
+    path: Path
+    storage: StorageFile
+    sealed: StoredFile | None
+
+    def altered(self) -> str | None:
+        """Say if the file is not what was found when its recording was checked."""
+        if self.sealed is None:
+            return None
+        state = self.path.stat()
+        if state.st_size == self.sealed.size:
+            found = _describe(self.path, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)
+            if found == self.sealed:
+                return None
+        return f'is not as it was recorded (its digest differs from that in {SEAL})'
 
 
 class BagReader:
     """Reads one or many bags, one after the other, message by message.
 
     Takes folders (also split recordings, and ``.partial`` ones of a killed recorder) and single
-    storage files, and never writes. What is damaged or cut off is read up to the last whole record.
+    storage files, compressed or not, and never writes beside them. What is damaged or cut off is
+    read up to the last whole record.
 
     Args:
         paths: one path, or several in the order in which to read them.
@@ -36,7 +67,7 @@ class BagReader:
             paths = [paths]
         self._typestore = humble_types()
         self._notes: list[str] = []
-        self._files: list[tuple[Path, StorageFile]] = []
+        self._files: list[_File] = []
         for path in map(Path, paths):
             try:
                 self._add(path)
@@ -46,17 +77,28 @@ class BagReader:
             raise UserError(f'no bag given; {_ALLOWED}')
 
     @property
+    def channels(self) -> tuple[Channel, ...]:
+        """All that was recorded; a topic may have been recorded with several types."""
+        channels = (channel for file in self._files for channel in file.storage.channels())
+        return tuple(dict.fromkeys(channels))
+
+    @property
     def topics(self) -> dict[str, str]:
         """Message type of every recorded topic, by full name."""
-        return {topic: kind for _, file in self._files for topic, kind in file.topics().items()}
+        return {channel.topic: channel.msgtype for channel in self.channels}
 
     @property
     def storage(self) -> str:
         """The storage format, ``mcap`` or ``sqlite3``, or both."""
-        kinds = {isinstance(file, mcap.McapFile) for _, file in self._files}
+        kinds = {isinstance(file.storage, mcap.McapFile) for file in self._files}
         return ' and '.join(
             name for name, kind in (('mcap', True), ('sqlite3', False)) if kind in kinds
         )
+
+    @property
+    def sealed(self) -> bool:
+        """Whether there is a digest of every file, so that no damage stays unseen."""
+        return all(file.sealed is not None for file in self._files)
 
     @property
     def incomplete(self) -> str | None:
@@ -64,8 +106,46 @@ class BagReader:
 
         Damage inside a file shows only when it has been read up to there.
         """
-        files = [f'{path}: {file.incomplete}' for path, file in self._files if file.incomplete]
+        files = [
+            f'{file.path}: {file.storage.incomplete}'
+            for file in self._files
+            if file.storage.incomplete
+        ]
         return '; '.join(self._notes + files) or None
+
+    def read(self, wanted: Callable[[Channel], bool]) -> Iterator[Message]:
+        """Yield the messages of the wanted channels in the order of recording, bag after bag.
+
+        Raises:
+            UserError: a file cannot be read any more.
+        """
+        for file in self._files:
+            try:
+                file.storage.incomplete = file.altered() or file.storage.incomplete
+                allowance = packed.Allowance(file.path.stat().st_size)
+                for message in file.storage.messages(wanted):
+                    if message.data[:4] != packed.MAGIC or message.channel.encoding != 'cdr':
+                        yield message
+                    else:
+                        yield message._replace(data=allowance.unpack(message.data))
+            except DamageError as error:
+                file.storage.incomplete = file.storage.incomplete or str(error)
+            except OSError as error:
+                raise UserError(f'cannot read {file.path}: {error.strerror or error}') from error
+
+    def check_digests(self) -> None:
+        """Make sure that every file is what was found when its recording was checked.
+
+        Raises:
+            UserError: one is not, or cannot be read; those that nobody checked are let pass.
+        """
+        for file in self._files:
+            try:
+                reason = file.altered()
+            except OSError as error:
+                reason = f'cannot be read: {error.strerror or error}'
+            if reason:
+                raise UserError(f'{file.path} {reason}')
 
     def messages(
         self, topics: Iterable[str] | None = None, *, raw: bool = False
@@ -78,56 +158,56 @@ class BagReader:
 
         Yields:
             Full topic name, time of receipt in ns, message (an object of ``rosbags`` with the
-            fields of the ROS message, arrays as numpy arrays). Messages of types that ROS 2
-            Humble does not have come as bytes.
+            fields of the ROS message, arrays as numpy arrays). What is no message of a type that
+            ROS 2 Humble has comes as bytes.
 
         Raises:
             UserError: a file cannot be read any more.
         """
         names = None if topics is None else tuple(topics)
 
-        def wanted(topic: str) -> bool:
-            return names is None or any(layout.is_topic(topic, name) for name in names)
+        def wanted(channel: Channel) -> bool:
+            return names is None or any(layout.is_topic(channel.topic, name) for name in names)
 
-        for path, file in self._files:
-            try:
-                for topic, msgtype, time, data in file.messages(wanted):
-                    yield topic, time, data if raw else self._decode(msgtype, data)
-            except SerdeError as error:
-                file.incomplete = file.incomplete or f'a message cannot be decoded ({error})'
-            except OSError as error:
-                raise UserError(f'cannot read {path}: {error.strerror or error}') from error
+        for channel, time, data in self.read(wanted):
+            message = data
+            if not raw:
+                with suppress(layout.LayoutError):
+                    message = self.decode(channel, data)
+            yield channel.topic, time, message
 
-    def decode(self, topic: str, data: bytes) -> Any:
-        """Return the message object for serialised bytes of a topic.
+    def decode(self, channel: Channel, data: bytes) -> Any:
+        """Return the message object for serialised bytes.
 
         Raises:
-            UserError: they are not a message of the topic's type.
+            LayoutError: they are no message of the channel's type, or ROS 2 Humble has no such.
         """
+        if channel.encoding != 'cdr' or channel.msgtype not in self._typestore.fielddefs:
+            raise layout.LayoutError(f'{channel.msgtype} in {channel.encoding} cannot be decoded')
         try:
-            return self._decode(self.topics[topic], data)
-        except SerdeError as error:
-            raise UserError(f'{topic}: a message cannot be decoded ({error})') from None
-
-    def _decode(self, msgtype: str, data: bytes) -> object:
-        if msgtype not in self._typestore.fielddefs:
-            return data
-        return self._typestore.deserialize_cdr(data, msgtype)
+            return self._typestore.deserialize_cdr(data, channel.msgtype)
+        except (SerdeError, MemoryError) as error:
+            raise layout.LayoutError(f'a message cannot be decoded ({error})') from None
 
     def _add(self, path: Path) -> None:
         if not path.exists():
             raise UserError(f'{path} does not exist; {_ALLOWED}')
-        if path.is_file():
-            self._files.append((path, _open_file(path)))
+        found = read_seal(path)
+        sealed = {} if found is None else found.files
+        if not path.is_dir():
+            self._files.append(_open_file(path, sealed))
             return
         members, note = _members(path)
         if note:
             self._notes.append(f'{path}: {note}')
+        names = {member.name for member in members}
+        if absent := [name for name in sealed if name not in names]:
+            self._notes.append(f'{path}: {", ".join(absent)} of its {SEAL} is missing')
         failures = []
-        opened: list[tuple[Path, StorageFile]] = []
+        opened: list[_File] = []
         for member in members:
             try:
-                opened.append((member, _open_file(member)))
+                opened.append(_open_file(member, sealed))
             except UserError as error:
                 failures.append(error)
         if failures and not opened:
@@ -136,35 +216,50 @@ class BagReader:
         self._files.extend(opened)
 
 
-def _open_file(path: Path) -> StorageFile:
-    with path.open('rb') as file:
+def is_storage(name: str) -> bool:
+    """Whether a file of this name holds messages."""
+    return name.removesuffix(_COMPRESSED).endswith(SUFFIXES)
+
+
+@functools.lru_cache(maxsize=1024)
+def _describe(path: Path, *state: int) -> StoredFile:
+    """Return size and digest of a file; computed once, as long as its state stays the same."""
+    return describe_file(path)
+
+
+def _open_file(path: Path, sealed: Mapping[str, StoredFile]) -> _File:
+    with open_regular(path) as file:
         start = file.read(max(len(mcap.MAGIC), len(sqlite.MAGIC)))
     if not start:
         raise UserError(f'{path} is empty; {_ALLOWED}')
+    if not start.startswith(packed.MAGIC):
+        return _File(path, _open_storage(path, start), sealed.get(path.name))
+    with tempfile.NamedTemporaryFile(prefix='neuron_reach-') as named:
+        note = packed.unpack_file(path, named)
+        # Stays when the name is gone, and goes with the process whatever happens to it.
+        unpacked = open_regular(Path(named.name))
+        storage = _open_storage(path, unpacked.read(len(start)), unpacked)
+    storage.incomplete = note or storage.incomplete
+    return _File(path, storage, sealed.get(path.name))
+
+
+def _open_storage(path: Path, start: bytes, unpacked: IO[bytes] | None = None) -> StorageFile:
     if start.startswith(mcap.MAGIC):
-        return mcap.McapFile(path)
+        return mcap.McapFile(path, unpacked)
     if start.startswith(sqlite.MAGIC):
-        return sqlite.SqliteFile(path)
+        return sqlite.SqliteFile(path, unpacked)
     raise UserError(f'{path} is neither an MCAP nor an SQLite file; {_ALLOWED}')
 
 
 def _members(folder: Path) -> tuple[list[Path], str | None]:
     """Storage files of a bag in the order of recording, and what is wrong with the folder."""
-    metadata = folder / 'metadata.yaml'
-    listed: list[str] = []
-    note = None
-    try:
-        listed = _listed_names(metadata)
-    except FileNotFoundError:
-        note = 'there is no metadata.yaml: the recorder was stopped'
-    except (OSError, UserError):
-        raise
-    # Whatever a damaged text makes the parser raise, the storage files tell their own tale.
-    except Exception:
-        note = 'metadata.yaml is damaged'
-    found = {item.name: item for item in folder.iterdir() if item.suffix in ('.mcap', '.db3')}
+    found = {item.name: item for item in folder.iterdir() if is_storage(item.name)}
+    for name in [name for name in found if name.removesuffix(_COMPRESSED) != name]:
+        if name.removesuffix(_COMPRESSED) in found:  # a recorder was stopped while it compressed
+            del found[name]
     if not found:
         raise UserError(f'{folder} holds no .mcap or .db3 file; {_ALLOWED}')
+    listed, note = read_metadata(folder / METADATA)
     if missing := [name for name in listed if name not in found]:
         note = f'{", ".join(missing)} is missing'
     names = [name for name in listed if name in found] or sorted(found, key=_by_number)
@@ -174,16 +269,3 @@ def _members(folder: Path) -> tuple[list[Path], str | None]:
 def _by_number(name: str) -> list[str | int]:
     """Sort key that puts part 10 of a split recording after part 9."""
     return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', name)]
-
-
-def _listed_names(metadata: Path) -> list[str]:
-    """File names that a metadata.yaml lists, in the order of recording."""
-    content = YAML(typ='safe', pure=True).load(metadata.read_text(encoding='utf-8'))
-    information = content['rosbag2_bagfile_information']
-    if information.get('compression_mode', '').lower() in ('file', 'message'):
-        raise UserError(
-            f'{metadata.parent} is compressed by file or message; only the compression of '
-            'MCAP chunks can be read'
-        )
-    # Older recordings list paths from another folder's point of view.
-    return [PurePosixPath(name).name for name in information['relative_file_paths']]

@@ -71,7 +71,7 @@ def read_seal(bag: Path) -> Seal | None:
         UserError: the seal is damaged.
     """
     file = (bag if bag.is_dir() else bag.parent) / SEAL
-    if not file.exists():
+    if not file.is_file():  # a pipe would be waited for
         return None
     values = read_json(file, _KINDS)
     if values['format'] != _FORMAT:

@@ -6,10 +6,12 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
-from neuron_reach.bags.storage import DamageError, Message
+from neuron_reach.bags.packed import LARGEST
+from neuron_reach.bags.storage import Channel, DamageError, Message, open_regular
 from neuron_reach.errors import UserError
 
 MAGIC = b'SQLite format 3\0'
@@ -20,6 +22,10 @@ _HEADER_SIZE = 100
 class SqliteFile:
     """One SQLite file of a bag.
 
+    Args:
+        path: of the file.
+        unpacked: its content, where the file itself is compressed; need keep its name only for now.
+
     Attributes:
         incomplete: why not everything that was recorded is in the file, as far as known; else None.
 
@@ -27,84 +33,119 @@ class SqliteFile:
         UserError: not the database of a bag, or cut off before its first page ends.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unpacked: IO[bytes] | None = None) -> None:
         self.path = path
         self.incomplete: str | None = None
+        # SQLite has the logs of a linked file beside the file itself.
+        self._content = path.resolve() if unpacked is None else Path(unpacked.name)
+        self._copy: sqlite3.Connection | None = None
         # A finished recording leaves no log, or an empty one.
-        self._logs = [end for end in ('-wal', '-journal') if _size(f'{path}{end}')]
-        if self._logs:
-            self.incomplete = 'the database was not closed: its recorder was stopped'
-        self._whole_pages = path if self._logs else self._cut_to_pages()
+        logs = [end for end in ('-wal', '-journal') if _size(f'{self._content}{end}')]
         try:
-            with closing(self._connect()) as database:
-                self._topics = _read_topics(database)
+            if logs:
+                self.incomplete = 'the database was not closed: its recorder was stopped'
+                self._copy = self._open_with_logs(logs)
+            else:
+                self._copy = self._cut_to_pages()
+            if unpacked is not None and self._copy is None:
+                self._copy = _open(self._content, 'immutable=1')
+            with self._connection() as database:
+                self._channels = _read_channels(database)
         except (sqlite3.Error, DamageError) as error:
             raise UserError(f'{path} is no readable database of a bag ({error})') from None
 
-    def topics(self) -> dict[str, str]:
-        """Message type of every topic."""
-        return dict(self._topics.values())
+    def channels(self) -> tuple[Channel, ...]:
+        """All that was recorded, with or without messages."""
+        return tuple(self._channels.values())
 
-    def messages(self, wanted: Callable[[str], bool]) -> Iterator[Message]:
-        """Yield the messages of the wanted topics; damage ends it, and shows in `incomplete`."""
-        unwanted = [str(key) for key, topic in self._topics.items() if not wanted(topic[0])]
+    def messages(self, wanted: Callable[[Channel], bool]) -> Iterator[Message]:
+        """Yield the messages of the wanted channels; damage ends it, and shows in `incomplete`."""
+        unwanted = [str(key) for key, channel in self._channels.items() if not wanted(channel)]
         # Filtered by SQLite, as it then need not load the data of the others; a topic that is not
         # known comes too, as it is a sign of damage.
         query = (
-            'SELECT id, topic_id, timestamp, data FROM messages '
-            f'WHERE topic_id NOT IN ({",".join(unwanted)}) ORDER BY id'
+            f'SELECT id, topic_id, timestamp, CASE WHEN length(data) <= {LARGEST} THEN data END '
+            f'FROM messages WHERE topic_id NOT IN ({",".join(unwanted)}) ORDER BY id'
         )
         previous = None
         try:
-            with closing(self._connect()) as database:
+            with self._connection() as database:
                 for row, key, time, data in database.execute(query):
                     if not (type(row) is int and type(time) is int and type(data) is bytes):
                         raise DamageError('a message has values of the wrong kind')
-                    if key not in self._topics:
+                    if key not in self._channels:
                         raise DamageError('a message belongs to no topic')
                     if previous is not None and row <= previous:
                         raise DamageError('the messages are out of order')
                     previous = row
-                    yield Message(*self._topics[key], time, data)
+                    yield Message(self._channels[key], time, data)
         except (sqlite3.Error, DamageError) as error:
             self.incomplete = self.incomplete or str(error)
 
-    def _cut_to_pages(self) -> Path:
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._copy is not None:
+            yield self._copy
+            return
+        # SQLite would otherwise leave lock files next to the file.
+        with closing(_open(self._content, 'immutable=1')) as database:
+            yield database
+
+    def _open_with_logs(self, logs: list[str]) -> sqlite3.Connection:
+        """Open what a stopped recorder left, whose newest messages are in a log only."""
+        if '-wal' in logs and _size(f'{self._content}-shm'):
+            # Maybe still being recorded; SQLite then sees to it that what is read is consistent.
+            with suppress(sqlite3.Error):
+                return _open(self._content, 'mode=ro')
+        # Else SQLite would have to write beside the file, to read the log.
+        return self._copied(['', *logs])
+
+    def _cut_to_pages(self) -> sqlite3.Connection | None:
         """Return a database without the half page at the end of a file that was cut.
 
         SQLite takes what is missing of a page for zeros, and would make up messages from them.
         """
-        size = self.path.stat().st_size
-        with self.path.open('rb') as file:
+        with open_regular(self._content) as file:
             header = file.read(_HEADER_SIZE)
-            if len(header) < _HEADER_SIZE:
-                raise UserError(f'{self.path} is cut off within its header')
-            page = int.from_bytes(header[16:18], 'big')
-            page = page if page > 1 else 1 << 16  # 65536 does not fit in two bytes
-            if size >= page * int.from_bytes(header[28:32], 'big'):
-                return self.path
-            self.incomplete = 'the file was cut off'
-            if size % page == 0:
-                return self.path
-            file.seek(0)
-            self._copy = tempfile.NamedTemporaryFile(suffix='.db3')  # noqa: SIM115
-            shutil.copyfileobj(file, self._copy)
-            self._copy.truncate(size - size % page)
-            self._copy.flush()
-            return Path(self._copy.name)
+        if len(header) < _HEADER_SIZE:
+            raise UserError(f'{self.path} is cut off within its header')
+        size = self._content.stat().st_size
+        page = int.from_bytes(header[16:18], 'big')
+        page = page if page > 1 else 1 << 16  # 65536 does not fit in two bytes
+        if size >= page * int.from_bytes(header[28:32], 'big'):
+            return None
+        self.incomplete = 'the file was cut off'
+        return self._copied([''], size - size % page) if size % page else None
 
-    def _connect(self) -> sqlite3.Connection:
-        # Only the write-ahead log of a stopped recorder asks for more than reading the file as it
-        # is; SQLite would otherwise leave lock files next to it.
-        if '-wal' in self._logs:
-            with suppress(sqlite3.OperationalError):
-                return _open(self._whole_pages, 'mode=ro')
-        return _open(self._whole_pages, 'immutable=1')
+    def _copied(self, ends: list[str], size: int | None = None) -> sqlite3.Connection:
+        """Open a copy that has no name any more: it is gone when the connection is.
+
+        Args:
+            ends: of the names of the files to copy, `` for the database itself.
+            size: bytes to cut the database to.
+        """
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder, 'copy.db3')
+                for end in ends:
+                    with (
+                        open_regular(Path(f'{self._content}{end}')) as file,
+                        Path(f'{copy}{end}').open('wb') as place,
+                    ):
+                        shutil.copyfileobj(file, place)
+                        if not end:
+                            place.truncate(size)
+                return _open(copy, 'mode=rw')
+        except OSError as error:
+            raise UserError(
+                f'{self.path}: its recorder was stopped, and a copy of it cannot be made in '
+                f'{tempfile.gettempdir()} ({error.strerror}); choose another place with TMPDIR'
+            ) from None
 
 
 def _size(path: str) -> int:
     file = Path(path)
-    return file.stat().st_size if file.exists() else 0
+    return file.stat().st_size if file.is_file() else 0
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
@@ -121,19 +162,32 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
     return database
 
 
-def _read_topics(database: sqlite3.Connection) -> dict[int, tuple[str, str]]:
-    """Name and message type of the topics, by their key in the table."""
+def _read_channels(database: sqlite3.Connection) -> dict[int, Channel]:
+    """Topics by their key in the table."""
+    _check_tables(database)
+    channels = {}
+    query = 'SELECT id, name, type, serialization_format FROM topics ORDER BY id'
+    for key, *texts in database.execute(query):
+        if type(key) is not int or not all(isinstance(text, str) for text in texts):
+            raise DamageError('the table of topics is damaged')
+        channels[key] = Channel(*texts)
+    return channels
+
+
+def _check_tables(database: sqlite3.Connection) -> None:
+    """Raise DamageError unless topics and messages are plain tables, which hold what they hold.
+
+    Views, virtual tables and computed columns could make up any amount of data.
+    """
+    # Only tables have a page of the file where they begin.
     tables = {
-        name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        name
+        for (name,) in database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+        )
     }
     if not {'topics', 'messages'} <= tables:
         raise DamageError('the tables "topics" and "messages" are missing')
-    topics = {}
-    query = 'SELECT id, name, type, serialization_format FROM topics ORDER BY id'
-    for key, name, msgtype, encoding in database.execute(query):
-        if not (type(key) is int and isinstance(name, str) and isinstance(msgtype, str)):
-            raise DamageError('the table of topics is damaged')
-        if encoding != 'cdr':
-            raise DamageError(f'topic {name!r} is encoded as {encoding!r}, not as cdr')
-        topics[key] = name, msgtype
-    return topics
+    for table in ('topics', 'messages'):
+        if any(hidden for *_, hidden in database.execute(f'PRAGMA table_xinfo({table})')):
+            raise DamageError(f'the table "{table}" has computed columns')

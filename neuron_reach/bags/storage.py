@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import stat
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol
 
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
+
+from neuron_reach.errors import UserError
 
 
 @functools.cache
@@ -23,11 +27,18 @@ class DamageError(Exception):
     """A file is damaged from here on; what came before is good."""
 
 
-class Message(NamedTuple):
-    """One recorded message, not yet decoded; time of receipt in ns."""
+class Channel(NamedTuple):
+    """A topic as it was recorded: one message type, one encoding (ROS 2 has ``cdr``)."""
 
     topic: str
     msgtype: str
+    encoding: str
+
+
+class Message(NamedTuple):
+    """One recorded message, not yet decoded; time of receipt in ns."""
+
+    channel: Channel
     timestamp_ns: int
     data: bytes
 
@@ -37,8 +48,20 @@ class StorageFile(Protocol):
 
     incomplete: str | None
 
-    def topics(self) -> dict[str, str]:
-        """Message type of every topic."""
+    def channels(self) -> tuple[Channel, ...]:
+        """All that was recorded, with or without messages."""
 
-    def messages(self, wanted: Callable[[str], bool]) -> Iterator[Message]:
-        """Yield the messages of the wanted topics; damage ends it, and shows in `incomplete`."""
+    def messages(self, wanted: Callable[[Channel], bool]) -> Iterator[Message]:
+        """Yield the messages of the wanted channels; damage ends it, and shows in `incomplete`."""
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file for reading, if it is one: a pipe would be waited for, a device never ends.
+
+    Raises:
+        OSError: it cannot be opened.
+        UserError: it is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise UserError(f'{path} is no regular file')
+    return path.open('rb')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,44 @@ import numpy as np
 from neuron_reach.bags import layout
 from neuron_reach.bags.episodes import Continuity, Episodes
 from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.robots import full_namespace
 from neuron_reach.bags.seal import SEAL, Seal, read_seal
+from neuron_reach.bags.storage import Channel
 from neuron_reach.errors import UserError
+
+
+@dataclass(frozen=True)
+class RobotSummary:
+    """What one robot did.
+
+    Attributes:
+        episodes: finished episodes.
+        asked: how many were asked for; None: no number, or not known.
+        success_rate: share of the finished episodes that succeeded; None without episodes.
+        arms: largest number of arms moving at once.
+        steps: recorded control cycles, summed over the arms.
+        neurons: neurons of each layer, from input to output.
+        networks: content digests of the networks that acted.
+    """
+
+    episodes: int
+    asked: int | None
+    success_rate: float | None
+    arms: int
+    steps: int
+    neurons: dict[str, int]
+    networks: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Text for a terminal."""
+        asked = '' if self.asked is None else f' of {self.asked}'
+        rate = '' if self.success_rate is None else f', {self.success_rate:.1%} successful'
+        layers = ', '.join(f'{layer} {count}' for layer, count in self.neurons.items())
+        return [
+            f'Episodes   {self.episodes}{asked}{rate}',
+            f'Steps      {self.steps} (of {self.arms} {"arm" if self.arms == 1 else "arms"})',
+            f'Neurons    {layers or "no activations recorded"}',
+        ]
 
 
 @dataclass(frozen=True)
@@ -24,154 +61,221 @@ class BagSummary:
         bags: the paths read.
         storage: ``mcap``, ``sqlite3``, or both.
         duration: recorded time, s, summed over the bags.
-        episodes: finished episodes.
-        asked: how many were asked for; None: no number, or not known.
-        success_rate: share of the finished episodes that succeeded; None without episodes.
-        arms: largest number of arms moving at once.
-        steps: recorded control cycles, summed over the arms.
-        neurons: neurons of each layer, from input to output.
-        messages: messages by topic, with namespace.
+        robots: those of ours, by namespace (`/name`, or empty).
+        messages: messages by topic, with namespace; also those of others.
+        types: message types by topic.
+        left_alone: messages of our types that are laid out in another way, by topic.
         continuity: by topic, of the observations and of the activations of each layer.
-        networks: content digests of the networks that acted.
+        sealed: there is a digest of every file.
         incomplete: what cannot be read, is missing or came twice, in one line; None if nothing.
     """
 
     bags: tuple[str, ...]
     storage: str
     duration: float
-    episodes: int
-    asked: int | None
-    success_rate: float | None
-    arms: int
-    steps: int
-    neurons: dict[str, int]
+    robots: dict[str, RobotSummary]
     messages: dict[str, int]
+    types: dict[str, str]
+    left_alone: dict[str, int]
     continuity: dict[str, Continuity]
-    networks: tuple[str, ...]
+    sealed: bool
     incomplete: str | None
 
     def __str__(self) -> str:
         """Text for a terminal."""
-        asked = '' if self.asked is None else f' of {self.asked}'
-        rate = '' if self.success_rate is None else f', {self.success_rate:.1%} successful'
-        layers = ', '.join(f'{layer} {count}' for layer, count in self.neurons.items())
-        lines = [
-            f'Bag        {", ".join(self.bags)} ({self.storage}, {self.duration:.1f} s)',
-            f'Episodes   {self.episodes}{asked}{rate}',
-            f'Steps      {self.steps} (of {self.arms} {"arm" if self.arms == 1 else "arms"})',
-            f'Neurons    {layers or "no activations recorded"}',
-            'Messages',
-        ]
-        width = max((len(topic) for topic in self.messages), default=0)
-        for topic, count in self.messages.items():
-            note = self.continuity.get(topic, '')
-            lines.append(f'  {topic:{width}}  {count:>9}  {note}'.rstrip())
+        lines = [f'Bag        {", ".join(self.bags)} ({self.storage}, {self.duration:.1f} s)']
+        for namespace, robot in self.robots.items():
+            if len(self.robots) > 1:
+                lines.append(f'Robot      {namespace or "/"}')
+            lines += robot.lines()
+        if not self.robots:
+            lines.append('Robots     none of ours: no activations recorded')
+        lines.append('Messages')
+        rows = [(_printable(topic), *self._describe(topic)) for topic in self.messages]
+        widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+        for topic, count, kind, note in rows:
+            line = f'  {topic:{widths[0]}}  {count:>{widths[1]}}  {kind:{widths[2]}}  {note}'
+            lines.append(line.rstrip())
+        if not self.sealed:
+            lines.append('No digest  damage that leaves the bag readable would not be noticed')
         return '\n'.join([*lines, self._verdict()])
+
+    def _describe(self, topic: str) -> tuple[str, str, str]:
+        """Return the count and type of a topic, and what there is to say about it."""
+        notes = [str(self.continuity[topic])] if topic in self.continuity else []
+        if topic in self.left_alone:
+            notes.append(f'{self.left_alone[topic]} of another layout')
+        kind = _printable(self.types[topic]) or 'unknown type'
+        return str(self.messages[topic]), kind, ', '.join(notes)
 
     def _verdict(self) -> str:
         if self.incomplete:
             return f'Incomplete {self.incomplete}'
-        if self.asked is not None:
+        if not self.robots:
+            return 'Everything can be read.'
+        if all(robot.asked is not None for robot in self.robots.values()):
             return 'The bag is complete.'
-        reason = 'no number was asked for' if self.networks else 'the bag does not say'
+        announced = any(robot.networks for robot in self.robots.values())
+        reason = 'no number was asked for' if announced else 'the bag does not say'
         return f'Nothing is missing in between; {reason} how many episodes there should be.'
 
 
-def summarize(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> BagSummary:
-    """Summarise bags, reading each once from front to back, in constant memory.
+def summarize(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], namespace: str | None = None
+) -> BagSummary:
+    """Summarise bags, reading each once from front to back, in little memory.
 
     Args:
         paths: as for `BagReader`.
+        namespace: of the topics to look at; None: all.
 
     Raises:
-        UserError: as for `BagReader`; or a message does not have the layout of its topic.
+        UserError: as for `BagReader`; or there is no robot in that namespace.
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     bags = tuple(str(Path(path)) for path in paths)
     readers = [BagReader(bag) for bag in bags] or [BagReader(bags)]  # which says what a bag is
-    tally = _Tally()
+    tally = _Tally(None if namespace is None else full_namespace(namespace))
     for bag, reader in zip(bags, readers, strict=True):
         tally.add(Path(bag), reader)
-    results = np.concatenate([episodes.results for episodes in tally.robots])
-    tracks = [track for episodes in tally.robots for track in episodes.tracks.items()]
-    seen = [track for name, track in tracks if name == layout.OBSERVATION]
-    success = results[:, layout.EPISODE_FIELDS.index('success')]
+    if tally.only is not None and tally.only not in tally.robots:
+        raise UserError(f'{", ".join(bags)}: no robot of ours in namespace {namespace!r}')
     return BagSummary(
         bags=bags,
         storage=' and '.join(sorted({reader.storage for reader in readers})),
         duration=tally.duration_ns / 1e9,
-        episodes=len(results),
-        asked=None if None in tally.asked else sum(filter(None, tally.asked)),
-        success_rate=int(np.count_nonzero(success)) / len(results) if len(results) else None,
-        arms=max((track.arms for track in seen), default=0),
-        steps=sum(track.steps for track in seen),
-        neurons=dict(sorted(tally.neurons.items(), key=lambda item: layout.depth(item[0]))),
+        robots={name: robot.summarize() for name, robot in sorted(tally.robots.items())},
         messages=dict(sorted(tally.messages.items())),
+        types={topic: ', '.join(sorted(types)) for topic, types in tally.types.items()},
+        left_alone=dict(tally.left_alone),
         continuity=dict(sorted(tally.continuity.items())),
-        networks=tuple(sorted(tally.networks)),
+        sealed=all(reader.sealed for reader in readers),
         incomplete='; '.join(tally.problems) or None,
     )
 
 
+def _printable(text: str) -> str:
+    """Return a text of somebody else as one that leaves the terminal as it is."""
+    return text if text.isprintable() else ascii(text)
+
+
+@dataclass
+class _Robot:
+    """One robot in the bags so far, with an entry for each bag."""
+
+    episodes: list[Episodes] = field(default_factory=list)
+    asked: list[int | None] = field(default_factory=list)
+    neurons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, episodes: Episodes, namespace: str) -> None:
+        """Add what it did in one bag.
+
+        Raises:
+            UserError: that was another network.
+        """
+        self.episodes.append(episodes)
+        for topic, track in episodes.tracks.items():
+            if (layer := layout.layer_of(topic)) is None:
+                continue
+            widths = {*track.widths, self.neurons.setdefault(layer, min(track.widths))}
+            if len(widths) > 1:
+                raise UserError(
+                    f'{namespace}/{topic}: has {" and ".join(map(str, sorted(widths)))} neurons: '
+                    'these are two networks'
+                )
+
+    def summarize(self) -> RobotSummary:
+        results = np.concatenate([one.results for one in self.episodes])
+        seen = [
+            one.tracks[layout.OBSERVATION]
+            for one in self.episodes
+            if layout.OBSERVATION in one.tracks
+        ]
+        successes = np.count_nonzero(results[:, layout.EPISODE_FIELDS.index('success')])
+        networks = {said.network for one in self.episodes for said in one.announced}
+        return RobotSummary(
+            episodes=len(results),
+            asked=None if None in self.asked else sum(filter(None, self.asked)),
+            success_rate=int(successes) / len(results) if len(results) else None,
+            arms=max((track.arms for track in seen), default=0),
+            steps=sum(track.steps for track in seen),
+            neurons=dict(sorted(self.neurons.items(), key=lambda item: layout.depth(item[0]))),
+            networks=tuple(sorted(filter(None, networks))),
+        )
+
+
 @dataclass
 class _Tally:
-    """What has been counted in the bags so far; `robots` has an entry for each of every bag."""
+    """What has been counted in the bags so far; `only` in this namespace."""
 
+    only: str | None
     duration_ns: int = 0
-    neurons: dict[str, int] = field(default_factory=dict)
-    messages: dict[str, int] = field(default_factory=dict)
-    robots: list[Episodes] = field(default_factory=list)
+    messages: Counter[str] = field(default_factory=Counter)
+    types: dict[str, set[str]] = field(default_factory=dict)
+    left_alone: Counter[str] = field(default_factory=Counter)
+    robots: dict[str, _Robot] = field(default_factory=dict)
     continuity: dict[str, Continuity] = field(default_factory=dict)
-    asked: list[int | None] = field(default_factory=list)
-    networks: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
     def add(self, bag: Path, reader: BagReader) -> None:
         """Count one bag."""
         first = last = None
-        robots: dict[str, Episodes] = {}
-        for topic in reader.topics:
-            self.messages.setdefault(topic, 0)
-        for topic, time, message in reader.messages():
+        found: dict[str, Episodes] = {}
+        places: dict[Channel, tuple[str, str] | None] = {}
+
+        def wanted(channel: Channel) -> bool:
+            if self.only is not None and not channel.topic.startswith(f'{self.only}/'):
+                return False
+            self.messages[channel.topic] += 0
+            self.types.setdefault(channel.topic, set()).add(channel.msgtype)
+            ours = layout.own_topic(channel.topic, channel.msgtype)
+            places[channel] = ours if self.only in (None, ours and ours[0]) else None
+            return True
+
+        for channel in reader.channels:
+            wanted(channel)
+        for channel, time, data in reader.read(wanted):
             first = time if first is None else min(first, time)
             last = time if last is None else max(last, time)
-            self.messages[topic] += 1
-            try:
-                self._count(robots, topic, message)
-            except layout.LayoutError as error:
-                raise UserError(f'{topic}: {error}') from None
+            self.messages[channel.topic] += 1
+            if place := places[channel]:
+                try:
+                    episodes = found.get(place[0]) or Episodes()
+                    episodes.take(place[1], reader.decode(channel, data))
+                    found[place[0]] = episodes
+                except layout.LayoutError:
+                    self.left_alone[channel.topic] += 1
         if first is not None and last is not None:
             self.duration_ns += last - first
         if reader.incomplete:
             self.problems.append(reader.incomplete)
-        self._judge(robots or {'': Episodes()}, read_seal(bag))
+        self._judge(_ours(found, places.values()), read_seal(bag))
 
-    def _count(self, robots: dict[str, Episodes], topic: str, message: object) -> None:
-        namespace, name = layout.split_topic(topic)
-        layer = layout.layer_of(name)
-        if layer is None and name not in (layout.OBSERVATION, layout.EPISODE, layout.CHECKPOINT):
-            return
-        values = robots.setdefault(namespace, Episodes()).take(name, message)
-        if layer is None or values is None:
-            return
-        neurons = values.shape[1]
-        if self.neurons.setdefault(layer, neurons) != neurons:
-            raise layout.LayoutError(
-                f'{neurons} neurons after {self.neurons[layer]}: these are two networks'
-            )
-
-    def _judge(self, robots: dict[str, Episodes], seal: Seal | None) -> None:
+    def _judge(self, found: dict[str, Episodes], seal: Seal | None) -> None:
         """Take down what the robots of a bag did, and what is missing."""
-        for namespace, episodes in robots.items():
-            name = f'{namespace}: ' if len(robots) > 1 else ''
+        for namespace, episodes in found.items():
+            robot = self.robots.setdefault(namespace, _Robot())
+            robot.add(episodes, namespace)
+            name = f'{namespace or "/"}: ' if len(found) > 1 else ''
             asked = seal.episodes if seal else episodes.asked
-            self.asked.append(asked)
+            robot.asked.append(asked)
             self.problems += [f'{name}{problem}' for problem in episodes.problems(asked)]
             if seal and episodes.network not in (None, seal.network):
                 self.problems.append(f'{name}of another network than its {SEAL} says')
-            self.networks |= {one.network for one in episodes.announced if one.network}
             for topic, track in episodes.tracks.items():
                 before = self.continuity.get(f'{namespace}/{topic}', Continuity())
                 self.continuity[f'{namespace}/{topic}'] = before + track.continuity
-        self.robots += robots.values()
+
+
+def _ours(
+    found: dict[str, Episodes], places: Iterable[tuple[str, str] | None]
+) -> dict[str, Episodes]:
+    """Return the robots of ours: those with activations.
+
+    If there are none, what else is laid out as ours may be what is left of one; and if nothing is,
+    a robot whose topics were announced may just have said nothing.
+    """
+    with_activations = {name: episodes for name, episodes in found.items() if episodes.layers}
+    announced = {place[0]: Episodes() for place in places if place and layout.layer_of(place[1])}
+    return with_activations or found or announced

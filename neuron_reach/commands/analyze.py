@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.commands.flags import add_command, add_flags, path, read_flags, whole
+from neuron_reach.commands.flags import (
+    add_command,
+    add_flags,
+    add_namespace,
+    path,
+    read_flags,
+    whole,
+)
 from neuron_reach.errors import UserError
 from neuron_reach.pruning_options import PruningOptions
 
@@ -47,9 +54,7 @@ def add(commands: Any) -> None:
         type=whole,
         help=f'of each bag (default: all), or to play (default: {SAMPLE_EPISODES})',
     )
-    parser.add_argument(
-        '--namespace', help='of the topics, needed only where a bag holds several robots'
-    )
+    add_namespace(parser)
     parser.add_argument(
         '--raster', type=whole, default=0, metavar='EPISODE', help='the one to draw (%(default)s)'
     )

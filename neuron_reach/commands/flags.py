@@ -116,6 +116,13 @@ def add_command(
     return command
 
 
+def add_namespace(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that chooses one of several robots in a bag."""
+    parser.add_argument(
+        '--namespace', help='of the topics, needed only where a bag holds several robots'
+    )
+
+
 def add_flags(
     parser: argparse.ArgumentParser, cls: type[Any], only: Sequence[str] | None = None
 ) -> None:

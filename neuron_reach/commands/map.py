@@ -88,6 +88,13 @@ def add(commands: Any) -> None:
     parser.add_argument(
         '--validation', type=path, metavar='BAG', help='fresh episodes of a single target'
     )
+    parser.add_argument(
+        '--namespace',
+        nargs='+',
+        default=[],
+        metavar='NS',
+        help='of the topics, needed only where a bag holds several robots (two: SOURCE, TARGET)',
+    )
     parser.add_argument('--seed', type=whole, default=0, help='of fresh goals, random networks (0)')
 
 
@@ -98,7 +105,9 @@ def _map(options: argparse.Namespace) -> int:
     from neuron_reach.progress import Progress
     from neuron_reach.results import make_folder
 
-    sources, targets = find_networks(options.source), find_networks(options.target)
+    namespaces = options.namespace or [None]
+    sources = find_networks(options.source, namespaces[0])
+    targets = find_networks(options.target, namespaces[-1])
     mapper = PairMapper(sources, targets, chosen)
     make_folder(options.output)
     progress = Progress('mapping', len(sources) * len(targets), unit='pairs')
@@ -128,6 +137,8 @@ def _checked(options: argparse.Namespace) -> MapOptions:
         for value in values:
             if not (math.isfinite(value) and value >= least):
                 raise UserError(f'{name} must be at least {least:g}, not {value:g}')
+    if len(options.namespace) > 2:
+        raise UserError('--namespace takes one for both networks, or that of SOURCE and of TARGET')
     kinds = ('naive', 'balanced', 'duplicate')
     for name in options.transform:
         if name not in kinds and Path(name).suffix not in ('.yaml', '.yml'):

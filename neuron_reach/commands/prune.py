@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from neuron_reach.commands.flags import add_command, add_flags, path, read_flags, whole
+from neuron_reach.commands.flags import (
+    add_command,
+    add_flags,
+    add_namespace,
+    path,
+    read_flags,
+    whole,
+)
 from neuron_reach.errors import UserError
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions
 
@@ -25,6 +32,7 @@ def add(commands: Any) -> None:
     parser = add_command(commands, 'prune', DESCRIPTION, _prune, EPILOG)
     add_network(parser)
     parser.add_argument('--bag', type=path, help='recorded sample episodes of this checkpoint')
+    add_namespace(parser)
     add_flags(parser, PruningOptions)
     add_flags(parser, ReductionOptions, ['samples'])
 
@@ -69,7 +77,7 @@ def _prune(options: argparse.Namespace) -> int:
             record = record_checkpoint(checkpoint, options.episodes)
         else:
             progress.update(0, f'reading {options.bag}')
-            record = read_records(options.bag)
+            record = read_records(options.bag, namespace=options.namespace)
             check_record(checkpoint, record, options.bag)
         found = trials(checkpoint, pruning, samples, options.episodes, progress.update)
     finally:

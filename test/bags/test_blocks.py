@@ -1,12 +1,13 @@
+from collections import Counter
+
 import numpy as np
 import pytest
-from record_bags import FLOAT32, TYPES, multiarray, text_message
+from record_bags import FLOAT32, STRING, TYPES, multiarray, text_message
 
 from neuron_reach.bags import blocks, layout
 from neuron_reach.bags.blocks import Block, read_blocks
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.writer import BagWriter
-from neuron_reach.errors import UserError
 
 INPUT, OUTPUT = '/a/activations/input', '/a/activations/output'
 
@@ -18,22 +19,22 @@ def step(values, episode, step):
 def write(path, storage, messages):
     with BagWriter(path, storage) as bag:
         for topic in dict.fromkeys(topic for topic, _ in messages):
-            kind = 'std_msgs/msg/String' if topic.endswith('checkpoint') else FLOAT32
+            kind = STRING if topic.endswith('checkpoint') else FLOAT32
             bag.add_topic(topic, kind)
         for time, (topic, data) in enumerate(messages):
             bag.write(topic, time, data)
     return BagReader(path)
 
 
-def read(reader):
-    topics = ['activations/input', 'activations/output', 'checkpoint']
-    found = {}
-    for item in read_blocks(reader, topics):
+def read(reader, left_alone=0):
+    found, others = {}, Counter()
+    for item in read_blocks(reader, {INPUT, OUTPUT, '/a/checkpoint'}, others):
         if isinstance(item, Block):
             for episode, number, values in zip(*item[1:], strict=True):
                 found.setdefault(item.topic, {})[int(episode), int(number)] = values
         else:
             found[item[0]] = item[1].data
+    assert others.total() == left_alone
     return found
 
 
@@ -76,20 +77,35 @@ def test_big_endian_messages_are_read_too(tmp_path):
     assert np.array_equal(found[INPUT][4, 2], values)
 
 
-@pytest.mark.parametrize('number', [0.5, -1.0])
+@pytest.mark.parametrize('number', [0.5, -1.0, np.nan, np.inf, 3e38])
 @pytest.mark.parametrize('place', [0, 1])
-def test_numbers_that_are_no_counts_are_refused(tmp_path, number, place):
+@pytest.mark.parametrize('first', [0, 1])
+def test_numbers_that_are_no_counts_are_left_alone(tmp_path, number, place, first):
     good, bad = step(np.ones((1, 4)), 0, 0), bytearray(step(np.ones((1, 4)), 1, 1))
     start = len(bad) - 4 * (6 - place)
     bad[start : start + 4] = np.float32(number).tobytes()
-    reader = write(tmp_path / 'bag', 'mcap', [(INPUT, good), (INPUT, bytes(bad))])
-    with pytest.raises(layout.LayoutError, match='no count'):
-        read(reader)
+    messages = [(INPUT, good), (INPUT, bytes(bad))]
+    reader = write(tmp_path / 'bag', 'mcap', messages[::-1] if first else messages)
+    assert list(read(reader, left_alone=1)[INPUT]) == [(0, 0)]
 
 
-def test_other_things_on_the_topic_are_refused(tmp_path):
+def test_other_things_on_the_topic_are_left_alone(tmp_path):
     plain = multiarray(FLOAT32, layout.fill_multiarray, np.ones(3, 'f'), ('neuron',))
-    with pytest.raises(layout.LayoutError, match='expected'):
-        read(write(tmp_path / 'bag', 'mcap', [(INPUT, plain)]))
-    with pytest.raises(UserError, match='cannot be decoded'):
-        read(write(tmp_path / 'cut', 'mcap', [(INPUT, plain[:9])]))
+    empty = multiarray(FLOAT32, layout.fill_multiarray, np.ones((0, 9), 'f'), 'ab', (0, 0))
+    others = [plain, plain[:9], empty, b'']
+    for number, data in enumerate(others):
+        assert read(write(tmp_path / str(number), 'mcap', [(INPUT, data)]), left_alone=1) == {}
+    messages = [(INPUT, data) for data in (*others, step(np.ones((1, 3)), 0, 0), *others)]
+    found = read(write(tmp_path / 'all', 'mcap', messages), left_alone=8)
+    assert list(found[INPUT]) == [(0, 0)]
+
+
+def test_topics_of_other_types_are_left_alone(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.add_topic(INPUT, STRING)
+        bag.write(INPUT, 0, text_message('theirs'))
+        bag.add_topic(OUTPUT, FLOAT32)
+        bag.write(OUTPUT, 0, step(np.ones((1, 3)), 4, 5))
+        bag.add_topic('/a/checkpoint', 'std_msgs/msg/Int32')
+        bag.write('/a/checkpoint', 0, bytes(8))
+    assert list(read(BagReader(tmp_path / 'bag'))) == [OUTPUT]

@@ -1,0 +1,56 @@
+"""Reads what is needed of the metadata.yaml of a bag, of which nothing is taken for granted."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from neuron_reach.bags.storage import open_regular
+from neuron_reach.errors import UserError
+
+METADATA = 'metadata.yaml'
+
+_LARGEST = 2**20
+_DEEPEST = 20
+_LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+
+
+def read_metadata(file: Path) -> tuple[list[str], str | None]:
+    """Return the names of the storage files in the order of recording, and what is wrong.
+
+    Raises:
+        UserError: it cannot be read, or the bag is compressed in a way that cannot be read.
+        OSError: it cannot be read.
+    """
+    try:
+        with open_regular(file) as opened:
+            content = opened.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return [], 'there is no metadata.yaml: the recorder was stopped'
+    try:
+        information = _load(content)['rosbag2_bagfile_information']
+        # Older recordings list paths from another folder's point of view.
+        names = [PurePosixPath(name).name for name in information['relative_file_paths']]
+        compression = str(information.get('compression_format') or '')
+        mode = str(information.get('compression_mode') or '')
+    # Whatever a damaged text makes the parser raise, the storage files tell their own tale.
+    except Exception:
+        return [], 'metadata.yaml is damaged'
+    if mode.lower() in ('file', 'message') and compression not in ('', 'zstd'):
+        raise UserError(f'{file.parent} is compressed with {compression!r}; only zstd can be read')
+    return names, None
+
+
+def _load(content: bytes) -> Any:
+    """Parse YAML that is neither large nor deep, and that repeats nothing by name."""
+    if len(content) > _LARGEST:
+        raise ValueError('too large')
+    depth = 0
+    for event in yaml.parse(content, _LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
+            raise ValueError('no metadata of a bag')
+    return yaml.load(content, _LOADER)
