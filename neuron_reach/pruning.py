@@ -78,7 +78,10 @@ def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -
         inputs = np.ascontiguousarray(rows[:, record.columns('input')])
         for layer, values in enumerate(network.activations(torch.from_numpy(inputs)[None])):
             recorded = rows[:, record.columns(record.layers[layer])]
-            worst[layer] = max(worst[layer], abs(values[0].numpy() - recorded).max())
+            # In double precision, as the difference of two large numbers may be too large; and by
+            # `np.maximum`, as what is no number must not pass.
+            difference = abs(values[0].numpy().astype(np.float64) - recorded).max()
+            worst[layer] = np.maximum(worst[layer], difference)
             scale[layer] = max(scale[layer], abs(recorded).max(), 1e-6)
     if not (worst <= TOLERANCE * scale).all():
         place = record.layers[int((worst / scale).argmax())]

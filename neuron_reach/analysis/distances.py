@@ -31,6 +31,9 @@ The rounding of the products, about 1e-7 of the sum, then moves no distance by m
 ROUNDING = 1e-13
 """Share of |a|^2 + |b|^2 below which |a - b|^2 is rounding: two such neurons are identical."""
 
+SMALLEST, LARGEST = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+"""Of the numbers that single precision has with all their digits."""
+
 ZERO, TWO = np.float32(0), np.float32(2)
 
 
@@ -61,23 +64,33 @@ def neuron_distances(record: ActivityRecord, other: ActivityRecord | None = None
     return _between(record, scale, other, _inverse(other.maxima())) / record.episodes
 
 
-def _inverse(maxima: Array) -> Single:
+def _inverse(maxima: Array) -> Single | Array:
+    """Return 1/Z_n, in single precision where that has them all without loss."""
     inverse = np.divide(1.0, maxima, out=np.zeros_like(maxima), where=maxima > 0.0)
-    return inverse.astype(np.float32)
+    alive = inverse[inverse > 0.0]
+    single = (alive >= SMALLEST).all() and (alive <= LARGEST).all()
+    return inverse.astype(np.float32) if single else inverse
 
 
-def _within(record: ActivityRecord, scale: Single) -> Array:
+def _normalise(block: Single, scale: Single | Array) -> Single:
+    return (block * scale).astype(np.float32, copy=False)
+
+
+def _within(record: ActivityRecord, scale: Single | Array) -> Array:
     """Sum the norms over the episodes, of the upper triangle only."""
     total = np.zeros((record.neurons, record.neurons))
     for block in record.blocks():
-        normalised = block * scale
+        normalised = _normalise(block, scale)
         _add_block(normalised, normalised, total, symmetric=True)
     whole: Array = total + total.T
     return whole
 
 
 def _between(
-    record: ActivityRecord, scale: Single, other: ActivityRecord, other_scale: Single
+    record: ActivityRecord,
+    scale: Single | Array,
+    other: ActivityRecord,
+    other_scale: Single | Array,
 ) -> Array:
     total = np.zeros((record.neurons, other.neurons))
     steps = min(record.activations.shape[1], other.activations.shape[1])  # beyond is padding
@@ -85,7 +98,12 @@ def _between(
     for block in record.blocks():
         theirs = other.activations[start : start + len(block), :steps]
         start += len(block)
-        _add_block(block[:, :steps] * scale, theirs * other_scale, total, symmetric=False)
+        _add_block(
+            _normalise(block[:, :steps], scale),
+            _normalise(theirs, other_scale),
+            total,
+            symmetric=False,
+        )
     return total
 
 

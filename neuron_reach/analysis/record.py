@@ -124,6 +124,18 @@ class ActivityRecord:
         for start in range(0, self.episodes, count):
             yield self.activations[start : start + count]
 
+    def not_finite(self) -> tuple[int, str] | None:
+        """Return the first episode and layer with infinity or what is no number; None: all fine."""
+        start = 0
+        for block in self.blocks():
+            bad = ~np.isfinite(block)
+            if bad.any():
+                episode, _, neuron = np.unravel_index(bad.argmax(), bad.shape)
+                layer = np.searchsorted(np.cumsum(self.sizes), neuron, side='right')
+                return start + int(episode), self.layers[layer]
+            start += len(block)
+        return None
+
     def maxima(self) -> NDArray[np.float64]:
         """Return Z_n, the largest absolute activation of each neuron, (neurons,).
 
