@@ -213,7 +213,13 @@ def read_document(
     path: Path, kinds: Mapping[str, Kind] | None = None
 ) -> tuple[dict[str, Any], bool]:
     """Read a JSON object as `read_json` does; say too whether it has a digest."""
-    content = read_bytes(path, JSON_LIMIT)
+    return parse_json(path, read_bytes(path, JSON_LIMIT), kinds)
+
+
+def parse_json(
+    path: Path, content: bytes, kinds: Mapping[str, Kind] | None = None
+) -> tuple[dict[str, Any], bool]:
+    """Return what `read_document` does, of a file whose content is known."""
     try:
         values = json.loads(content.decode('utf-8'))
     except (ValueError, RecursionError):  # of the text's encoding, or of JSON

@@ -77,6 +77,12 @@ def _reproduce(options: argparse.Namespace) -> int:
     if not options.dry_run:
         store.lock()
     work = Work.of([job for plan in chosen for job in plan.jobs], store)
+    for address, problem in work.damaged.items():
+        what = 'it has to be computed again'
+        if not options.dry_run:
+            aside = store.set_aside(work.jobs[address])
+            what = f'the result is set aside as {aside.name} and computed again'
+        print(f'{problem}; {what}', file=sys.stderr)
     outcome = Outcome([], [])
     if work.todo or options.dry_run:
         executor: Executor

@@ -22,6 +22,7 @@ import json
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,12 +31,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuron_reach.errors import UserError
+from neuron_reach.files import Kind, check_kinds, damaged, parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
     from neuron_reach.learning.checkpoint import Checkpoint
     from neuron_reach.learning.qnetwork import QNetwork
 
 VALUES, ARRAYS, CHECKPOINTS = 'result.json', 'arrays.npz', 'checkpoints'
+RECORD = 'record.json'
+RECORD_KINDS: Kind = {
+    'function': str,
+    'version': int,
+    'arguments': dict,
+    'seconds': float,
+    'cpu_seconds': float,
+    'versions': dict,
+}
+FILE_LIMIT = 1 << 30
+"""Largest file of a result, bytes."""
+
 REFERENCE = '$job'
 """In the JSON of arguments, `{REFERENCE: address}` stands for the result of another job."""
 
@@ -80,34 +94,67 @@ class Result:
 
 
 class StoredResult:
-    """A job's result in its folder; each part is read when it is first asked for.
+    """A job's result in its folder; each part is read, and checked, when it is first asked for.
 
     Attributes:
-        folder: holds the files of `Result.files`.
+        folder: holds the files of `Result.files`, and a record with their digests.
+        returns: what the JSON part must hold, see `Function`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, returns: Kind = None) -> None:
         self.folder = folder
+        self.returns = returns
+
+    @functools.cached_property
+    def record(self) -> dict[str, Any]:
+        """How it came about (see `Store.save`); UserError if that is damaged."""
+        return read_json(self.folder / RECORD, RECORD_KINDS)
+
+    @functools.cached_property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every file; none in results made before digests were kept."""
+        if not (self.folder / RECORD).exists():  # not yet
+            return {}
+        digests: dict[str, str] = self.record.get('files', {})
+        check_kinds(self.folder / RECORD, {'files': digests}, {'files': dict})
+        return digests
+
+    def check(self) -> None:
+        """Make sure that all is there and as it was written; UserError if it is not."""
+        for name in self.digests:
+            self._read(name)
+        _ = self.values
+        if not self.digests:
+            _ = self.arrays, [self.checkpoint(name) for name in self.checkpoints()]
+
+    def _read(self, name: str) -> bytes:
+        path = self.folder / name
+        content = read_bytes(path, FILE_LIMIT)
+        if self.digests and self.digests.get(name) != hashlib.sha256(content).hexdigest():
+            raise damaged(path)
+        return content
 
     @functools.cached_property
     def values(self) -> dict[str, Any]:
         """The JSON part; UserError if it is damaged."""
-        values = read_json(self.folder / VALUES)
-        if not isinstance(values, dict):
-            raise _damaged(self.folder / VALUES)
-        return values
+        return parse_json(self.folder / VALUES, self._read(VALUES), self.returns)[0]
 
     @functools.cached_property
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name; UserError if they are damaged."""
         path = self.folder / ARRAYS
-        if not path.exists():
+        if ARRAYS not in self.digests and not path.exists():
             return {}
+        content = self._read(ARRAYS)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                members = archive.infolist()
+            if sum(member.file_size for member in members) > len(content):
+                raise ValueError  # ours are not compressed: nothing unpacks to more than it is
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 return dict(file)
         except Exception:  # numpy, zipfile and zlib each have errors of their own
-            raise _damaged(path) from None
+            raise UserError(f'{path}: is truncated, or not as it was written') from None
 
     def checkpoints(self) -> list[str]:
         """Return the names of the networks."""
@@ -123,7 +170,7 @@ class StoredResult:
 def read_files(folder: Path) -> Files:
     """Return all files below a folder."""
     paths = sorted(path for path in folder.rglob('*') if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    return {path.relative_to(folder).as_posix(): read_bytes(path, FILE_LIMIT) for path in paths}
 
 
 def write_files(files: Files, folder: Path) -> None:
@@ -132,18 +179,6 @@ def write_files(files: Files, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file of a result folder; UserError if it is damaged."""
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError, RecursionError):
-        raise _damaged(path) from None
-
-
-def _damaged(path: Path) -> UserError:
-    return UserError(f'{path}: is damaged; delete its folder to have it computed again')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,12 +194,14 @@ class Function:
         version: part of the address; another one for every change of what is computed.
         call: the function itself.
         seconds: estimates its CPU seconds from the same arguments (jobs stay jobs).
+        returns: keys that the JSON part of its result has, and of which `Kind`.
     """
 
     name: str
     version: int
     call: Callable[..., Result]
     seconds: Callable[..., float]
+    returns: Kind = None
 
     def job(self, label: str, /, **arguments: Any) -> Job:
         """Return the job of calling the function with these arguments; `label` is for people.
@@ -178,10 +215,10 @@ class Function:
 
 
 def function(
-    name: str, *, version: int, seconds: Callable[..., float]
+    name: str, *, version: int, seconds: Callable[..., float], returns: Kind = None
 ) -> Callable[[Callable[..., Result]], Function]:
     """Decorate a function to make jobs of it, see `Function`."""
-    return lambda call: Function(name, version, call, seconds)
+    return lambda call: Function(name, version, call, seconds, returns)
 
 
 class Job:

@@ -13,7 +13,7 @@ from neuron_reach.figures.report import Picture, Section, Table
 from neuron_reach.study import paper
 from neuron_reach.study.findings import spread
 from neuron_reach.study.jobs import Job, Result, StoredResult, function
-from neuron_reach.study.networks import member_of, network_name, train
+from neuron_reach.study.networks import MEMBERS, member_of, network_name, train
 from neuron_reach.study.reductions import ANALYSED, TEST_EPISODES, Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
@@ -33,7 +33,7 @@ def _seconds(source: Any, seed: int, episodes: int, **_: Any) -> float:
     return 0.002 * episodes + 0.5 * estimate
 
 
-@function('remove layer', version=1, seconds=_seconds)
+@function('remove layer', version=1, seconds=_seconds, returns=MEMBERS)
 def remove(
     source: StoredResult,
     name: str,

@@ -44,7 +44,7 @@ def method_name(lasso: float | None) -> str:
 # --- jobs -------------------------------------------------------------------------------------
 
 
-@function('reduced networks', version=1, seconds=lambda **_: 0.02)
+@function('reduced networks', version=1, seconds=lambda **_: 0.02, returns={'tried': int})
 def reduced_networks(candidates: Sequence[Mapping[str, Any]], count: int) -> Result:
     """Pick the first networks that could be trained again after every reduction step.
 
@@ -73,7 +73,7 @@ def _random_seconds(count: int, **_: Any) -> float:
     return 0.01 * count
 
 
-@function('random networks', version=1, seconds=_random_seconds)
+@function('random networks', version=1, seconds=_random_seconds, returns={'hidden': list | None})
 def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int) -> Result:
     """Make untrained networks of the mean size of some networks.
 
@@ -126,7 +126,7 @@ def _map_seconds(
     return 0.2 + len(sources) * (0.12 + 0.11 * len(lassos) + 0.1 * greedy) * wider
 
 
-@function('map', version=1, seconds=_map_seconds)
+@function('map', version=1, seconds=_map_seconds, returns={'mappings': [dict]})
 def map_onto(
     target: Mapping[str, Any],
     stand_in: Mapping[str, Any],

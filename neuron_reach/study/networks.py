@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from neuron_reach.files import Kind
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study.jobs import Job, Result, StoredResult, function
 
@@ -19,6 +20,19 @@ STACKED_WIDTH = 1000
 TEST_EPISODES = 3000
 """Fresh goals on which the accuracy of a trained network is measured."""
 
+MEMBERS: Kind = {
+    'members': [
+        {
+            'seed': int,
+            'first_pass': int | None,
+            'trained': int | None,
+            'updates': int,
+            'accuracy': float | None,
+        }
+    ]
+}
+"""What the results of training jobs hold, see `train`."""
+
 
 def _training_seconds(options: Mapping[str, Any], seeds: Sequence[int], **_: Any) -> float:
     """Estimate CPU seconds; fitted to the table of learning in docs/benchmarks.md."""
@@ -30,7 +44,7 @@ def _training_seconds(options: Mapping[str, Any], seeds: Sequence[int], **_: Any
     return float(len(seeds) * updates * (0.75e-3 + 47e-9 * parameters))
 
 
-@function('train', version=2, seconds=_training_seconds)
+@function('train', version=2, seconds=_training_seconds, returns=MEMBERS)
 def train(options: Mapping[str, Any], seeds: Sequence[int], test_episodes: int) -> Result:
     """Train a stack of networks, each as it would be alone, and measure their accuracy.
 

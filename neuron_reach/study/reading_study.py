@@ -15,7 +15,7 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.findings import listed, spread
 from neuron_reach.study.jobs import Job, Result, function
-from neuron_reach.study.networks import TEST_EPISODES, condition, network_name, train
+from neuron_reach.study.networks import MEMBERS, TEST_EPISODES, condition, network_name, train
 from neuron_reach.study.reductions import ANALYSED, STEPS, Source, Step, jobs_of, reduction, sources
 from neuron_reach.study.size_study import Outcome
 from neuron_reach.study.studies import Plan, Results, Scale
@@ -80,7 +80,7 @@ def _seconds(options: Mapping[str, Any], seed: int, past: int, **_: Any) -> floa
     return until_trained * (1.0 + past / 3000.0)
 
 
-@function('train otherwise', version=2, seconds=_seconds)
+@function('train otherwise', version=2, seconds=_seconds, returns=MEMBERS)
 def train_otherwise(
     options: Mapping[str, Any], seed: int, start: str, past: int, test_episodes: int
 ) -> Result:

@@ -12,7 +12,7 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.pruning_options import PruningOptions, step_seed
 from neuron_reach.study import paper
 from neuron_reach.study.jobs import Job, Result, StoredResult, function
-from neuron_reach.study.networks import condition, network_name, training_jobs
+from neuron_reach.study.networks import MEMBERS, condition, network_name, training_jobs
 from neuron_reach.study.studies import Scale
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _ways(taus: Sequence[float], pruning: Mapping[str, Any]) -> list[PruningOpti
     return [PruningOptions(**{**pruning, 'tau': tau}) for tau in taus]
 
 
-@function('prune', version=1, seconds=_pruning_seconds)
+@function('prune', version=1, seconds=_pruning_seconds, returns={'pruned': dict})
 def prune(
     source: StoredResult,
     name: str,
@@ -141,7 +141,7 @@ def prune(
     return Result({'pruned': values}, networks=networks)
 
 
-@function('prune samples', version=1, seconds=_accuracy_seconds)
+@function('prune samples', version=1, seconds=_accuracy_seconds, returns={'samples': dict})
 def prune_samples(
     source: StoredResult,
     name: str,
@@ -182,7 +182,7 @@ def prune_samples(
     return Result({'samples': values})
 
 
-@function('retrain', version=2, seconds=_retraining_seconds)
+@function('retrain', version=2, seconds=_retraining_seconds, returns=MEMBERS)
 def retrain(
     source: StoredResult, name: str, seed: int, step: int, max_episodes: int, test_episodes: int
 ) -> Result:

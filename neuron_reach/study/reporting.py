@@ -6,7 +6,9 @@ import dataclasses
 import platform
 from collections.abc import Sequence
 
+from neuron_reach.errors import UserError
 from neuron_reach.figures.report import Report, Section, Table
+from neuron_reach.files import NO_DIGEST
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.executors import processors
 from neuron_reach.study.jobs import Job, with_inputs
@@ -29,7 +31,18 @@ def make_report(
         command: to get the report again.
     """
     results = Results(lambda job: store.load(job) if store.has(job) else None)
-    sections = [section for plan in plans for section in plan.report(results)]
+    jobs = [
+        job for job in with_inputs([job for plan in plans for job in plan.jobs]) if store.has(job)
+    ]
+    old = [job for job in jobs if not store.load(job).digests]
+    try:
+        sections = [section for plan in plans for section in plan.report(results)]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if not old:
+            raise
+        raise UserError(
+            f'{store.root}: a result is damaged ({error!r}), one of the {len(old)} with {NO_DIGEST}'
+        ) from error
     if _mark(scale):
         sections = [
             dataclasses.replace(section, title=f'{section.title} ({scale.name})')
@@ -37,16 +50,13 @@ def make_report(
         ]
     if outcome.failures:
         sections.insert(0, _failures(outcome))
-    jobs = [
-        job for job in with_inputs([job for plan in plans for job in plan.jobs]) if store.has(job)
-    ]
     return Report(
         title=f'{name}, at the scale "{scale.name}"',
         introduction=f'Experiments of "{paper.title()}", done again.',
         rule=(verdict.__doc__ or '').replace('\n* ', '\n\n').replace('**', ''),
         sections=sections,
         command=command,
-        origin=_origin(jobs, store),
+        origin=_origin(jobs, store, len(old)),
         mark=_mark(scale),
     )
 
@@ -71,7 +81,7 @@ def _failures(outcome: Outcome) -> Section:
     )
 
 
-def _origin(jobs: Sequence[Job], store: Store) -> list[Table]:
+def _origin(jobs: Sequence[Job], store: Store, old: int) -> list[Table]:
     groups: dict[str, list[tuple[float, float]]] = {}
     versions: dict[str, set[str]] = {}
     seeds: dict[str, set[int]] = {}
@@ -81,8 +91,8 @@ def _origin(jobs: Sequence[Job], store: Store) -> list[Table]:
         groups.setdefault(name, []).append((record['seconds'], record['cpu_seconds']))
         for part, version in record['versions'].items():
             versions.setdefault(part, set()).add(str(version))
-        own = record['arguments'].get('seeds', record['arguments'].get('seed', []))
-        seeds.setdefault(name, set()).update(own if isinstance(own, list) else [own])
+        own = job.arguments.get('seeds', job.arguments.get('seed', []))
+        seeds.setdefault(name, set()).update([own] if isinstance(own, int) else own)
     work = [
         [
             name,
@@ -95,11 +105,13 @@ def _origin(jobs: Sequence[Job], store: Store) -> list[Table]:
     ]
     parts = [[part.replace('_', ' '), ', '.join(sorted(own))] for part, own in versions.items()]
     parts.append(['report made on', f'{platform.platform()}, {processors()} processors'])
+    note = f' {old} of {len(jobs)} results have {NO_DIGEST}.' if old else ''
     return [
         Table(
             ['job', 'done', 'time, s', 'CPU time, s', 'seeds'],
             work,
-            'Jobs by kind. The arguments of each are in the record.json of its result folder.',
+            'Jobs by kind. The arguments of each are in the record.json of its result folder.'
+            + note,
         ),
         Table(['what', 'version'], parts),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from neuron_reach.errors import UserError
 from neuron_reach.study.jobs import (
     Call,
     Failure,
@@ -82,26 +83,32 @@ class Work:
 
     Attributes:
         jobs: all jobs by address, inputs before those who need them.
-        todo: those without a result.
+        todo: those without a result that is whole.
         estimates: how long jobs take.
+        damaged: what is wrong with the results that are not whole, by address.
     """
 
     jobs: dict[str, Job]
     todo: dict[str, Job]
     estimates: Estimates
+    damaged: dict[str, str]
 
     @classmethod
     def of(cls, wanted: Iterable[Job], store: Store) -> Work:
         """Return the work to get the results of these jobs, from what a store has already."""
         jobs = {job.address: job for job in with_inputs(list(wanted))}
         estimates = Estimates(jobs.values())
-        todo = {}
+        todo, damaged = {}, {}
         for address, job in jobs.items():
-            if store.has(job):
-                estimates.learn(job, store.record(job)['seconds'])
-            else:
+            if not store.has(job):
                 todo[address] = job
-        return cls(jobs, todo, estimates)
+                continue
+            try:
+                estimates.learn(job, store.check(job).record['seconds'])
+            except UserError as error:
+                todo[address] = job
+                damaged[address] = str(error)
+        return cls(jobs, todo, estimates, damaged)
 
     def ranks(self) -> dict[str, float]:
         """Return by address how long a job and the longest chain of those who need it take, s."""

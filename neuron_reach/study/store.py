@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
 from typing import Any
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import atomic_folder, lock_folder, write_text
-from neuron_reach.study.jobs import (
-    Failure,
-    Job,
-    StoredResult,
-    Success,
-    read_json,
-    write_files,
-)
-
-RECORD = 'record.json'
+from neuron_reach.files import atomic_folder, json_bytes, lock_folder, set_aside, write_text
+from neuron_reach.study.jobs import RECORD, Failure, Job, StoredResult, Success, write_files
 
 
 class Store:
@@ -45,7 +37,25 @@ class Store:
 
     def load(self, job: Job) -> StoredResult:
         """Return the result of a job that is done."""
-        return StoredResult(self.folder(job))
+        return StoredResult(self.folder(job), job.function.returns)
+
+    def check(self, job: Job) -> StoredResult:
+        """Return the result of a job that is done, after a look at every file of it.
+
+        Raises:
+            UserError: a file is missing or damaged, or it is the result of another job.
+        """
+        result = self.load(job)
+        record = result.record
+        theirs = record['function'], record['version'], record['arguments']
+        if theirs != (job.function.name, job.function.version, json.loads(job.text)):
+            raise UserError(f'{result.folder / RECORD}: is of another job than {job.label!r}')
+        result.check()
+        return result
+
+    def set_aside(self, job: Job) -> Path:
+        """Keep a damaged result under another name, which is returned; the job is to be done."""
+        return set_aside(self.folder(job))
 
     def record(self, job: Job) -> dict[str, Any]:
         """Return how a result came about: job, seconds, cpu_seconds, versions, finished.
@@ -53,8 +63,7 @@ class Store:
         Raises:
             UserError: the record is damaged.
         """
-        record: dict[str, Any] = read_json(self.folder(job) / RECORD)
-        return record
+        return self.load(job).record
 
     def save(self, job: Job, outcome: Success) -> None:
         """Write a result; UserError if the place cannot be written to."""
@@ -67,11 +76,14 @@ class Store:
             'cpu_seconds': outcome.cpu_seconds,
             'versions': outcome.versions,
             'finished': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+            'files': {
+                name: hashlib.sha256(content).hexdigest() for name, content in outcome.files.items()
+            },
         }
         try:
             with atomic_folder(self.folder(job)) as folder:
                 write_files(outcome.files, folder)
-                (folder / RECORD).write_text(json.dumps(record, indent=1), encoding='utf-8')
+                (folder / RECORD).write_bytes(json_bytes(record))
             self.error_file(job).unlink(missing_ok=True)
         except OSError as error:
             raise UserError(f'{self.folder(job)}: cannot be written: {error}') from None

@@ -17,7 +17,7 @@ from neuron_reach.study import verdict
 from neuron_reach.study.findings import spread
 from neuron_reach.study.jobs import Job, Result, StoredResult, function
 from neuron_reach.study.mapping_study import BALANCED, JOINTS
-from neuron_reach.study.networks import TEST_EPISODES, member_of, train
+from neuron_reach.study.networks import MEMBERS, TEST_EPISODES, member_of, train
 from neuron_reach.study.reductions import Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
@@ -34,7 +34,7 @@ def _seconds(options: Mapping[str, Any], seed: int, **_: Any) -> float:
     return estimate
 
 
-@function('transfer', version=1, seconds=_seconds)
+@function('transfer', version=1, seconds=_seconds, returns=MEMBERS)
 def transfer(
     source: StoredResult,
     name: str,

@@ -140,7 +140,7 @@ def test_objects_are_neither_written_nor_read(tmp_path):
     with pytest.raises(ValueError, match=r'pickle|Object arrays'):
         Result(arrays={'x': np.array([{}], object)}).files()
     np.savez(tmp_path / 'arrays.npz', x=np.array([{}], object))
-    with pytest.raises(UserError, match='damaged'):
+    with pytest.raises(UserError, match='not as it was written'):
         StoredResult(tmp_path).arrays  # noqa: B018  # reads them
 
 
@@ -150,7 +150,7 @@ def test_damaged_results_are_named(tmp_path, name):
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2])
     stored = StoredResult(tmp_path)
-    with pytest.raises(UserError, match=f'{name}: is damaged; delete its folder'):
+    with pytest.raises(UserError, match=f'{name}: is truncated'):
         _ = stored.values, stored.arrays
 
 

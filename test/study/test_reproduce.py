@@ -100,6 +100,39 @@ def test_failed_jobs_are_named_in_the_end_and_in_the_report(study, tmp_path, cap
         assert part in text
 
 
+def test_a_damaged_result_is_named_set_aside_and_computed_again(study, tmp_path, capsys):
+    job = functions.add.job('a', first=1)
+    study(job)
+    assert reproduce(tmp_path, 'test') == 0
+    file = Store(tmp_path / 'results').folder(job) / 'result.json'
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b'11', b'12'))
+    assert reproduce(tmp_path, 'test', '--dry-run') == 0
+    assert 'result.json: is damaged' in capsys.readouterr().err
+    assert reproduce(tmp_path, 'test') == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if 'damaged' in line]
+    assert line.startswith(f'{file}: is damaged')
+    assert line.endswith(f'set aside as {job.address}.damaged and computed again')
+    assert file.read_bytes() == whole
+    assert reproduce(tmp_path, 'test') == 0
+    assert 'damaged' not in capsys.readouterr().err
+
+
+def test_results_without_digests_are_reported_and_said_to_have_none(study, tmp_path, capsys):
+    job = functions.add.job('a', first=1)
+    study(job, functions.add.job('b', first=2))
+    assert reproduce(tmp_path, 'test') == 0
+    report = tmp_path / 'test' / 'paper' / 'report.html'
+    assert 'no digest' not in report.read_text()
+    record = Store(tmp_path / 'results').folder(job) / 'record.json'
+    values = json.loads(record.read_text())
+    del values['files'], values['sha256']
+    record.write_text(json.dumps(values))
+    assert reproduce(tmp_path, 'test') == 0
+    assert '1 of 2 results have no digest (made before' in report.read_text()
+    assert 'digest' not in capsys.readouterr().err
+
+
 def test_all_is_every_study_of_the_paper_with_shared_jobs_once(study, tmp_path):
     study(functions.add.job('shared', first=1))
     published = [study for study in STUDIES.values() if study.published]

@@ -125,12 +125,13 @@ def test_the_record_says_how_a_result_came_about(store):
     assert store.folder(left).parent.name == left.address[:2]
 
 
-def test_a_damaged_record_is_named(store):
+def test_a_damaged_record_is_named_and_its_job_done_again(store):
     job = functions.add.job('a', first=1)
     do(store, job)
     (store.folder(job) / 'record.json').write_text('{"seconds": 1')
-    with pytest.raises(UserError, match=r'record\.json: is damaged'):
-        Work.of([job], store)
+    work = Work.of([job], store)
+    assert list(work.todo) == list(work.damaged) == [job.address]
+    assert 'record.json: is truncated' in work.damaged[job.address]
 
 
 def test_only_one_study_uses_a_folder(tmp_path):
