@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Sequence
 
 from neuron_reach import __version__, graph
-from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, reproduce
+from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
 from neuron_reach.errors import UserError
 
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     gazebo.add(commands)
     reproduce.add(commands)
     map.add(commands)
+    recording.add(commands)
     description = 'Say what a run folder, a checkpoint or a bag holds.'
     info = add_command(commands, 'info', description, _info)
     info.add_argument('path', type=path)

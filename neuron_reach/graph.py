@@ -17,11 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from neuron_reach.bags.layout import recorded_topics
+from neuron_reach.bags.seal import read_seal
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.setup import SessionOptions, Setup, whole_rounds
 from neuron_reach.options import allowed, check_keys, fill, load_yaml, option
+from neuron_reach.places import (
+    BAG,
+    CHECKPOINT,
+    PARTIAL,
+    checkpoint_in,
+    holds_nothing,
+    is_checkpoint,
+)
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions, step_seed
 
 
@@ -144,7 +153,7 @@ def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
     if graph == 'train':
         if run.checkpoint:
             raise UserError('arguments: train starts afresh or resumes run_dir; no checkpoint')
-        return _train(Setup.from_values(values, 'arguments'), run)
+        return _train(Setup.from_values(values, 'arguments'), run, 'record' in values)
     if graph == 'prune':
         return _reduce(values, run)
     if 'record' not in values and graph == 'run':
@@ -152,12 +161,23 @@ def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
     return _play(graph, *_trained(values, run))
 
 
-def _train(setup: Setup, run: RunOptions) -> list[Phase]:
+def _train(setup: Setup, run: RunOptions, asked: bool) -> list[Phase]:
+    """Return the phases of a training; `asked` says whether the user named a number to record."""
     run_dir = run_folder(setup, run)
-    phases = [_learning(setup, run, run_dir)]
-    if run.record and not (run_dir / 'bag').exists():
-        phases.append(_recording(setup, run, run_dir / 'checkpoint', run_dir / 'bag', 'lockstep'))
-    return [*phases, _report(run_dir)]
+    checkpoint, bag = run_dir / CHECKPOINT, run_dir / BAG
+    learning = _learning(setup, run, run_dir)
+    if not holds_nothing(bag):
+        if not is_checkpoint(checkpoint):
+            raise UserError(
+                f'{bag}: is of another network than the one to be trained; '
+                'move it away or name another run_dir'
+            )
+        needed = run.record if asked else 0
+        return [_check(bag, checkpoint, needed), learning, _report(run_dir)]
+    if not run.record:
+        return [learning, _report(run_dir)]
+    recording = _recording(setup, run, checkpoint, bag, 'lockstep')
+    return [learning, recording, _keep('report', run, checkpoint, bag, run_dir)]
 
 
 def _learning(setup: Setup, run: RunOptions, run_dir: Path, start: str = '') -> Phase:
@@ -192,11 +212,12 @@ def _reduce(values: dict[str, Any], run: RunOptions) -> list[Phase]:
     for step in range(1, options.steps + 1):
         own = folder / f'step_{step}'
         if not (own / 'pruning.json').exists():
-            before = source if step == 1 else folder / f'step_{step - 1}' / 'checkpoint'
+            before = source if step == 1 else folder / f'step_{step - 1}' / CHECKPOINT
             bag = _whole_bag(own)
-            if not bag.exists():
+            if holds_nothing(bag):
                 recorded = setup if step == 1 else _with_seed(setup, step - 1)
                 phases.append(_recording(recorded, run, before, bag, 'lockstep'))
+                phases.append(_keep('checking', run, before, bag))
             merge = ('prune', str(before), '--bag', str(bag), '-o', str(own), *flags)
             phases.append(_command('pruning', *merge))
         learning = _learning(_with_seed(setup, step), run, own, str(own / 'pruned'))
@@ -205,10 +226,10 @@ def _reduce(values: dict[str, Any], run: RunOptions) -> list[Phase]:
 
 
 def _whole_bag(folder: Path) -> Path:
-    """Return the bag in a folder, or where to record it: not into what a killed recorder left."""
-    names = itertools.chain(['bag'], (f'bag_{number}' for number in itertools.count(2)))
+    """Return the bag in a folder that was found whole, or where to record it."""
+    names = itertools.chain([BAG], (f'{BAG}_{number}' for number in itertools.count(2)))
     bags = (folder / name for name in names)
-    return next(bag for bag in bags if not bag.exists() or (bag / 'metadata.yaml').exists())
+    return next(bag for bag in bags if holds_nothing(bag) or read_seal(bag))
 
 
 def _with_seed(setup: Setup, step: int) -> Setup:
@@ -235,7 +256,9 @@ def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions
     """Return the setup of a checkpoint; what the user asked for must agree with it."""
     if not run.checkpoint:
         run_dir = run_folder(Setup.from_values(values, 'arguments'), run)
-        run = dataclasses.replace(run, checkpoint=str(run_dir / 'checkpoint'))
+        run = dataclasses.replace(run, checkpoint=str(run_dir / CHECKPOINT))
+    elif (found := checkpoint_in(Path(run.checkpoint))) is not None:
+        run = dataclasses.replace(run, checkpoint=str(found))
     metadata_file = Path(run.checkpoint) / 'metadata.json'
     try:
         options = json.loads(metadata_file.read_text(encoding='utf-8'))['options']
@@ -266,12 +289,13 @@ def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
         policy = _policy(setup, run, mode='run', checkpoint=str(checkpoint), arms=1, realtime=True)
         return [Phase('running', policy, (_ACTIVATIONS, _simulator(setup, run, 1, 'realtime')))]
     clock = 'realtime' if graph == 'run' else 'lockstep'
-    bag = (Path(run.run_dir) if run.run_dir else checkpoint.parent) / 'bag'
-    if bag.exists():
+    bag = (Path(run.run_dir) if run.run_dir else checkpoint.parent) / BAG
+    if not holds_nothing(bag):
         raise UserError(f'{bag}: exists already; move it away or name another run_dir')
     if not run.record:
         raise UserError('arguments: record must be at least 1 episode, not 0')
-    return [_recording(setup, run, checkpoint, bag, clock), _report(bag)]
+    recording = _recording(setup, run, checkpoint, bag, clock)
+    return [recording, _keep('report', run, checkpoint, bag, bag)]
 
 
 def _recording(setup: Setup, run: RunOptions, checkpoint: Path, bag: Path, clock: str) -> Phase:
@@ -347,10 +371,11 @@ def _bag_recorder(setup: Setup, run: RunOptions, bag: Path) -> Process:
         from ament_index_python.packages import get_package_share_directory
 
         qos = Path(get_package_share_directory('neuron_reach'), 'config', 'bag_qos.yaml')
-        options = ('--qos-profile-overrides-path', str(qos), '-s', run.storage, '-o', str(bag))
+        place = ('-s', run.storage, '-o', f'{bag}{PARTIAL}')
+        options = ('--qos-profile-overrides-path', str(qos), *place)
         return Process('bag_recorder', command=('ros2', 'bag', 'record', *options, *topics))
     parameters = {'bag': str(bag), 'storage': run.storage, 'topics': list(topics)}
-    return Process('bag_recorder', parameters)
+    return Process('bag_recorder', {**parameters, 'keep_partial': True})
 
 
 def _installed(package: str) -> bool:
@@ -361,6 +386,19 @@ def _installed(package: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+def _keep(
+    title: str, run: RunOptions, checkpoint: Path, bag: Path, told: Path | None = None
+) -> Phase:
+    """Return the phase that checks a recording and gives it its name, and tells of a path."""
+    info = () if told is None else ('--info', str(told))
+    return _command(title, 'recording', 'keep', str(bag), str(checkpoint), str(run.record), *info)
+
+
+def _check(bag: Path, checkpoint: Path, episodes: int) -> Phase:
+    """Return the phase that makes sure of a bag that is there already."""
+    return _command('checking', 'recording', 'check', str(bag), str(checkpoint), str(episodes))
 
 
 def _report(path: Path) -> Phase:

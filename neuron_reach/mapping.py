@@ -32,7 +32,8 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.validation import TEST_EPISODES
 from neuron_reach.networks import Network
 from neuron_reach.options import load_yaml
-from neuron_reach.recording import read_records, record_checkpoint
+from neuron_reach.places import find_bag
+from neuron_reach.recording import record_checkpoint
 
 Runs = tuple[ActivityRecord, ActivityRecord]
 """One network in the sample episodes X and in the validation episodes X_V."""
@@ -151,6 +152,7 @@ class PairMapper:
 
     Attributes:
         same_networks: sources and targets are the same networks.
+        notes: what was found wrong with recordings, a line each.
     """
 
     def __init__(
@@ -163,6 +165,7 @@ class PairMapper:
         """
         self.options = options
         self.targets = targets
+        self.notes: list[str] = []
         self.sources = [(source, source.load('a source is run anew')) for source in sources]
         self.alone = len(sources) == len(targets) == 1
         self.same_networks = all(
@@ -260,11 +263,17 @@ class PairMapper:
         """Return the target's sample episodes and as many fresh ones."""
         options = self.options
         if target.bag is not None:
-            record = read_records(target.bag, namespace=target.namespace).first(options.episodes)
+            record = target.recorded()
+            self.notes += [f'{target.bag}: {note}' for note in record.notes]
+            if record.episodes < options.episodes:
+                self.notes.append(f'{target.bag}: {record.episodes} of {options.episodes} episodes')
+            record = record.first(options.episodes)
         else:
             record = record_checkpoint(target.load('a target'), options.episodes)
         if options.validation is not None:
-            fresh = read_records(options.validation, namespace=target.namespace)
+            bag = find_bag(options.validation)
+            fresh = dataclasses.replace(target, bag=bag).recorded()
+            self.notes += [f'{bag}: {note}' for note in fresh.notes]
         else:
             checkpoint = target.load('fresh episodes have to be played (or --validation BAG given)')
             seeds = [options.seed, FRESH, checkpoint.setup.training.seed]

@@ -6,11 +6,21 @@ import dataclasses
 from contextlib import suppress
 from pathlib import Path
 
+from neuron_reach.analysis import ActivityRecord
 from neuron_reach.bags import layout
-from neuron_reach.bags.reader import BagReader, is_storage
+from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import Robot, choose_robot
+from neuron_reach.bags.summary import BagSummary
+from neuron_reach.belonging import check_record, check_whole
 from neuron_reach.errors import UserError
-from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
+from neuron_reach.files import read_json
+from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest
+from neuron_reach.places import CHECKPOINT, bag_in, checkpoint_in, find_checkpoint, is_checkpoint
+from neuron_reach.pruning import RESULTS
+from neuron_reach.recording import read_records
+
+MOST_COMPUTED = 2**30
+"""Bytes of a bag up to which activations are computed anew to tell whose they are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +32,14 @@ class Network:
         checkpoint: its checkpoint folder; None for a bag whose checkpoint is gone.
         bag: recorded sample episodes; None: they are played when needed.
         namespace: of its topics in the bag; None: there is but one robot in it.
+        gone: what became of the checkpoint, if there is none.
     """
 
     name: str
     checkpoint: Path | None
     bag: Path | None
     namespace: str | None = None
+    gone: str = ''
 
     def load(self, role: str) -> Checkpoint:
         """Load the checkpoint.
@@ -40,7 +52,7 @@ class Network:
         """
         if self.checkpoint is None:
             raise UserError(
-                f'{self.bag}: {role}, but the checkpoint it was recorded with is gone; '
+                f'{self.bag}: {role}, but the checkpoint it was recorded with {self.gone}; '
                 'give a checkpoint or a run folder instead'
             )
         return load_checkpoint(self.checkpoint)
@@ -52,6 +64,32 @@ class Network:
                 (self.bag, self.namespace) == (other.bag, other.namespace)
             )
         return self.checkpoint.resolve() == other.checkpoint.resolve()
+
+    def recorded(self) -> ActivityRecord:
+        """Return the record in its bag, having made sure that it is whole, and of this network.
+
+        Notes of the record say where that cannot be told.
+
+        Raises:
+            UserError: it is not, or cannot be read.
+        """
+        assert self.bag is not None
+        record = read_records(self.bag, namespace=self.namespace)
+        check_whole(record, self.bag)
+        return self.checked(record)
+
+    def checked(self, record: ActivityRecord) -> ActivityRecord:
+        """Return a record of its bag, having made sure that it is of this network.
+
+        A note of the record says where that cannot be told.
+
+        Raises:
+            UserError: it is not.
+        """
+        if self.checkpoint is None or self.bag is None:
+            return record
+        note = check_record(load_checkpoint(self.checkpoint), record, self.bag)
+        return record if note is None else dataclasses.replace(record, notes=(*record.notes, note))
 
 
 def find_networks(path: Path, namespace: str | None = None) -> list[Network]:
@@ -66,46 +104,114 @@ def find_networks(path: Path, namespace: str | None = None) -> list[Network]:
     """
     if not path.exists():
         raise UserError(f'{path}: no such file or folder')
-    network = _network_at(path, namespace)
+    network = network_at(path, namespace)
     if network is not None:
         return [network]
     members = sorted(path.iterdir()) if path.is_dir() else []
-    networks = [
-        found for member in members if (found := _network_at(member, namespace)) is not None
-    ]
+    networks = [found for member in members if (found := network_at(member, namespace)) is not None]
     if not networks:
         raise UserError(f'{path}: is no checkpoint, run folder or bag, and holds none')
     return networks
 
 
-def _network_at(path: Path, namespace: str | None) -> Network | None:
-    if (path / 'metadata.json').exists():
-        return Network(str(path), path, None)
-    if (path / 'checkpoint' / 'metadata.json').exists():
-        bag = path / 'bag'
-        return Network(str(path), path / 'checkpoint', bag if _is_bag(bag) else None, namespace)
-    if _is_bag(path):
-        reader = BagReader(path)
-        robot = choose_robot(path, reader, namespace)
-        checkpoint = _checkpoint_of(path, reader, robot)
-        name = str(path) if namespace is None else f'{path} {robot.namespace or "/"}'
-        return Network(name, checkpoint, path, namespace)
-    return None
+def load_network(path: Path) -> Checkpoint:
+    """Load the network at a path: a checkpoint, a run folder, or a bag whose checkpoint is there.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    network = network_at(path)
+    if network is None:
+        return load_checkpoint(find_checkpoint(path))  # says what is there
+    return network.load('its network is asked for')
 
 
-def _is_bag(path: Path) -> bool:
-    if path.is_dir():
-        return any(is_storage(item.name) for item in path.iterdir())
-    return is_storage(path.name) and path.is_file()
+def network_at(path: Path, namespace: str | None = None) -> Network | None:
+    """Return the network at a path, None if there is no checkpoint, run folder or bag.
+
+    Args:
+        path: where to look.
+        namespace: of the topics, needed only where a bag holds several robots.
+
+    Raises:
+        UserError: a bag holds several robots to choose from, or cannot be read.
+    """
+    checkpoint, bag = checkpoint_in(path), bag_in(path)
+    if checkpoint is not None:
+        own = bag is not None and checkpoint != path and not _of_pruned(path)
+        return Network(str(path), checkpoint, bag if own else None, namespace)
+    if bag is None:
+        return None
+    reader = BagReader(bag)
+    robot = choose_robot(bag, reader, namespace)
+    checkpoint, gone = _origin(bag, reader, robot)
+    name = str(path) if namespace is None else f'{path} {robot.namespace or "/"}'
+    return Network(name, checkpoint, bag, namespace, gone)
 
 
-def _checkpoint_of(bag: Path, reader: BagReader, robot: Robot) -> Path | None:
-    """Return the checkpoint a robot was recorded with: where it says, or beside the bag."""
-    places = []
+def _of_pruned(folder: Path) -> bool:
+    """Tell whether the bag in a folder is of the network that was pruned there.
+
+    A step of a reduction records the network before it, and trains another one.
+    """
+    if not (folder / RESULTS).exists():
+        return False
+    results = read_json(folder / RESULTS)
+    source = results.get('source') if isinstance(results, dict) else None
+    return not isinstance(source, str) or Path(source) != (folder / CHECKPOINT).resolve()
+
+
+def _origin(bag: Path, reader: BagReader, robot: Robot) -> tuple[Path | None, str]:
+    """Return the checkpoint a robot was recorded with, or None and what became of it.
+
+    It is where the bag says, or beside the bag.
+    """
+    places: list[Path] = []
+    digests: set[str | None] = set()
     topic = robot.topic(layout.CHECKPOINT)
     for channel, _, data in reader.read(lambda channel: channel.topic == topic):
         with suppress(layout.LayoutError):  # somebody else's message
-            message = reader.decode(channel, data)
-            places = [Path(layout.decode_checkpoint(message.data).path)]
-    places += [parent / 'checkpoint' for parent in list(bag.resolve().parents)[:2]]
-    return next((place for place in places if (place / 'metadata.json').exists()), None)
+            announced = layout.decode_checkpoint(reader.decode(channel, data).data)
+            places = [Path(announced.path)]
+            digests.add(announced.network)
+    places += [parent / CHECKPOINT for parent in list(bag.resolve().parents)[:2]]
+    found = [place for place in places if is_checkpoint(place)]
+    if not found:
+        return None, 'is gone'
+    if len(digests) != 1 or None in digests:
+        return found[0], ''
+    for place in found:
+        if network_digest(load_checkpoint(place).network) in digests:
+            return place, ''
+    return None, f'is gone ({found[0]} holds other weights)'
+
+
+def tell_origin(folder: Path, summary: BagSummary) -> str:
+    """Say whether the bag in a run folder is of the network in it.
+
+    Args:
+        folder: with a checkpoint and a bag.
+        summary: of the bag.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    checkpoint, bag = find_checkpoint(folder), bag_in(folder)
+    assert bag is not None
+    if _of_pruned(folder):
+        return 'It is of the network that was pruned here.'
+    if len(summary.robots) != 1:
+        return f'Which robot is that of {checkpoint}, cannot be told.'
+    loaded = load_checkpoint(checkpoint)
+    (namespace, robot), *_ = summary.robots.items()
+    if robot.networks:
+        own = robot.networks == (network_digest(loaded.network),)
+        return 'It is of this network.' if own else f'It is of another network than {checkpoint}!'
+    files = bag.iterdir() if bag.is_dir() else [bag]
+    if sum(file.stat().st_size for file in files) > MOST_COMPUTED:
+        return 'It does not say of which network it is.'
+    try:
+        note = check_record(loaded, read_records(bag, namespace=namespace), bag)
+    except UserError as error:
+        return f'It does not fit to this network: {error}'
+    return note or 'It is of this network: the activations are those that it computes.'

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from neuron_reach.analysis import ActivityRecord, Pruned, PruningOptions, prune, prune_each
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
-from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, describe, save_checkpoint, versions
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes
@@ -27,9 +25,6 @@ RESULTS, NETWORK = 'pruning.json', 'pruned'
 
 PRUNING_STREAMS = 1
 """Sets the random streams of pruning apart from those of training with the same seed."""
-
-TOLERANCE = 1e-4
-"""By how much, of a layer's largest activation, arithmetic on other machines may differ."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,47 +43,6 @@ class Trial:
     def accuracy(self) -> float:
         """Share of successes."""
         return self.successes / TEST_EPISODES
-
-
-def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -> None:
-    """Make sure that a record is of this network, by computing anew what it says.
-
-    Args:
-        checkpoint: the network.
-        record: with all layers.
-        source: the bag, for the message.
-
-    Raises:
-        UserError: it is of another network, or lacks layers.
-    """
-    network = checkpoint.network
-    if len(record.layers) != len(network.sizes) or 'input' not in record.layers:
-        raise UserError(f'{source}: pruning needs all layers; there are {", ".join(record.layers)}')
-    if record.sizes != network.sizes:
-        raise UserError(
-            f'{source}: is of a network with layers {record.sizes}, but {checkpoint.path} has '
-            f'{network.sizes}'
-        )
-    scale, worst = np.zeros(len(network.sizes)), np.zeros(len(network.sizes))
-    start = 0
-    for block in record.blocks():
-        lengths = record.lengths[start : start + len(block)]
-        start += len(block)
-        rows = np.ascontiguousarray(block[np.arange(block.shape[1]) < lengths[:, None]])
-        inputs = np.ascontiguousarray(rows[:, record.columns('input')])
-        for layer, values in enumerate(network.activations(torch.from_numpy(inputs)[None])):
-            recorded = rows[:, record.columns(record.layers[layer])]
-            # In double precision, as the difference of two large numbers may be too large; and by
-            # `np.maximum`, as what is no number must not pass.
-            difference = abs(values[0].numpy().astype(np.float64) - recorded).max()
-            worst[layer] = np.maximum(worst[layer], difference)
-            scale[layer] = max(scale[layer], abs(recorded).max(), 1e-6)
-    if not (worst <= TOLERANCE * scale).all():
-        place = record.layers[int((worst / scale).argmax())]
-        raise UserError(
-            f'{source}: is not of {checkpoint.path}: from the same inputs, that network computes '
-            f'other activations in {place}'
-        )
 
 
 def count_successes(setup: Setup, network: QNetwork, generator: np.random.Generator) -> int:

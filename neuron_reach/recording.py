@@ -22,7 +22,7 @@ from neuron_reach.bags.blocks import Block, read_blocks
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import choose_robot
 from neuron_reach.errors import UserError
-from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
+from neuron_reach.learning.checkpoint import Checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import Arms, Watcher, play
 from neuron_reach.learning.setup import whole_rounds
@@ -180,13 +180,19 @@ def read_records(
         BagReader([])  # says what a bag is
     first = records[0]
     for bag, record in zip(bags, records, strict=True):
-        same = record.sizes == first.sizes and record.network == first.network
-        if not same:
+        if record.sizes != first.sizes or _identity(record, first) != _identity(first, record):
             raise UserError(
                 f'{bag}: is of another network ({record.network.get("path", "unknown")}) '
                 f'than {bags[0]} ({first.network.get("path", "unknown")})'
             )
     return first if len(records) == 1 else _concatenate(records)
+
+
+def _identity(record: ActivityRecord, other: ActivityRecord) -> tuple[Any, ...]:
+    """Return what tells the network of a record from that of another one."""
+    known = 'digest' in record.network and 'digest' in other.network
+    names = ('digest',) if known else ('path', 'version')
+    return tuple(record.network.get(name) for name in names)
 
 
 def _concatenate(records: list[ActivityRecord]) -> ActivityRecord:
@@ -198,8 +204,11 @@ def _concatenate(records: list[ActivityRecord]) -> ActivityRecord:
         for block in record.blocks():
             activations[start : start + len(block), : block.shape[1]] = block
             start += len(block)
+    asked = [record.network.get('episodes') for record in records]
+    network = {**records[0].network, 'episodes': None if None in asked else sum(asked)}
     return dataclasses.replace(
         records[0],
+        network={name: value for name, value in network.items() if value is not None},
         activations=activations,
         lengths=np.concatenate([record.lengths for record in records]),
         goals=np.concatenate([record.goals for record in records]),
@@ -360,6 +369,10 @@ class _Assembly:
         if not len(numbers):
             raise layout.LayoutError('; '.join(['holds no whole episode', *notes]))
         self._keep(numbers)
+        network = self._network(int(numbers[0]), int(numbers[-1]))
+        wanted = network.get('episodes', 0) if chosen is None else len(chosen)
+        if len(numbers) < wanted:
+            notes.insert(0, f'{len(numbers)} of {wanted} episodes')
         record = ActivityRecord(
             self.activations[: len(numbers)],
             lengths[numbers],
@@ -367,7 +380,7 @@ class _Assembly:
             tuple(self.sizes[name] for name in self.layers),
             goals[numbers],
             rewards[numbers],
-            self._network(int(numbers[0]), int(numbers[-1])),
+            network,
             tuple(notes),
         )
         if found := record.not_finite():
@@ -382,7 +395,7 @@ class _Assembly:
             part = numbers[start : start + 64]
             self.activations[start : start + len(part)] = self.activations[part]
 
-    def _network(self, first: int, last: int) -> dict[str, object]:
+    def _network(self, first: int, last: int) -> dict[str, Any]:
         """Return which weights were in use; there must be just one version."""
         base = self.base or 0
         in_use: list[layout.Checkpoint] = []
@@ -399,19 +412,7 @@ class _Assembly:
             )
         if not in_use:
             return {}
-        return {'path': in_use[0].path, 'version': in_use[0].version}
-
-
-def load_record(path: Path, episodes: int) -> ActivityRecord:
-    """Return the record in a bag, or of sample episodes of a checkpoint or run folder.
-
-    Raises:
-        UserError: it is none of these.
-    """
-    if (path / 'metadata.json').exists():
-        return record_checkpoint(load_checkpoint(path), episodes)
-    if (path / 'bag').is_dir():
-        return read_records(path / 'bag')
-    if (path / 'checkpoint').is_dir():
-        return record_checkpoint(load_checkpoint(path / 'checkpoint'), episodes)
-    return read_records(path)
+        names = {'network': 'digest'}  # the others are called the same
+        known = ('path', 'version', 'network', 'episodes')
+        found = {names.get(name, name): getattr(in_use[0], name) for name in known}
+        return {name: value for name, value in found.items() if value is not None}

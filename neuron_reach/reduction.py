@@ -18,9 +18,10 @@ from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.errors import UserError
 from neuron_reach.files import lock_folder, read_json
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, versions
-from neuron_reach.learning.session import NotTrainedError, Session, saved_states
+from neuron_reach.learning.session import NotTrainedError, Session
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
+from neuron_reach.places import CHECKPOINT, saved_states
 from neuron_reach.pruning import NETWORK, RESULTS, prune_checkpoint, trials
 from neuron_reach.pruning_options import ReductionOptions, step_seed
 from neuron_reach.recording import record_checkpoint
@@ -98,7 +99,7 @@ class Reduction:
 
     def previous(self, step: int) -> Path:
         """Return the network that a step starts from."""
-        return self.source.path if step == 1 else self.step_folder(step - 1) / 'checkpoint'
+        return self.source.path if step == 1 else self.step_folder(step - 1) / CHECKPOINT
 
     def setup(self, step: int, pruned: Checkpoint) -> Setup:
         """Return the options of a step's training."""
@@ -209,8 +210,8 @@ class Reduction:
             'trained_accuracy': None,
         }
         states = saved_states(folder)
-        if (folder / 'checkpoint').exists():
-            validation = load_checkpoint(folder / 'checkpoint').metadata['validation']
+        if (folder / CHECKPOINT).exists():
+            validation = load_checkpoint(folder / CHECKPOINT).metadata['validation']
             entry['status'] = 'trained'
             entry['training_duration'] = validation['training_duration']
             entry['confirmed'] = entry['episodes'] = validation['confirmed']

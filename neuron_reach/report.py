@@ -6,36 +6,42 @@ import json
 from pathlib import Path
 from typing import Any
 
-from neuron_reach.bags.summary import summarize
+from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.errors import UserError
+from neuron_reach.places import bag_in, checkpoint_in, saved_states
 
 
-def describe_path(path: Path, namespace: str | None = None) -> str:
+def describe_path(
+    path: Path, namespace: str | None = None, summary: BagSummary | None = None
+) -> str:
     """Describe whatever is at a path.
 
     Args:
-        path: where it is.
+        path: of a checkpoint, a bag, a run folder, or a folder that holds a bag.
         namespace: of the topics of a bag to look at; None: all.
+        summary: of its bag, if that is known already.
 
     Raises:
         UserError: there is nothing, or nothing of ours.
     """
-    if (path / 'metadata.json').exists():
-        return _describe_checkpoint(path)
+    checkpoint, bag = checkpoint_in(path), bag_in(path)
     parts = []
-    if (path / 'checkpoint').exists():
-        parts.append(_describe_checkpoint(path / 'checkpoint'))
-    elif (path / 'checkpoints').exists():
-        from neuron_reach.learning.session import saved_states  # brings torch along
+    if checkpoint is not None:
+        parts.append(_describe_checkpoint(checkpoint))
+    elif states := saved_states(path):
+        parts.append(_describe_checkpoint(states[-1]))
+    if bag is None and not parts:
+        bag = path if path.exists() else None  # the reader says what a bag is
+    if bag is not None:
+        summary = summary or summarize(bag, namespace)
+        parts.append(str(summary))
+        if checkpoint is not None:
+            from neuron_reach.networks import tell_origin  # brings torch along
 
-        parts += [_describe_checkpoint(newest) for newest in saved_states(path)[-1:]]
-    if parts:
-        if (path / 'bag').exists():
-            parts.append(str(summarize(path / 'bag', namespace)))
-        return '\n\n'.join(parts)
-    if not path.exists():
+            parts[-1] += f'\n{tell_origin(path, summary)}'
+    if not parts:
         raise UserError(f'{path}: no such file or folder')
-    return str(summarize(path, namespace))
+    return '\n\n'.join(parts)
 
 
 def _describe_checkpoint(path: Path) -> str:

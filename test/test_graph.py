@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import sys
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuron_reach import graph
+from neuron_reach.bags.seal import seal
+from neuron_reach.bags.writer import BagWriter
 from neuron_reach.errors import UserError
 from neuron_reach.learning.setup import Setup
 from neuron_reach.pruning_options import step_seed
@@ -59,9 +62,36 @@ def test_train_can_leave_out_the_recording(tmp_path):
     assert names(phases) == [PLAYING, ['report']]
 
 
-def test_train_never_records_over_a_bag(tmp_path):
+def test_train_never_records_over_a_bag(tmp_path, checkpoint):
+    bag, own = tmp_path / 'run' / 'bag', tmp_path / 'run' / 'checkpoint'
+    bag.mkdir()
+    (bag / 'bag.mcap').write_bytes(b'something')
+    for more, needed in (({}, '0'), ({'record': '5000'}, '5000')):
+        phases = graph.build('train', {'run_dir': str(tmp_path / 'run'), **more})
+        assert names(phases) == [['checking'], PLAYING, ['report']]
+        expected = ('recording', 'check', str(bag), str(own), needed)
+        assert phases[0].leader.command[3:] == expected
+
+
+def test_train_begins_no_other_network_beside_a_bag(tmp_path):
+    """Hours later it would be clear that the bag is not of what was trained."""
     (tmp_path / 'bag').mkdir()
-    assert names(graph.build('train', {'run_dir': str(tmp_path)})) == [PLAYING, ['report']]
+    (tmp_path / 'bag' / 'bag.db3').write_bytes(b'something')
+    for more in ({}, {'record': '0'}):
+        with pytest.raises(UserError) as error:
+            graph.build('train', {'run_dir': str(tmp_path), **more})
+        assert_one_clear_line(error, [str(tmp_path / 'bag'), 'move it away', 'another run_dir'])
+
+
+def test_a_leftover_without_a_message_is_in_nobodys_way(tmp_path, checkpoint):
+    bag = checkpoint.parent / 'bag'
+    for storage in ('mcap', 'sqlite3', None):
+        BagWriter(bag, storage).close() if storage else bag.mkdir()
+        phases = graph.build('train', {'run_dir': str(checkpoint.parent)})
+        assert names(phases) == [PLAYING, RECORDING, ['report']]
+        phases = graph.build('record', {'checkpoint': str(checkpoint)})
+        assert names(phases) == [RECORDING, ['report']]
+        shutil.rmtree(bag)
 
 
 def test_run_plays_in_real_time_with_one_arm(checkpoint):
@@ -133,6 +163,8 @@ def test_record_uses_what_the_checkpoint_was_trained_with(checkpoint):
 def test_record_finds_the_checkpoint_of_run_dir(checkpoint):
     phases = graph.build('record', {'run_dir': str(checkpoint.parent), 'record': '6'})
     assert phases[0].leader.parameters['checkpoint'] == str(checkpoint)
+    again = graph.build('record', {'checkpoint': str(checkpoint.parent), 'record': '6'})
+    assert again == graph.build('record', {'checkpoint': str(checkpoint), 'record': '6'})
 
 
 # --- the pruning procedure ---------------------------------------------------------------------
@@ -147,17 +179,17 @@ def titles(phases):
     return [phase.title for phase in phases]
 
 
-STEP = ['recording', 'pruning', 'training']
+STEP = ['recording', 'checking', 'pruning', 'training']
 
 
 def test_a_reduction_records_prunes_and_trains_in_every_step(checkpoint):
     phases = reduction(checkpoint, tau='0.3')
     assert titles(phases) == ['summary', *STEP, *STEP, 'summary']
-    assert names(phases)[1:4] == [RECORDING, ['pruning'], PLAYING]
+    assert names(phases)[1:5] == [RECORDING, ['checking'], ['pruning'], PLAYING]
     folder = checkpoint.parent / 'reduced'
     first, second = folder / 'step_1', folder / 'step_2'
-    recordings = [phases[n].leader.parameters for n in (1, 4)]
-    trainings = [phases[n].leader.parameters for n in (3, 6)]
+    recordings = [phases[n].leader.parameters for n in (1, 5)]
+    trainings = [phases[n].leader.parameters for n in (4, 8)]
     assert [p['checkpoint'] for p in recordings] == [str(checkpoint), str(first / 'checkpoint')]
     assert [p['start'] for p in trainings] == [str(first / 'pruned'), str(second / 'pruned')]
     assert [p['run_dir'] for p in trainings] == [str(first), str(second)]
@@ -166,15 +198,18 @@ def test_a_reduction_records_prunes_and_trains_in_every_step(checkpoint):
     assert recordings[1]['seed'] == trainings[0]['seed'] == step_seed(0, 1)
     assert trainings[1]['seed'] == step_seed(0, 2)
     assert {p['gamma'] for p in (*recordings, *trainings)} == {0.5}
-    command = phases[5].leader.command
+    bag = str(second / 'bag')
+    keeping = ('recording', 'keep', bag, str(first / 'checkpoint'), '6')
+    assert phases[6].leader.command[3:] == keeping
+    command = phases[7].leader.command
     assert command[:6] == (
         *(sys.executable, '-m', 'neuron_reach', 'prune'),
         *(str(first / 'checkpoint'), '--bag'),
     )
-    assert command[command.index('--bag') + 1] == str(second / 'bag')
+    assert command[command.index('--bag') + 1] == bag
     flags = dict(zip(command[5::2], command[6::2], strict=True))
     assert (flags['--tau'], flags['--samples'], flags['--episodes']) == ('0.3', '3', '6')
-    assert all(phase.after_failure == phases[0].leader.command for phase in (phases[3], phases[6]))
+    assert all(phase.after_failure == phases[0].leader.command for phase in (phases[4], phases[8]))
     assert phases[0].leader.command[-1] == '--summary'
 
 
@@ -182,18 +217,19 @@ def test_a_reduction_goes_on_where_it_stopped(checkpoint, tmp_path):
     folder, given = tmp_path / 'here', {'run_dir': str(tmp_path / 'here')}
     step = folder / 'step_1'
     bag = step / 'bag'
-    bag.mkdir(parents=True)  # its recorder was killed
+    bag.mkdir(parents=True)
+    (bag / 'bag.mcap').write_bytes(b'something')  # nobody found it whole
     recording = reduction(checkpoint, **given)[1]
     assert recording.followers[1].parameters['bag'] == str(step / 'bag_2')
-    (bag / 'metadata.yaml').touch()
-    assert titles(reduction(checkpoint, **given)) == ['summary', *STEP[1:], *STEP, 'summary']
+    seal(bag, 6, 'a' * 64)
+    assert titles(reduction(checkpoint, **given)) == ['summary', *STEP[2:], *STEP, 'summary']
     (step / 'pruning.json').touch()
     assert titles(reduction(checkpoint, **given)) == ['summary', 'training', *STEP, 'summary']
 
 
 def test_a_reduction_takes_no_options_of_learning_but_its_budget(checkpoint):
     phases = reduction(checkpoint, max_episodes='700')
-    assert phases[3].leader.parameters['max_episodes'] == 700
+    assert phases[4].leader.parameters['max_episodes'] == 700
     assert '700' in phases[0].leader.command
     for arguments, words in (
         ({'gamma': '0.9'}, ['gamma']),
@@ -330,6 +366,7 @@ def test_foreign_or_truncated_checkpoints_are_named(checkpoint, text):
 
 def test_record_never_writes_over_a_bag(checkpoint):
     (checkpoint.parent / 'bag').mkdir()
+    (checkpoint.parent / 'bag' / 'bag.db3').write_bytes(b'something')
     with pytest.raises(UserError) as error:
         graph.build('record', {'checkpoint': str(checkpoint)})
     assert_one_clear_line(error, [str(checkpoint.parent / 'bag'), 'exists'])

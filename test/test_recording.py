@@ -18,7 +18,7 @@ from neuron_reach.learning.qnetwork import QNetwork, greedy
 from neuron_reach.learning.rollout import play
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, random_streams
-from neuron_reach.recording import load_record, read_records, record_checkpoint
+from neuron_reach.recording import read_records, record_checkpoint
 
 SIZES = (4, 3, 2, 5)
 LAYERS = ('input', 'hidden_1', 'hidden_2', 'output')
@@ -135,6 +135,35 @@ def test_bags_of_different_networks_are_refused(tmp_path, record):
         read_records([tmp_path / 'a', tmp_path / 'b'])
 
 
+DIGEST = 'a' * 64
+
+
+def test_networks_are_told_apart_by_content_not_by_path(tmp_path, record):
+    for name, checkpoint in (
+        ('a', ('/x/checkpoint', 3, 0, DIGEST, 6)),
+        ('moved', ('/y/checkpoint', 1, 0, DIGEST, 6)),
+        ('trained anew', ('/x/checkpoint', 3, 0, 'b' * 64, 6)),
+    ):
+        write_record(tmp_path / name, record, checkpoints=[checkpoint])
+    found = read_records([tmp_path / 'a', tmp_path / 'moved'])
+    assert found.network == {
+        'path': '/x/checkpoint',
+        'version': 3,
+        'digest': DIGEST,
+        'episodes': 12,
+    }
+    assert found.notes == ()
+    with pytest.raises(UserError, match='another network'):
+        read_records([tmp_path / 'a', tmp_path / 'trained anew'])
+
+
+def test_fewer_episodes_than_asked_for_are_told(tmp_path, record):
+    write_record(tmp_path / 'bag', record, checkpoints=[('/x/checkpoint', 3, 0, DIGEST, 50)])
+    assert read_records(tmp_path / 'bag').notes == ('6 of 50 episodes',)
+    assert read_records(tmp_path / 'bag', episodes=range(5)).notes == ()
+    assert read_records(tmp_path / 'bag', episodes=range(20)).notes == ('6 of 20 episodes',)
+
+
 def test_gaps_are_found_and_the_episodes_left_out(tmp_path, record):
     lost = [('hidden_2', 2, 1), ('input', 2, 3), ('output', 4, 0)]
     write_record(tmp_path / 'bag', record, lost=lost)
@@ -247,14 +276,3 @@ def test_another_generator_gives_other_episodes(checkpoint):
     assert np.array_equal(usual.goals, record_checkpoint(checkpoint, 4).goals)
     other = record_checkpoint(checkpoint, 4, np.random.default_rng(1))
     assert not np.array_equal(usual.goals, other.goals)
-
-
-def test_load_record_takes_bags_checkpoints_and_run_folders(tmp_path, checkpoint, record):
-    expected = record_checkpoint(checkpoint, 4)
-    same(load_record(checkpoint.path, 4), expected)
-    same(load_record(checkpoint.path.parent, 4), expected)
-    write_record(checkpoint.path.parent / 'bag', record)
-    same(load_record(checkpoint.path.parent, 4), record)
-    same(load_record(checkpoint.path.parent / 'bag', 4), record)
-    with pytest.raises(UserError, match='does not exist'):
-        load_record(tmp_path / 'none', 4)

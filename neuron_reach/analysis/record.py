@@ -26,7 +26,8 @@ class ActivityRecord:
         sizes: neurons of each layer.
         goals: (episodes, 2), m.
         rewards: of the last step of each episode, (episodes,).
-        network: what is known of the network: `path` and `version` of its checkpoint.
+        network: what is known: `path` and `version` of the network's checkpoint, `digest` of its
+            content, and how many `episodes` were asked for.
         notes: what was found wrong with the recording, a line each.
     """
 

@@ -25,8 +25,8 @@ from neuron_reach.bags.storage import (
     open_regular,
 )
 from neuron_reach.errors import UserError
+from neuron_reach.places import is_storage
 
-SUFFIXES = ('.mcap', '.db3')
 _COMPRESSED = '.zstd'
 _ALLOWED = 'a bag is a folder made by a recording, or one of its .mcap or .db3 files'
 
@@ -214,11 +214,6 @@ class BagReader:
             raise failures[0]
         self._notes.extend(map(str, failures))
         self._files.extend(opened)
-
-
-def is_storage(name: str) -> bool:
-    """Whether a file of this name holds messages."""
-    return name.removesuffix(_COMPRESSED).endswith(SUFFIXES)
 
 
 @functools.lru_cache(maxsize=1024)

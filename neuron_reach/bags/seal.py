@@ -12,10 +12,9 @@ from pathlib import Path
 
 from neuron_reach.errors import UserError
 from neuron_reach.files import Kind, check_kinds, json_bytes, read_json, write_bytes
+from neuron_reach.places import is_storage
 
 SEAL = 'recording.json'
-SUFFIXES = ('.mcap', '.db3')
-"""Of the files that hold messages."""
 
 _FORMAT = 1
 _PART = 2**20  # bytes
@@ -52,7 +51,7 @@ def seal(bag: Path, episodes: int, network: str) -> None:
     Raises:
         UserError: a file cannot be read or written.
     """
-    stored = sorted(file for file in bag.iterdir() if file.suffix in SUFFIXES)
+    stored = sorted(file for file in bag.iterdir() if is_storage(file.name))
     try:
         files = {file.name: dataclasses.asdict(describe_file(file)) for file in stored}
         values = {'format': _FORMAT, 'episodes': episodes, 'network': network, 'files': files}

@@ -30,10 +30,10 @@ from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 from neuron_reach.bags.storage import humble_types
 from neuron_reach.errors import UserError
 from neuron_reach.files import fsync
+from neuron_reach.places import PARTIAL, holds_nothing
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 SUFFIXES = {'mcap': '.mcap', 'sqlite3': '.db3'}
-PARTIAL = '.partial'
 
 # Where the checksum of a chunk is, after the record's begin; and of a footer, after its own. The
 # footer stands before the last 8 bytes.
@@ -130,16 +130,19 @@ class _Writer(Writer):
 class BagWriter:
     """Writes serialised messages into one bag; a context manager that closes the bag at its end.
 
-    The bag grows in the folder ``<path>.partial`` and takes its name when it is closed, so a bag
-    under its own name is always whole. After a kill `neuron_reach.bags.reader` reads the partial
-    folder up to its last flush, which is at most a second before the end.
+    The bag grows in the folder ``<path>.partial`` and takes its name when it is closed, or, with
+    `keep_partial`, when somebody has checked what is in it (see `keeping`). After a kill
+    `neuron_reach.bags.reader` reads the partial folder up to its last flush, which is at most a
+    second before the end.
     An unfinished recording that a killed writer left is set aside, never overwritten.
 
     Args:
         path: folder of the bag; must not exist.
         storage: ``mcap`` or ``sqlite3``.
+        keep_partial: leave the finished bag in the partial folder.
 
     Attributes:
+        finished: where the bag is when it has been closed.
         counts: messages written, by topic.
         set_aside: where an earlier unfinished recording was moved to, or None.
 
@@ -147,14 +150,21 @@ class BagWriter:
         UserError: the bag exists, is being recorded, or cannot be written; the storage is unknown.
     """
 
-    def __init__(self, path: str | os.PathLike[str], storage: str = 'mcap') -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        storage: str = 'mcap',
+        *,
+        keep_partial: bool = False,
+    ) -> None:
         if storage not in STORAGES:
             raise UserError(f'unknown bag storage {storage!r}; allowed: {", ".join(STORAGES)}')
         # An absolute path, so that a later change of directory does not move the target.
         self.path = Path(path).absolute()
-        if self.path.exists():
+        if self.path.exists() and not (keep_partial and holds_nothing(self.path)):
             raise UserError(f'{self.path} exists already; name a bag that does not')
         self.partial = self.path.with_name(self.path.name + PARTIAL)
+        self.finished = self.partial if keep_partial else self.path
         self.counts: dict[str, int] = {}
         self.set_aside: Path | None = None
         self._suffix = SUFFIXES[storage]
@@ -251,7 +261,7 @@ class BagWriter:
             raise self._failed(error) from error
 
     def close(self) -> None:
-        """Finish the bag, make sure it is on the disk, and give it its name.
+        """Finish the bag, make sure it is on the disk, and, unless kept, give it its name.
 
         Does nothing when the bag is closed already, or was given up after an error.
 
@@ -271,7 +281,8 @@ class BagWriter:
             written_as.rename(named)
             for item in (*self.partial.iterdir(), self.partial):
                 fsync(item)
-            self.partial.rename(self.path)
+            if self.finished != self.partial:
+                self.partial.rename(self.finished)
             fsync(self.path.parent)
         except _WRITE_ERRORS as error:
             raise self._failed(error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = 'Look inside a network: distances of its neurons, clusters, dead neurons, figures.'
 EPILOG = """\
-PATH is a bag, or several of the same network; or a checkpoint, for which sample episodes are
-played, or a run folder (its bag, or else its checkpoint).
+PATH is a bag or a folder that holds one, or several of the same network; or a checkpoint, for
+which sample episodes are played, or a run folder (its bag, or else its checkpoint).
 
 examples:
   neuron_reach analyze runs/joints3_seed0/bag -o analysis
@@ -90,26 +91,36 @@ def _analyze(options: argparse.Namespace) -> int:
         progress.update(4)
     finally:
         progress.close()
+    for note in summary['notes']:
+        print(f'neuron_reach: warning: {note}', file=sys.stderr)
     print(_table(summary))
     print(f'results: {options.output}')
     return 0
 
 
 def _read(options: argparse.Namespace) -> ActivityRecord:
-    from neuron_reach.learning.metadata import METADATA
-    from neuron_reach.recording import load_record, read_records
+    from neuron_reach.networks import network_at
+    from neuron_reach.places import checkpoint_in, find_bag
+    from neuron_reach.recording import read_records, record_checkpoint
 
     paths: list[Path] = options.paths
     episodes: int | None = options.episodes
-    own = [path for path in paths if (path / METADATA).exists()]
-    if len(paths) == 1 and (own or (paths[0] / 'checkpoint').is_dir()):
-        if not (paths[0] / 'bag').is_dir():
-            return load_record(paths[0], episodes or SAMPLE_EPISODES)
-        paths = [paths[0] / 'bag']
-    elif own:
-        raise UserError(f'{own[0]}: a checkpoint is analysed alone, not with others')
+    found = [
+        network_at(path, options.namespace) for path in paths if checkpoint_in(path) is not None
+    ]
+    networks = [network for network in found if network is not None]
+    for network in networks:
+        if network.bag is not None:
+            continue
+        if len(paths) > 1:
+            raise UserError(f'{network.name}: a checkpoint is analysed alone, not with others')
+        return record_checkpoint(network.load('it is played'), episodes or SAMPLE_EPISODES)
+    bags = [find_bag(path) for path in paths]
     chosen = None if episodes is None else range(episodes)
-    return read_records(paths, episodes=chosen, namespace=options.namespace)
+    record = read_records(bags, episodes=chosen, namespace=options.namespace)
+    for network in networks:
+        record = network.checked(record)
+    return record
 
 
 def _write(options: argparse.Namespace, activity: Activity) -> dict[str, Any]:

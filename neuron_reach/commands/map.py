@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +119,9 @@ def _map(options: argparse.Namespace) -> int:
     if not pairs:
         raise UserError('source and target are the same network; nothing else to map')
     groups = summarise(pairs, mapper.same_networks, chosen.seed)
-    _write(options.output, chosen, groups, examples)
+    for note in mapper.notes:
+        print(f'neuron_reach: warning: {note}', file=sys.stderr)
+    _write(options.output, chosen, mapper.notes, groups, examples)
     print(_table(groups))
     print(f'results: {options.output}')
     return 0
@@ -161,7 +164,13 @@ def _checked(options: argparse.Namespace) -> MapOptions:
     )
 
 
-def _write(folder: Path, options: MapOptions, groups: list[Group], examples: list[Example]) -> None:
+def _write(
+    folder: Path,
+    options: MapOptions,
+    notes: list[str],
+    groups: list[Group],
+    examples: list[Example],
+) -> None:
     """Write results as JSON and CSV, and draw them."""
     import numpy as np
     import safetensors.numpy
@@ -177,6 +186,7 @@ def _write(folder: Path, options: MapOptions, groups: list[Group], examples: lis
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(options).items()
         },
+        'notes': notes,
         'versions': versions(),
         'bootstrap': '95 %, networks resampled (sources and targets separately)',
         'groups': [_group_record(group) for group in groups],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from neuron_reach.commands.flags import (
     add_command,
@@ -16,10 +17,16 @@ from neuron_reach.commands.flags import (
 from neuron_reach.errors import UserError
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions
 
+if TYPE_CHECKING:
+    from neuron_reach.analysis import ActivityRecord
+    from neuron_reach.learning.checkpoint import Checkpoint
+
+SAMPLE_EPISODES = 300
 DESCRIPTION = 'Prune a trained network: merge neurons that do the same in its sample episodes.'
 EPILOG = """\
-Without --bag, sample episodes are played in this process: those that `record` would record. The
-pruned network is in DIR/pruned, ready for training; `prune-train` does both, several times.
+CHECKPOINT is a checkpoint or a run folder, BAG a bag or a folder that holds one. Without --bag,
+sample episodes are played in this process: those that `record` would record. The pruned network is
+in DIR/pruned, ready for training; `prune-train` does both, several times.
 
 examples:
   neuron_reach prune runs/joints3_seed0/checkpoint --bag runs/joints3_seed0/bag -o pruned
@@ -31,6 +38,7 @@ def add(commands: Any) -> None:
     """Add the sub-command."""
     parser = add_command(commands, 'prune', DESCRIPTION, _prune, EPILOG)
     add_network(parser)
+    parser.set_defaults(episodes=None)
     parser.add_argument('--bag', type=path, help='recorded sample episodes of this checkpoint')
     add_namespace(parser)
     add_flags(parser, PruningOptions)
@@ -46,14 +54,14 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--episodes',
         type=whole,
-        default=300,
-        help='sample episodes by which neurons are clustered (%(default)s)',
+        default=SAMPLE_EPISODES,
+        help=f'sample episodes by which neurons are clustered ({SAMPLE_EPISODES})',
     )
 
 
 def check_episodes(options: argparse.Namespace) -> None:
     """Raise UserError if there are no sample episodes."""
-    if options.episodes < 1:
+    if options.episodes is not None and options.episodes < 1:
         raise UserError(f'--episodes must be at least 1, not {options.episodes}')
 
 
@@ -61,31 +69,48 @@ def _prune(options: argparse.Namespace) -> int:
     pruning = read_flags(PruningOptions, options)
     samples = read_flags(ReductionOptions, options).samples
     check_episodes(options)
-    from neuron_reach.learning.checkpoint import load_checkpoint
     from neuron_reach.learning.kernels import use_one_core
+    from neuron_reach.networks import load_network
+    from neuron_reach.places import find_bag
     from neuron_reach.progress import Progress
-    from neuron_reach.pruning import check_record, prune_checkpoint, trials
-    from neuron_reach.recording import read_records, record_checkpoint
+    from neuron_reach.pruning import prune_checkpoint, trials
+    from neuron_reach.recording import record_checkpoint
     from neuron_reach.results import make_folder
 
     use_one_core()
-    checkpoint = load_checkpoint(options.checkpoint)
+    checkpoint = load_network(options.checkpoint)
+    bag = None if options.bag is None else find_bag(options.bag)
+    episodes = options.episodes or SAMPLE_EPISODES
     make_folder(options.output)
     progress = Progress('pruning', samples, unit='samples')
     try:
-        if options.bag is None:
-            record = record_checkpoint(checkpoint, options.episodes)
+        if bag is None:
+            record = record_checkpoint(checkpoint, episodes)
         else:
-            progress.update(0, f'reading {options.bag}')
-            record = read_records(options.bag, namespace=options.namespace)
-            check_record(checkpoint, record, options.bag)
-        found = trials(checkpoint, pruning, samples, options.episodes, progress.update)
+            progress.update(0, f'reading {bag}')
+            record = _read(checkpoint, bag, options.episodes, options.namespace)
+        found = trials(checkpoint, pruning, samples, episodes, progress.update)
     finally:
         progress.close()
-    results = prune_checkpoint(checkpoint, record, pruning, found, options.output, options.bag)
+    results = prune_checkpoint(checkpoint, record, pruning, found, options.output, bag)
     print('\n'.join([*record.notes, describe_pruning(results)]))
     print(f'results: {options.output}')
     return 0
+
+
+def _read(
+    checkpoint: Checkpoint, bag: Path, episodes: int | None, namespace: str | None
+) -> ActivityRecord:
+    """Return the record in a bag of a checkpoint: all of it, or as many episodes as asked for."""
+    from neuron_reach.belonging import check_record, check_whole
+    from neuron_reach.recording import read_records
+
+    record = read_records(bag, namespace=namespace)
+    if record.layers[0] != 'input' or len(record.layers) != len(checkpoint.network.sizes):
+        raise UserError(f'{bag}: pruning needs all layers; there are {", ".join(record.layers)}')
+    check_record(checkpoint, record, bag)
+    check_whole(record, bag, episodes)
+    return record if episodes is None else record.first(episodes)
 
 
 def describe_pruning(results: dict[str, Any]) -> str:

@@ -48,12 +48,12 @@ def _prune_train(options: argparse.Namespace) -> int:
     if options.max_episodes is not None:
         values = {'max_episodes': options.max_episodes}
         limit = fill(TrainingOptions, values, 'arguments').max_episodes
-    from neuron_reach.learning.checkpoint import load_checkpoint
     from neuron_reach.learning.kernels import use_one_core
+    from neuron_reach.networks import load_network
     from neuron_reach.reduction import Reduction
 
     use_one_core()
-    checkpoint = load_checkpoint(options.checkpoint)
+    checkpoint = load_network(options.checkpoint)
     reduction = Reduction(
         checkpoint, options.output, pruning, reduction_options, options.episodes, limit
     )

@@ -18,10 +18,10 @@ from neuron_reach.arm.task import ReachingTask
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.tree import end_with_parent
-from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.qnetwork import greedy
 from neuron_reach.learning.rollout import play
 from neuron_reach.learning.training import random_streams
+from neuron_reach.networks import load_network
 
 SIZE = (400, 300)
 """Width and height of the pictures."""
@@ -67,7 +67,7 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
     file = Path(file)
     if file.suffix not in ('.gif', '.png'):
         raise UserError(f'{file}: the name of the file must end in .gif or .png')
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_network(Path(checkpoint))
     setup = loaded.setup
     task = ReachingTask(setup.task, setup.arm)
     goals = task.sample_goals(random_streams(loaded.metadata['seed'])['test'], episodes)

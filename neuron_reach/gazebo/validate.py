@@ -13,10 +13,10 @@ from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.options import GazeboOptions
-from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.rollout import Arms, greedy_successes
 from neuron_reach.learning.training import random_streams
 from neuron_reach.learning.validation import accuracy_interval
+from neuron_reach.networks import load_network
 from neuron_reach.progress import Progress
 
 
@@ -58,7 +58,7 @@ def validate(
     Raises:
         UserError: the checkpoint is damaged, or Gazebo is missing or fails.
     """
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_network(Path(checkpoint))
     setup = loaded.setup
     task = ReachingTask(setup.task, setup.arm)
     goals = task.sample_goals(random_streams(loaded.metadata['seed'])['test'], episodes)

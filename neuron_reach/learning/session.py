@@ -6,7 +6,6 @@ needs, and `checkpoint`, the trained network, once it has passed.
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import time
@@ -29,6 +28,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import Arms, Watcher, greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training, random_streams
+from neuron_reach.places import CHECKPOINT, saved_states
 
 KEPT_CHECKPOINTS = 2
 
@@ -39,12 +39,6 @@ def _print(line: str) -> None:
 
 class NotTrainedError(UserError):
     """The validation test was not passed within the episodes allowed."""
-
-
-def saved_states(run_dir: Path) -> list[Path]:
-    """Return the training states saved in a run folder, oldest first."""
-    folders = (run_dir / 'checkpoints').glob('episode_*')
-    return sorted(folder for folder in folders if re.fullmatch(r'episode_\d+', folder.name))
 
 
 class Session:
@@ -81,7 +75,7 @@ class Session:
         self.interval = checkpoint_interval
         self.training: Training | None = None
         self._lock = lock_folder(self.run_dir)
-        self.final = self.run_dir / 'checkpoint'
+        self.final = self.run_dir / CHECKPOINT
         self.newest = self.final
         if self.final.exists():
             try:

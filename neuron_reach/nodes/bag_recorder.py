@@ -11,6 +11,7 @@ import importlib
 import time
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
@@ -39,6 +40,9 @@ class BagOptions:
     """Parameters of the node."""
 
     bag: str = option('', 'folder of the new bag; must not exist', path=True)
+    keep_partial: bool = option(
+        False, 'leave the bag in <bag>.partial, for somebody to check it and give it its name'
+    )
     storage: str = option('mcap', 'format of the bag', choices=tuple(STORAGES))
     topics: tuple[str, ...] = option(
         layout.recorded_topics(hidden_layers=6), 'relative names of the topics to record'
@@ -46,7 +50,10 @@ class BagOptions:
 
 
 class BagRecorder:
-    """Writes what arrives, serialised as it came, with the time of receipt."""
+    """Writes what arrives, serialised as it came, with the wall time of receipt.
+
+    Not the node's time: where that is simulated it may stand still or begin anew.
+    """
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -61,11 +68,13 @@ class BagRecorder:
         self.awaited = set(options.topics)
         self.subscriptions: dict[str, Any] = {}
         self.last_time = 0
-        self.writer = BagWriter(options.bag, options.storage)
+        self.writer = BagWriter(options.bag, options.storage, keep_partial=options.keep_partial)
         if self.writer.set_aside:
             node.get_logger().warning(f'an unfinished bag was moved to {self.writer.set_aside}')
         self.diagnostics = Diagnostics(node, lambda: self.writer.counts)
-        self.discovery = node.create_timer(DISCOVERY_PERIOD, self.subscribe_to_new)
+        # On a clock of its own: simulated time may stand still, or nobody may tell it.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.discovery = node.create_timer(DISCOVERY_PERIOD, self.subscribe_to_new, clock=steady)
 
     def subscribe_to_new(self) -> None:
         """Subscribe to the awaited topics that have a publisher by now."""
@@ -106,7 +115,7 @@ class BagRecorder:
                 if data is None:
                     break
                 # A clock that is set back must not put messages out of order.
-                self.last_time = max(self.last_time, self.node.get_clock().now().nanoseconds)
+                self.last_time = max(self.last_time, time.time_ns())
                 self.writer.write(topic, self.last_time, data)
                 busy = True
         self.writer.flush_if_due()
@@ -129,7 +138,7 @@ class BagRecorder:
         counts = self.writer.counts
         topics = ', '.join(f'{topic} {count}' for topic, count in counts.items())
         total = sum(counts.values())
-        print(f'{self.writer.path}: {total} messages ({topics or "no topic seen"})', flush=True)
+        print(f'{self.writer.finished}: {total} messages ({topics or "no topic seen"})', flush=True)
         return 0
 
 

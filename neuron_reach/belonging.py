@@ -1,0 +1,92 @@
+"""Do a recording and a network belong together, and is the recording whole?
+
+Asked by every command that takes both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from neuron_reach.analysis import ActivityRecord
+from neuron_reach.errors import UserError
+from neuron_reach.learning.checkpoint import Checkpoint, network_digest
+
+TOLERANCE = 1e-4
+"""By how much, of a layer's largest activation, arithmetic on other machines may differ."""
+
+
+def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -> str | None:
+    """Make sure that a record is of this network.
+
+    Known by the digest that the recording carries, else found by computing anew what it says.
+
+    Args:
+        checkpoint: the network.
+        record: its activity, perhaps.
+        source: the bag, for the message.
+
+    Returns:
+        None; or, where it cannot be told, why.
+
+    Raises:
+        UserError: it is of another network.
+    """
+    network = checkpoint.network
+    digest = record.network.get('digest')
+    if digest is not None:
+        if digest != network_digest(network):
+            raise UserError(
+                f'{source}: is not of {checkpoint.path}, which holds other weights than those '
+                'that were recorded'
+            )
+        return None
+    if len(record.layers) != len(network.sizes) or 'input' not in record.layers:
+        return (
+            f'{source}: cannot be compared with {checkpoint.path}, as it holds only '
+            f'{", ".join(record.layers)}'
+        )
+    if record.sizes != network.sizes:
+        raise UserError(
+            f'{source}: is of a network with layers {record.sizes}, but {checkpoint.path} has '
+            f'{network.sizes}'
+        )
+    scale, worst = np.zeros(len(network.sizes)), np.zeros(len(network.sizes))
+    start = 0
+    for block in record.blocks():
+        lengths = record.lengths[start : start + len(block)]
+        start += len(block)
+        rows = np.ascontiguousarray(block[np.arange(block.shape[1]) < lengths[:, None]])
+        inputs = np.ascontiguousarray(rows[:, record.columns('input')])
+        for layer, values in enumerate(network.activations(torch.from_numpy(inputs)[None])):
+            recorded = rows[:, record.columns(record.layers[layer])]
+            # In double precision, as the difference of two large numbers may be too large; and by
+            # `np.maximum`, as what is no number must not pass.
+            difference = abs(values[0].numpy().astype(np.float64) - recorded).max()
+            worst[layer] = np.maximum(worst[layer], difference)
+            scale[layer] = max(scale[layer], abs(recorded).max(), 1e-6)
+    if not (worst <= TOLERANCE * scale).all():
+        place = record.layers[int((worst / scale).argmax())]
+        raise UserError(
+            f'{source}: is not of {checkpoint.path}: from the same inputs, that network computes '
+            f'other activations in {place}'
+        )
+    return None
+
+
+def check_whole(record: ActivityRecord, source: Path, needed: int | None = None) -> None:
+    """Make sure that a recording holds as many episodes as it was to hold.
+
+    Args:
+        record: of the whole recording.
+        source: the bag, for the message.
+        needed: episodes that the caller needs.
+
+    Raises:
+        UserError: it holds fewer.
+    """
+    wanted = max(needed or 0, int(record.network.get('episodes', 0)))
+    if record.episodes < wanted:
+        raise UserError(f'{source}: is not whole: it holds {record.episodes} of {wanted} episodes')

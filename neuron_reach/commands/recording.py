@@ -1,0 +1,32 @@
+"""`neuron_reach recording`: the part of a run that makes a recording a bag; not for users."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from neuron_reach.commands.flags import path, whole
+
+
+def add(commands: Any) -> None:
+    """Add the sub-command, which the help does not list."""
+    parser = commands.add_parser('recording')
+    parser.add_argument('action', choices=('keep', 'check'))
+    parser.add_argument('bag', type=path)
+    parser.add_argument('checkpoint', type=path)
+    parser.add_argument('episodes', type=whole)
+    parser.add_argument('--info', type=path, help='run folder or bag to tell of in the end')
+    parser.set_defaults(command=_recording)
+
+
+def _recording(options: argparse.Namespace) -> int:
+    from neuron_reach.keeping import check, keep
+    from neuron_reach.report import describe_path
+
+    if options.action == 'check':
+        check(options.bag, options.checkpoint, options.episodes)
+        return 0
+    summary = keep(options.bag, options.checkpoint, options.episodes)
+    if options.info is not None:
+        print(describe_path(options.info, summary=summary))
+    return 0
