@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import binom
 
 from neuron_reach.analysis import (
+    Projection,
     bootstrap_pairs,
     coverage,
     layer_projection,
@@ -39,6 +41,28 @@ def test_saturation_and_coverage_as_defined():
     assert saturation(np.ones((4, 3))) == pytest.approx(1.0)
     assert coverage(np.eye(4)) == pytest.approx(1.0)
     assert saturation(np.eye(4)) == 0.0
+
+
+def test_logarithms_are_to_the_base_of_the_sources_that_are_alive():
+    """Three of five; one target is fed by two of them evenly, the other by one alone."""
+    matrix = np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 4.0], [0.0, 0.0], [0.0, 0.0]])
+    scale = np.array([1.0, 0.0, 2.0, 3.0, 0.0])
+    projection = Projection(matrix, np.arange(2), scale, np.ones(2))
+    assert saturation(projection) == pytest.approx(0.5 * np.log(2) / np.log(3))
+    used = np.array([0.25, 0.75])
+    assert coverage(projection) == pytest.approx(-(used * np.log(used)).sum() / np.log(3))
+    even = np.where(scale[:, None] > 0.0, 1.0, 0.0)
+    projection = Projection(even, np.arange(1), scale, np.ones(1))
+    assert saturation(projection) == coverage(projection) == pytest.approx(1.0)
+    silent = np.array([1.0, 1.0, 0.0])
+    assert linear_projection(np.eye(3), silent * np.eye(3), 0.0).sources == 2
+
+
+def test_a_single_source_is_covered_and_suffices():
+    for matrix, scale in (([[2.0, 1.0]], [1.0]), ([[0.0, 0.0], [2.0, 1.0]], [0.0, 1.0])):
+        projection = Projection(np.array(matrix), np.arange(2), np.array(scale), np.ones(2))
+        assert coverage(projection) == 1.0
+        assert saturation(projection) == 0.0
 
 
 def test_targets_that_nothing_maps_to_are_left_out():
@@ -121,17 +145,45 @@ def test_bad_input_is_one_clear_line(call, message):
         call()
 
 
-def test_the_bootstrap_interval_covers_the_mean_of_networks():
-    """Crossed random effects: intervals from resampled pairs would be far too narrow."""
+def draw_alone(networks, generator):
+    return generator.standard_normal(networks)
+
+
+def draw_crossed(networks, generator):
+    """Effects of sources and targets: intervals from resampled pairs would be far too narrow."""
+    shape = (networks, networks)
+    sources, targets = generator.standard_normal((2, networks))
+    return sources[:, None] + targets + 0.1 * generator.standard_normal(shape)
+
+
+def draw_same(networks, generator):
+    effects = generator.standard_normal(networks)
+    values = effects[:, None] + effects + 0.1 * generator.standard_normal((networks, networks))
+    np.fill_diagonal(values, np.nan)
+    return values
+
+
+@pytest.mark.parametrize(
+    ('draw', 'networks', 'trials'),
+    [
+        (draw_alone, 5, 2000),
+        (draw_alone, 20, 2000),
+        (draw_crossed, 20, 1000),
+        (draw_same, 20, 1000),
+    ],
+)
+def test_the_bootstrap_interval_holds_the_true_mean_in_95_of_100_cases(draw, networks, trials):
     generator = np.random.default_rng(0)
     hits = 0
-    for _ in range(200):
-        sources, targets = generator.standard_normal((10, 1)), generator.standard_normal((1, 10))
-        values = sources + targets + 0.1 * generator.standard_normal((10, 10))
-        interval = bootstrap_pairs(values, generator, resamples=400)
-        assert interval.mean == pytest.approx(values.mean())
+    for _ in range(trials):
+        values = draw(networks, generator)
+        interval = bootstrap_pairs(
+            values, generator, resamples=400, same_networks=draw is draw_same
+        )
+        assert interval.mean == pytest.approx(np.nanmean(values))
         hits += interval.low <= 0.0 <= interval.high
-    assert 170 <= hits <= 199
+    fewest, most = binom.ppf((0.0005, 0.9995), trials, 0.95)
+    assert fewest <= hits <= most
 
 
 def test_missing_pairs_are_left_out():

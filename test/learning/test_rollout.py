@@ -101,3 +101,35 @@ def test_a_hopeless_member_is_tested_no_further_but_the_others_are(task):
     won = greedy_successes(FleetSimulator(task.arm, 4), task, network, goals, stop_after_failures=3)
     assert won[0].tolist() == [True] * 12
     assert won[1].tolist() == [False] * 4  # after the second round it is certain
+
+
+def test_a_member_may_fail_exactly_as_often_as_is_allowed(task):
+    near, far = [0.0, 1.0], [0.0, -1.0]  # for an arm that stays upright
+    goals = np.full((3, 12, 2), near)
+    goals[1, :3] = goals[2, :4] = far
+    network = network_of(task, 3)
+    network.flat.zero_()
+    network.biases[-1][:, 0, 4] = 1.0  # action 4 moves no joint
+    fleet = FleetSimulator(task.arm, 3 * 4)
+    won = greedy_successes(fleet, task, network, goals, stop_after_failures=3)
+    assert [row.tolist() for row in won] == [
+        [True] * 12,
+        [False] * 3 + [True] * 9,
+        [False] * 4,  # one too many
+    ]
+
+
+def test_arms_beyond_those_of_the_members_stay_where_they_start(task):
+    sent = []
+
+    class Fleet(FleetSimulator):
+        def send(self, targets):
+            sent.append(targets.copy())
+            super().send(targets)
+
+    fleet = Fleet(task.arm, 5)
+    play(fleet, task, np.zeros((2, 2, 2)), lambda seen: np.zeros(seen.shape[:2], np.int64))
+    assert len(sent) == STEPS
+    for step, targets in enumerate(sent, start=1):
+        assert np.array_equal(targets[4], task.arm.start_pose)
+        assert targets[:4] == pytest.approx(task.arm.start_pose - 0.05 * step + np.zeros((4, 2)))

@@ -7,9 +7,13 @@ import pytest
 import torch
 
 from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.arm.task import ReachingTask
 from neuron_reach.learning import replay, training
 from neuron_reach.learning.qnetwork import QNetwork
-from neuron_reach.learning.training import STREAMS, Training, random_streams
+from neuron_reach.learning.rollout import greedy_successes, play
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import STREAMS, TYPICAL_REWARD, Training, random_streams
+from neuron_reach.learning.validation import required_successes
 
 
 def fleet_of(own, members=None):
@@ -112,6 +116,25 @@ def test_what_is_remembered_is_what_was_played(setup):
     targets = own.setup.arm.start_pose + np.cumsum(own.task.actions[rows[..., -1].astype(int)], 0)
     measured = np.arctan2(rows[..., inputs], rows[..., inputs + 1])
     assert np.abs(measured - targets[..., 0]).max() < 0.05
+
+
+def test_the_first_values_are_the_return_of_random_motion(setup):
+    """The output bias is the mean reward over 1 - gamma, and the weights before it are small."""
+    for gamma in (0.0, 0.7, 0.9):
+        own = Training(setup(gamma=gamma), [1, 2])
+        biases = own.learner.online.biases
+        assert torch.equal(biases[-1], torch.full((2, 1, 3), TYPICAL_REWARD / (1.0 - gamma)))
+        assert not any(bias.any() for bias in biases[:-1])
+    setup = Setup()
+    task, draw = ReachingTask(setup.task, setup.arm), np.random.default_rng(0)
+    goals = task.sample_goals(draw, 500)[None]
+    rollout = play(
+        FleetSimulator(setup.arm, 500),
+        task,
+        goals,
+        lambda seen: draw.integers(len(task.actions), size=seen.shape[:2]),
+    )
+    assert rollout.rewards.mean() == pytest.approx(TYPICAL_REWARD, abs=0.03)
 
 
 # --- a stack ------------------------------------------------------------------------------------
@@ -250,6 +273,31 @@ def test_a_member_counts_as_trained_at_the_first_test_that_a_second_one_confirms
     expected.random(3)
     state = own._streams[0]['validation'].bit_generator.state
     assert state == expected.bit_generator.state
+
+
+def test_the_averaged_network_is_tested_and_kept_not_the_online_one(setup):
+    """With an arm that stays or moves as its network's only bias says."""
+    own = Training(setup(seed=4))
+    for network, action in ((own.learner.target, 1), (own.learner.online, 2)):
+        network.flat.zero_()
+        network.biases[-1][0, 0, action] = 1.0
+    own.test_first(fleet_of(own))
+    kept = own.saved_network(0)
+    assert torch.equal(kept.flat, own.learner.target.flat)
+    goals = own.task.sample_goals(random_streams(4)['validation'], 300)[None]
+    won, other = (
+        greedy_successes(
+            fleet_of(own), own.task, network, goals, stop_after_failures=300 - required_successes()
+        )[0]
+        for network in (kept, own.learner.online)
+    )
+    assert own.members[0].validations == [(0, won.sum(), len(won))]
+    assert (won.sum(), len(won)) != (other.sum(), len(other))
+    drawn = copy.deepcopy(own._streams[0])
+    own.test(fleet_of(own), 'test')
+    own.task.sample_goals(drawn['test'], 300)
+    for name, stream in own._streams[0].items():
+        assert stream.bit_generator.state == drawn[name].bit_generator.state
 
 
 def test_tests_use_goals_that_no_other_test_or_round_had(setup):

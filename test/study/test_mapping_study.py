@@ -1,12 +1,17 @@
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from neuron_reach.analysis import input_samples, input_transform, map_records, run_network
 from neuron_reach.figures.report import Picture, Table
 from neuron_reach.learning.checkpoint import describe
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
+from neuron_reach.recording import record_checkpoint
 from neuron_reach.study import mapping_study, paper, verdict
 from neuron_reach.study.jobs import (
     Result,
@@ -127,6 +132,74 @@ def test_a_job_maps_as_the_map_command_does(outcome, tmp_path):
         found.values['mappings'][1]['samples'],
     )
     assert found.arrays['layers'][1] == pytest.approx(pair.layers, nan_ok=True)
+
+
+@pytest.mark.parametrize('label', ['map 3-3, balanced, target 0', 'map 2-3, balanced, target 4'])
+def test_a_job_maps_on_samples_and_is_judged_on_fresh_episodes(outcome, label):
+    """By hand: its errors are those of other episodes than the sampled ones."""
+    plan, results = outcome
+    job = next(job for job in plan.jobs if job.label == label)
+    arguments, found = job.arguments, results.get(job)
+
+    def load(reference):
+        return results.get(reference['result']).checkpoint(reference['name'])
+
+    target, stand_in = load(arguments['target']), load(arguments['stand_in']).network
+    goals = np.random.default_rng([target.metadata['seed'], mapping_study.FRESH_STREAM])
+    own = [record_checkpoint(target, 10), record_checkpoint(target, 10, goals)]
+    assert not (own[0].goals == own[1].goals).any()
+    others = [run_network(stand_in, record) for record in own]
+    number = 0
+    for source in arguments['sources']:
+        network = load(source)
+        transform = input_transform(3, network.setup.arm.joints)
+        ran = [run_network(network.network, record, transform) for record in own]
+        onto = others if source['kind'] == mapping_study.RANDOM_BOTH else own
+        for mapping in map_records(
+            onto[0],
+            ran[0],
+            onto[1],
+            ran[1],
+            input_samples(own[0]),
+            regularisations=arguments['lassos'],
+            greedy=arguments['greedy'],
+        ):
+            for name in ('error', 'saturation', 'coverage', 'layers'):
+                expected = getattr(mapping, name)
+                assert found.arrays[name][number] == pytest.approx(expected, nan_ok=True)
+            errors = zip(mapping.target_layers, mapping.layer_errors, strict=True)
+            hidden = sum(error for name, error in errors if name.startswith('hidden'))
+            assert found.arrays['hidden_error'][number] == pytest.approx(hidden[0] / hidden[1])
+            if source['kind'] != mapping_study.REFLEXIVE:
+                assert mapping.error != pytest.approx(hidden[0] / hidden[1], rel=1e-4)
+                assert mapping.error != pytest.approx(mapping.sample_error, rel=1e-4)
+            number += 1
+    assert number == len(found.arrays['error'])
+
+
+def test_random_networks_of_two_arms_are_not_the_same_draws(outcome):
+    plan, results = outcome
+    jobs = [job for job in plan.jobs if job.function is mapping_study.random_networks]
+    draws = []
+    for job in jobs:
+        first = results.get(job).checkpoint('random_0').network.weights[0][0].flatten()
+        draws.append((first / first.abs().max())[:20])
+    assert len(draws) == 3
+    for one, other in itertools.combinations(draws, 2):
+        assert not torch.allclose(one, other, atol=0.1)
+
+
+def test_random_networks_have_the_mean_size_of_networks_of_different_sizes():
+    def network(*hidden):
+        setup = Setup.from_values({'joints': 1, 'hidden': hidden}, 'test')
+        checkpoint = SimpleNamespace(network=QNetwork(setup.layer_sizes), setup=setup)
+        result = SimpleNamespace(checkpoints=lambda: ['n'], checkpoint=lambda name: checkpoint)
+        return {'result': result, 'name': 'n'}
+
+    trained = [network(9, 4), network(5, 3), network(5, 3)]
+    made = mapping_study.random_networks.call(trained=trained, seed=0, count=2)
+    assert made.values['hidden'] == pytest.approx([19 / 3, 10 / 3])
+    assert [network.sizes for network, _ in made.networks.values()] == [(4, 6, 3, 3)] * 2
 
 
 def test_random_networks_have_the_mean_size(outcome):

@@ -10,7 +10,14 @@ from neuron_reach.pruning import count_successes, sample_streams
 from neuron_reach.pruning_options import step_seed
 from neuron_reach.recording import record_checkpoint
 from neuron_reach.study import paper, reductions
-from neuron_reach.study.reductions import TAU, prune_job, reduction, retrain_job, sources
+from neuron_reach.study.reductions import (
+    TAU,
+    prune_job,
+    prune_samples_job,
+    reduction,
+    retrain_job,
+    sources,
+)
 from neuron_reach.study.studies import SCALES
 
 TINY = dataclasses.replace(
@@ -51,6 +58,25 @@ def test_networks_are_pruned_and_trained_on_as_by_hand(store, complete):
     assert trained.metadata['validation']['training_duration'] == member['first_pass']
     first_look = member['validations'][0]
     assert first_look[0] == 0  # the pruned network itself
+
+
+def test_every_sample_has_its_own_episodes_and_its_own_test(store, complete):
+    source = sources(EASY, 1, 1)[0]
+    job = prune_samples_job(source, TINY, (TAU, 0.5))
+    assert complete(job)[0].failures == []
+    checkpoint = store.load(source.job).checkpoint('seed_0')
+    found = store.load(job).values['samples']
+    for sample in (1, 2):
+        record_goals, _ = sample_streams(checkpoint, sample)
+        record = record_checkpoint(checkpoint, TINY.pruning_episodes, record_goals)
+        for tau in (TAU, 0.5):
+            expected = prune_directly(checkpoint.network, record, PruningOptions(tau=tau)).network
+            own = found[f'tau_{tau:g}']
+            assert tuple(own['hidden'][sample - 1]) == expected.sizes[1:-1]
+            _, test_goals = sample_streams(checkpoint, sample)
+            successes = count_successes(checkpoint.setup, expected, test_goals)
+            assert own['accuracies'][sample - 1] * 300 == successes
+    assert len(set(found[f'tau_{TAU:g}']['accuracies'])) == 2
 
 
 def test_what_is_given_up_leaves_later_steps_empty_and_stops_nothing(store, complete):
