@@ -156,9 +156,11 @@ def _of_pruned(folder: Path) -> bool:
     """
     if not (folder / RESULTS).exists():
         return False
-    results = read_json(folder / RESULTS)
-    source = results.get('source') if isinstance(results, dict) else None
-    return not isinstance(source, str) or Path(source) != (folder / CHECKPOINT).resolve()
+    results = read_json(folder / RESULTS, {'source': str})
+    pruned_by, own = results.get('bag'), folder.resolve()
+    if not isinstance(pruned_by, str) or Path(pruned_by).parent.name != own.name:
+        return False  # by episodes from elsewhere
+    return Path(results['source']) != own / CHECKPOINT
 
 
 def _origin(bag: Path, reader: BagReader, robot: Robot) -> tuple[Path | None, str]:

@@ -12,16 +12,23 @@ import numpy as np
 from neuron_reach.analysis import ActivityRecord, Pruned, PruningOptions, prune, prune_each
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
-from neuron_reach.learning.checkpoint import Checkpoint, describe, save_checkpoint, versions
+from neuron_reach.learning.checkpoint import (
+    Checkpoint,
+    describe,
+    network_digest,
+    save_checkpoint,
+    versions,
+)
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.results import make_folder, write_arrays, write_csv, write_json
+from neuron_reach.results import RESULTS as FILES
+from neuron_reach.results import forget_results, make_folder, write_arrays, write_csv, write_json
 
-RESULTS, NETWORK = 'pruning.json', 'pruned'
+RESULTS, NETWORK = FILES['prune'], 'pruned'
 
 PRUNING_STREAMS = 1
 """Sets the random streams of pruning apart from those of training with the same seed."""
@@ -130,6 +137,7 @@ def prune_checkpoint(
         UserError: a file cannot be written.
     """
     make_folder(folder)
+    forget_results(folder, 'prune')
     pruned = prune(checkpoint.network, record, options)
     results = _results(checkpoint, record, options, found, pruned, bag)
     setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
@@ -155,6 +163,7 @@ def _results(
     sizes = np.array([trial.hidden for trial in found])
     return {
         'source': str(checkpoint.path.resolve()),
+        'network': network_digest(checkpoint.network),
         'bag': None if bag is None else str(bag.resolve()),
         'notes': list(record.notes),
         'seed': checkpoint.metadata['seed'],

@@ -17,7 +17,7 @@ from neuron_reach.analysis import PruningOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.errors import UserError
 from neuron_reach.files import lock_folder, read_json
-from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, versions
+from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest, versions
 from neuron_reach.learning.session import NotTrainedError, Session
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
@@ -25,9 +25,10 @@ from neuron_reach.places import CHECKPOINT, saved_states
 from neuron_reach.pruning import NETWORK, RESULTS, prune_checkpoint, trials
 from neuron_reach.pruning_options import ReductionOptions, step_seed
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.results import make_folder, write_csv, write_json
+from neuron_reach.results import RESULTS as FILES
+from neuron_reach.results import claim_folder, write_csv, write_json
 
-RECORD, SUMMARY = 'reduction.json', 'summary'
+RECORD, SUMMARY = FILES['prune-train'], 'summary'
 
 Report = Callable[[str, int, int | None, str], None]
 """Told what is done, how much of it, of how much, and how it stands."""
@@ -67,7 +68,7 @@ class Reduction:
         self.source, self.folder = source, folder
         self.pruning, self.options, self.episodes = pruning, options, episodes
         self.max_episodes = max_episodes or source.setup.training.max_episodes
-        make_folder(folder)
+        claim_folder(folder, 'prune-train', {})  # what it must agree in, `_check` knows
         self._lock = lock_folder(folder)
         self._check()
 
@@ -75,6 +76,7 @@ class Reduction:
         """Write down what is done here, or make sure that it is the same as before."""
         record = {
             'source': str(self.source.path.resolve()),
+            'network': network_digest(self.source.network),
             'seed': self.source.metadata['seed'],
             'hidden': list(self.source.network.sizes[1:-1]),
             'pruning': dict(vars(self.pruning)),
@@ -85,7 +87,7 @@ class Reduction:
         if file.exists():
             saved = read_json(file)
             for key, value in record.items():
-                if saved.get(key) != value:
+                if saved.get(key, value if key == 'network' else None) != value:  # not in old ones
                     raise UserError(
                         f'{file}: holds a reduction with {key}={saved.get(key)}, not {value}; '
                         'use the same options or another folder'

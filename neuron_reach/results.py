@@ -13,7 +13,55 @@ from typing import Any
 import numpy as np
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import write_bytes, write_text
+from neuron_reach.files import read_json, write_bytes, write_text
+
+RESULTS = {
+    'analyze': 'analysis.json',
+    'prune': 'pruning.json',
+    'map': 'mapping.json',
+    'prune-train': 'reduction.json',
+}
+"""The file by which the results of a command are known, and which is written last."""
+
+
+def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
+    """Make a folder for the results of a command, which may replace its own of the same inputs.
+
+    Args:
+        folder: made if need be.
+        command: a key of `RESULTS`.
+        inputs: what the file of results says of the inputs, by its keys.
+
+    Raises:
+        UserError: the folder holds results of another command or input, or cannot be made.
+    """
+    advice = 'move them away or name another folder'
+    for other, name in RESULTS.items():
+        if not (folder / name).exists():
+            continue
+        if other != command:
+            raise UserError(f'{folder}: holds results of {other} ({name}); {advice}')
+        saved = read_json(folder / name)
+        for key, value in inputs.items():
+            if saved.get(key) != value:
+                raise UserError(
+                    f'{folder}: holds results of {other} with {key} {saved.get(key)}, not '
+                    f'{value}; {advice}'
+                )
+    make_folder(folder)
+
+
+def forget_results(folder: Path, command: str) -> None:
+    """Take away the mark of earlier results, which are about to be replaced.
+
+    Raises:
+        UserError: it cannot be taken away.
+    """
+    file = folder / RESULTS[command]
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f'{file}: cannot be replaced: {error.strerror}') from None
 
 
 def make_folder(path: Path) -> None:

@@ -70,9 +70,9 @@ def _analyze(options: argparse.Namespace) -> int:
         raise UserError(f'--episodes must be at least 1, not {options.episodes}')
     from neuron_reach.activity import analyse, choose_layers
     from neuron_reach.progress import Progress
-    from neuron_reach.results import make_folder
+    from neuron_reach.results import claim_folder
 
-    make_folder(options.output)
+    claim_folder(options.output, 'analyze', {'sources': _sources(options)})
     progress = Progress('analysing', 4, unit='parts')
     try:
         progress.update(0, 'reading the activity')
@@ -85,9 +85,7 @@ def _analyze(options: argparse.Namespace) -> int:
         progress.update(1, f'distances of {record.select(names).neurons} neurons')
         activity = analyse(record.select(names), clustering)
         progress.update(2, 'writing')
-        summary = _write(options, activity)
-        progress.update(3, 'drawing')
-        _draw(options, activity, record)
+        summary = _write(options, activity, record)
         progress.update(4)
     finally:
         progress.close()
@@ -123,15 +121,27 @@ def _read(options: argparse.Namespace) -> ActivityRecord:
     return record
 
 
-def _write(options: argparse.Namespace, activity: Activity) -> dict[str, Any]:
-    """Write tables and arrays; return the summary."""
+def _sources(options: argparse.Namespace) -> list[str]:
+    return [str(path.resolve()) for path in options.paths]
+
+
+def _write(
+    options: argparse.Namespace, activity: Activity, whole: ActivityRecord
+) -> dict[str, Any]:
+    """Write tables, arrays and figures, and the summary last; return it."""
     from neuron_reach.activity import layer_summaries, neuron_lines, pairs, spread
     from neuron_reach.learning.checkpoint import versions
-    from neuron_reach.results import write_arrays, write_csv, write_json
+    from neuron_reach.results import (
+        RESULTS,
+        forget_results,
+        write_arrays,
+        write_csv,
+        write_json,
+    )
 
     record, folder = activity.record, options.output
     summary = {
-        'sources': [str(path) for path in options.paths],
+        'sources': _sources(options),
         'network': dict(record.network),
         'episodes': record.episodes,
         'steps': int(record.lengths.sum()),
@@ -141,11 +151,13 @@ def _write(options: argparse.Namespace, activity: Activity) -> dict[str, Any]:
         'all_to_all': {'neurons': record.neurons, **spread(pairs(activity.distances))},
         'layers': layer_summaries(activity),
     }
+    forget_results(folder, 'analyze')
     write_csv(folder / 'neurons.csv', neuron_lines(activity))
     names = {'layers': list(record.layers), 'sizes': list(record.sizes)}
     write_arrays(folder / 'distances.npz', {'distances': activity.distances, **names})
     write_arrays(folder / 'linkage.npz', activity.clustering.trees)
-    write_json(folder / 'analysis.json', summary)
+    _draw(options, activity, whole)
+    write_json(folder / RESULTS['analyze'], summary)
     return summary
 
 

@@ -104,13 +104,14 @@ def _map(options: argparse.Namespace) -> int:
     from neuron_reach.mapping import PairMapper, summarise
     from neuron_reach.networks import find_networks
     from neuron_reach.progress import Progress
-    from neuron_reach.results import make_folder
+    from neuron_reach.results import claim_folder
 
     namespaces = options.namespace or [None]
     sources = find_networks(options.source, namespaces[0])
     targets = find_networks(options.target, namespaces[-1])
     mapper = PairMapper(sources, targets, chosen)
-    make_folder(options.output)
+    inputs = {'source': str(options.source.resolve()), 'target': str(options.target.resolve())}
+    claim_folder(options.output, 'map', inputs)
     progress = Progress('mapping', len(sources) * len(targets), unit='pairs')
     try:
         pairs, examples = mapper.run(progress.update)
@@ -121,7 +122,7 @@ def _map(options: argparse.Namespace) -> int:
     groups = summarise(pairs, mapper.same_networks, chosen.seed)
     for note in mapper.notes:
         print(f'neuron_reach: warning: {note}', file=sys.stderr)
-    _write(options.output, chosen, mapper.notes, groups, examples)
+    _write(options.output, {**inputs, 'notes': mapper.notes}, chosen, groups, examples)
     print(_table(groups))
     print(f'results: {options.output}')
     return 0
@@ -166,33 +167,33 @@ def _checked(options: argparse.Namespace) -> MapOptions:
 
 def _write(
     folder: Path,
+    known: dict[str, Any],
     options: MapOptions,
-    notes: list[str],
     groups: list[Group],
     examples: list[Example],
 ) -> None:
-    """Write results as JSON and CSV, and draw them."""
+    """Write results as tables, figures and arrays, and the JSON of them all last."""
     import numpy as np
     import safetensors.numpy
 
     from neuron_reach.figures.style import save
     from neuron_reach.files import write_bytes
     from neuron_reach.learning.checkpoint import versions
-    from neuron_reach.results import write_csv, write_json
+    from neuron_reach.results import RESULTS, forget_results, write_csv, write_json
 
     pairs = [pair for group in groups for pair in group.pairs]
     results = {
+        **known,
         'options': {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(options).items()
         },
-        'notes': notes,
         'versions': versions(),
         'bootstrap': '95 %, networks resampled (sources and targets separately)',
         'groups': [_group_record(group) for group in groups],
         'pairs': [{**vars(pair), 'layers': pair.layers.tolist()} for pair in pairs],
     }
-    write_json(folder / 'mapping.json', results)
+    forget_results(folder, 'map')
     write_csv(folder / 'pairs.csv', [_flat(vars(pair)) for pair in pairs])
     write_csv(folder / 'groups.csv', [_flat(_group_record(group)) for group in groups])
     for name, figure in _figures(groups, examples).items():
@@ -212,6 +213,7 @@ def _write(
             write_bytes(file, safetensors.numpy.save(arrays, names))
         except OSError as error:
             raise UserError(f'{file}: cannot be written: {error.strerror}') from None
+    write_json(folder / RESULTS['map'], results)
 
 
 def _figures(groups: list[Group], examples: list[Example]) -> dict[str, Figure]:

@@ -75,13 +75,17 @@ def _prune(options: argparse.Namespace) -> int:
     from neuron_reach.progress import Progress
     from neuron_reach.pruning import prune_checkpoint, trials
     from neuron_reach.recording import record_checkpoint
-    from neuron_reach.results import make_folder
+    from neuron_reach.results import claim_folder
 
     use_one_core()
     checkpoint = load_network(options.checkpoint)
     bag = None if options.bag is None else find_bag(options.bag)
     episodes = options.episodes or SAMPLE_EPISODES
-    make_folder(options.output)
+    inputs = {
+        'source': str(checkpoint.path.resolve()),
+        'bag': None if bag is None else str(bag.resolve()),
+    }
+    claim_folder(options.output, 'prune', inputs)
     progress = Progress('pruning', samples, unit='samples')
     try:
         if bag is None:
