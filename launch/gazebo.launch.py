@@ -15,7 +15,6 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
-    ExecuteProcess,
     IncludeLaunchDescription,
     OpaqueFunction,
     Shutdown,
@@ -29,7 +28,8 @@ from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.gazebo.world import WORLD, robot_description
-from neuron_reach.graph import describe_argument
+from neuron_reach.graph import describe_argument, full_namespace
+from neuron_reach.launching import Scope, check_arguments
 from neuron_reach.options import fill
 from neuron_reach.shared import shared_file
 
@@ -58,21 +58,37 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             'rviz', default_value='false', choices=choices, description='show the arm in RViz'
         ),
+        DeclareLaunchArgument(
+            'namespace',
+            default_value='',
+            description='ROS namespace of the arm, such as left or /robots/left',
+        ),
     ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+    names = [argument.name for argument in arguments]
+    return LaunchDescription([*arguments, OpaqueFunction(function=start, args=(names,))])
 
 
-def start(context: LaunchContext) -> list[Any]:
-    """Start Gazebo, then the arm in it, then its controllers, one after the other."""
+def start(context: LaunchContext, names: list[str]) -> list[Any]:
+    """Start Gazebo, then the arm in it, then its controllers, one after the other.
+
+    Raises:
+        UserError: an argument is unknown or bad; launch prints its message and returns 1.
+    """
+    check_arguments(context, names)
+    scope = Scope(context)
+    scope.refuse_remaps()
+    namespace = full_namespace(context.launch_configurations['namespace'], scope.namespace)
+    scope.configurations['ros_namespace'] = namespace
     given = {name: context.launch_configurations[name] for name in (*ARM, *GAZEBO)}
     arm = fill(ArmOptions, given, 'arguments')
     gazebo = fill(GazeboOptions, given, 'arguments')
     folder = Path(launch_config.log_dir)
     parameters = folder / 'controllers.yaml'
-    parameters.write_text(yaml.safe_dump(controllers(arm.joints, gazebo)), encoding='utf-8')
+    text = yaml.safe_dump(controllers(arm.joints, gazebo, namespace))
+    parameters.write_text(text, encoding='utf-8')
     world = folder / 'reach.world'
     world.write_text(world_file(gazebo), encoding='utf-8')
-    urdf = robot_description(arm, gazebo, controllers=str(parameters))
+    urdf = robot_description(arm, gazebo, controllers=str(parameters), namespace=namespace)
     actions = [
         IncludeLaunchDescription(
             PythonLaunchDescriptionSource(str(gazebo_ros() / 'launch' / 'gazebo.launch.py')),
@@ -98,13 +114,14 @@ def start(context: LaunchContext) -> list[Any]:
             executable='spawn_entity.py',
             arguments=['-topic', 'robot_description', '-entity', 'arm_0', '-timeout', SECONDS],
             output='screen',
-            on_exit=next_step('spawn_entity.py', lambda: spawn_controllers(CONTROLLERS)),
+            on_exit=next_step('spawn_entity.py', lambda: spawn_controllers(CONTROLLERS, scope)),
         ),
         Node(
             package='neuron_reach',
             executable='arm_reset',
             name='arm_reset',
-            parameters=[{**vars(arm), 'use_sim_time': True}],
+            parameters=[vars(arm)],
+            remappings=[('set_entity_state', '/set_entity_state')],  # Gazebo's, in no namespace
             output='screen',
         ),
     ]
@@ -117,7 +134,7 @@ def start(context: LaunchContext) -> list[Any]:
                 parameters=[{'use_sim_time': True}],
             )
         )
-    return actions
+    return scope.around(actions)
 
 
 def gazebo_ros() -> Path:
@@ -131,20 +148,19 @@ def gazebo_ros() -> Path:
         ) from None
 
 
-def spawn_controllers(names: tuple[str, ...]) -> list[ExecuteProcess]:
+def spawn_controllers(names: tuple[str, ...], scope: Scope) -> list[Any]:
     """Return what spawns the first controller, and when it is active the others in their order."""
     if not names:
         return []
     name, *later = names
-    return [
-        Node(
-            package='controller_manager',
-            executable='spawner',
-            arguments=[name, '--controller-manager-timeout', SECONDS],
-            output='screen',
-            on_exit=next_step(f'spawner of {name}', lambda: spawn_controllers(tuple(later))),
-        )
-    ]
+    spawner = Node(
+        package='controller_manager',
+        executable='spawner',
+        arguments=[name, '--controller-manager-timeout', SECONDS],
+        output='screen',
+        on_exit=next_step(f'spawner of {name}', lambda: spawn_controllers(tuple(later), scope)),
+    )
+    return scope.around([spawner])
 
 
 def next_step(name: str, actions: Any) -> Any:
@@ -160,14 +176,19 @@ def next_step(name: str, actions: Any) -> Any:
     return on_exit
 
 
-def controllers(joints: int, gazebo: GazeboOptions) -> dict[str, Any]:
-    """Return the parameters of the controllers of so many joints, and of Gazebo's own node."""
+def controllers(joints: int, gazebo: GazeboOptions, namespace: str) -> dict[str, Any]:
+    """Return the parameters of the controllers of so many joints, and of Gazebo's own node.
+
+    Gazebo's own is in no namespace; a name without one would match nodes in no other.
+    """
     text = shared_file('config/controllers.yaml').read_text(encoding='utf-8')
     values: dict[str, Any] = yaml.safe_load(text)
     del values['joint_position_controller']['ros__parameters']['joints'][joints:]
     rate = round(gazebo.physics_steps / CONTROL_PERIOD)
     values['controller_manager']['ros__parameters']['update_rate'] = rate
-    return values
+    own = values.pop('gazebo')
+    inside = {f'{namespace.rstrip("/")}/{node}': keys for node, keys in values.items()}
+    return {'/gazebo': own, **inside}
 
 
 def world_file(gazebo: GazeboOptions) -> str:

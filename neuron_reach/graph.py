@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -26,12 +27,12 @@ from neuron_reach.options import allowed, check_keys, fill, load_yaml, option
 from neuron_reach.places import (
     BAG,
     CHECKPOINT,
-    PARTIAL,
     checkpoint_in,
     holds_nothing,
     is_checkpoint,
 )
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions, step_seed
+from neuron_reach.shared import has_package
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +48,7 @@ class RunOptions(GazeboOptions, SessionOptions):
     )
     storage: str = option('mcap', 'format of the bag', choices=('mcap', 'sqlite3'))
     backend: str = option('kinematic', 'what moves the arm', choices=('kinematic', 'gazebo'))
+    namespace: str = option('', 'ROS namespace of the nodes, such as left or /robots/left')
 
     @property
     def gazebo(self) -> GazeboOptions:
@@ -67,11 +69,13 @@ class Process:
         name: of the node (and of its executable), or what to call the program.
         parameters: of the node.
         command: of a program that is no node of this package.
+        namespace: of the node, from the root on.
     """
 
     name: str
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     command: tuple[str, ...] = ()
+    namespace: str = '/'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +87,14 @@ class Phase:
     followers: tuple[Process, ...] = ()
     after_failure: tuple[str, ...] = ()
     """A command to run should the phase fail."""
+
+    def within(self, namespace: str) -> Phase:
+        """Return the same phase with its nodes in a namespace."""
+        leader, *followers = (
+            dataclasses.replace(process, namespace=namespace)
+            for process in (self.leader, *self.followers)
+        )
+        return dataclasses.replace(self, leader=leader, followers=tuple(followers))
 
 
 DESCRIPTIONS = {
@@ -140,16 +152,42 @@ def read_arguments(given: Mapping[str, str], graph: str = 'train') -> dict[str, 
     return values
 
 
-def build(graph: str, given: Mapping[str, str]) -> list[Phase]:
+def build(graph: str, given: Mapping[str, str], parent: str = '/') -> list[Phase]:
     """Return the phases of a graph for launch arguments as the user wrote them.
+
+    Args:
+        graph: one of `DESCRIPTIONS`.
+        given: the arguments.
+        parent: the namespace in which the graph is started.
 
     Raises:
         UserError: an argument is unknown, out of range or contradicts the checkpoint.
     """
     values = read_arguments(given, graph)
     run = fill(RunOptions, values, 'arguments')
+    run = dataclasses.replace(run, namespace=full_namespace(run.namespace, parent))
     if run.backend == 'gazebo' and not _native_gazebo():
         tree.require()
+    return [phase.within(run.namespace) for phase in _phases(graph, values, run)]
+
+
+def full_namespace(own: str, parent: str = '/') -> str:
+    """Return a namespace from the root on; one that begins with / is that already.
+
+    Raises:
+        UserError: it is no valid name.
+    """
+    full = own if own.startswith('/') else f'{parent.rstrip("/")}/{own}'
+    full = full if full == '/' else full.removesuffix('/')
+    if not re.fullmatch(r'/|(/[A-Za-z_]\w*)+', full, re.ASCII) or len(full) > 150:
+        raise UserError(
+            'arguments: namespace must be names of letters, digits and _ that begin with no digit, '
+            f'with / between them, at most 150 characters, not {own!r}'
+        )
+    return full
+
+
+def _phases(graph: str, values: dict[str, Any], run: RunOptions) -> list[Phase]:
     if graph == 'train':
         if run.checkpoint:
             raise UserError('arguments: train starts afresh or resumes run_dir; no checkpoint')
@@ -322,6 +360,9 @@ def run_folder(setup: Setup, run: RunOptions) -> Path:
 
 
 NATIVE_PACKAGES = ('gazebo_ros', 'gazebo_ros2_control', 'position_controllers')
+NATIVE_START = 240.0
+"""Seconds that Gazebo has to start, to spawn the arm, and to spawn each of two controllers; all of
+these have a limit of their own (60 s)."""
 
 _ACTIVATIONS = Process('activation_recorder', {'recorded': False})
 
@@ -334,7 +375,7 @@ def _simulator(setup: Setup, run: RunOptions, arms: int, clock: str) -> Process:
     if not _native_gazebo():
         return Process('gazebo_simulator', {**parameters, **gazebo})
     keys = ('joints', 'arm_length', 'bend', 'velocity_limit')
-    given = {**{key: parameters[key] for key in keys}, **gazebo}
+    given = {**{key: parameters[key] for key in keys}, **gazebo, 'namespace': run.namespace}
     arguments = [f'{key}:={str(value).lower()}' for key, value in given.items()]
     return Process(
         'gazebo', command=('ros2', 'launch', 'neuron_reach', 'gazebo.launch.py', *arguments)
@@ -343,7 +384,7 @@ def _simulator(setup: Setup, run: RunOptions, arms: int, clock: str) -> Process:
 
 def _native_gazebo() -> bool:
     """Tell whether the Gazebo of a ROS 2 installation is there; it is used rather than ours."""
-    return bool(shutil.which('ros2')) and all(map(_installed, NATIVE_PACKAGES))
+    return bool(shutil.which('ros2')) and all(map(has_package, NATIVE_PACKAGES))
 
 
 def _clock(run: RunOptions, wanted: str) -> str:
@@ -357,35 +398,17 @@ def _shared(run: RunOptions, options: Any) -> dict[str, Any]:
 
 
 def _policy(setup: Setup, run: RunOptions, **own: Any) -> Process:
-    simulated_time = {}
+    native = {}
     if run.backend == 'gazebo' and _native_gazebo():
-        simulated_time = {'use_sim_time': True}
+        native = {'use_sim_time': True, 'start_timeout': NATIVE_START}
     session = _shared(run, SessionOptions)
-    return Process('dqn_policy', {**setup.values(), **session, **simulated_time, **own})
+    return Process('dqn_policy', {**setup.values(), **session, **native, **own})
 
 
 def _bag_recorder(setup: Setup, run: RunOptions, bag: Path) -> Process:
-    """Return rosbag2's own recorder where it is installed, else ours; both write the same."""
-    topics = recorded_topics(len(setup.learning.hidden))
-    if shutil.which('ros2') and _installed('rosbag2_transport') and _installed('ros2bag'):
-        from ament_index_python.packages import get_package_share_directory
-
-        qos = Path(get_package_share_directory('neuron_reach'), 'config', 'bag_qos.yaml')
-        place = ('-s', run.storage, '-o', f'{bag}{PARTIAL}')
-        options = ('--qos-profile-overrides-path', str(qos), *place)
-        return Process('bag_recorder', command=('ros2', 'bag', 'record', *options, *topics))
-    parameters = {'bag': str(bag), 'storage': run.storage, 'topics': list(topics)}
-    return Process('bag_recorder', {**parameters, 'keep_partial': True})
-
-
-def _installed(package: str) -> bool:
-    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
-
-    try:
-        get_package_prefix(package)
-    except PackageNotFoundError:
-        return False
-    return True
+    parameters = {'bag': str(bag), 'keep_partial': True, 'storage': run.storage}
+    topics = list(recorded_topics(len(setup.learning.hidden)))
+    return Process('bag_recorder', {**parameters, 'topics': topics})
 
 
 def _keep(

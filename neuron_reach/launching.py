@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import signal
 import subprocess
 import sys
@@ -11,13 +13,20 @@ from typing import Any, NoReturn
 
 from ament_index_python.packages import get_package_prefix
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    GroupAction,
+    OpaqueFunction,
+)
 from launch.events import matches_action
 from launch.events.process import ProcessExited, ShutdownProcess
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from neuron_reach import graph
+from neuron_reach.errors import UserError
 from neuron_reach.graph import Phase, Process
 from neuron_reach.options import check_keys
 from neuron_reach.starter import PATIENCE
@@ -49,21 +58,74 @@ def _names(arguments: Iterable[DeclareLaunchArgument]) -> list[str]:
     return [argument.name for argument in arguments]
 
 
+class Scope:
+    """What holds where a launch file is included: namespace, remaps, parameters, environment.
+
+    Handlers of events run outside of all groups, so what they start must be put back into it.
+    """
+
+    def __init__(self, context: LaunchContext) -> None:
+        # Later remaps are appended to the very list that is there now.
+        self.configurations = copy.deepcopy(context.launch_configurations)
+        self.environment = dict(context.environment)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace from the root on."""
+        return str(self.configurations.get('ros_namespace') or '/')
+
+    def around(self, actions: Sequence[Any]) -> list[Any]:
+        """Have actions start in this scope, whenever they are returned to launch."""
+        return [GroupAction([OpaqueFunction(function=self._enter), *actions])]
+
+    def _enter(self, context: LaunchContext) -> None:
+        for now, kept in (
+            (context.launch_configurations, self.configurations),
+            (context.environment, self.environment),
+        ):
+            now.clear()
+            now.update(kept)
+
+    def refuse_remaps(self) -> None:
+        """Raise UserError if there are remaps; the controllers in Gazebo would not know them."""
+        if self.configurations.get('ros_remaps'):
+            raise UserError(
+                'remaps (SetRemap) do not reach the controllers in the Gazebo of a ROS 2 '
+                'installation; use a namespace (namespace:=, PushRosNamespace)'
+            )
+
+
+def check_arguments(context: LaunchContext, known: Iterable[str]) -> None:
+    """Refuse unknown arguments on the command line of `ros2 launch`.
+
+    If another launch file includes this one, the arguments are that one's, and no business of ours.
+
+    Raises:
+        UserError: an argument is unknown.
+    """
+    file = Path(context.get_locals_as_dict().get('current_launch_file_path', ''))
+    named = any(Path(word).resolve() == file.resolve() for word in sys.argv)
+    if named or (PACKAGE, file.name) in itertools.pairwise(sys.argv):
+        given = {word.partition(':=')[0] for word in context.argv}
+        check_keys(dict.fromkeys(given - _LAUNCHS_OWN), set(known), 'arguments')
+
+
 def _start(context: LaunchContext, name: str, arguments: Sequence[str]) -> list[Any]:
     """Start the first phase.
 
     Raises:
         UserError: an argument is unknown or bad; launch prints its message and returns 1.
     """
-    if f'{name}.launch.py' in (Path(word).name for word in sys.argv):
-        # Not included by another launch file, whose arguments would be no business of ours.
-        given = {word.partition(':=')[0] for word in context.argv}
-        check_keys(dict.fromkeys(given - _LAUNCHS_OWN), set(arguments), 'arguments')
+    check_arguments(context, arguments)
     values = {argument: context.launch_configurations[argument] for argument in arguments}
-    return _actions(graph.build(name, values))
+    scope = Scope(context)
+    phases = graph.build(name, values, scope.namespace)
+    if any(process.name == 'gazebo' for phase in phases for process in phase.followers):
+        scope.refuse_remaps()
+    return _actions(phases, scope)
 
 
-def _actions(phases: Sequence[Phase]) -> list[Any]:
+def _actions(phases: Sequence[Phase], scope: Scope) -> list[Any]:
     """Return the processes of the first phase; when they have ended, the next phase starts."""
     if not phases:
         return []
@@ -78,23 +140,23 @@ def _actions(phases: Sequence[Phase]) -> list[Any]:
         interrupted = actions[0] in ended[:-1] and bool(process.command)
         # The `ros2` command answers an interrupt with its number.
         if event.returncode not in ({0, int(signal.SIGINT)} if interrupted else {0}):
-            _fail(phase, f'{process.name} failed (exit code {event.returncode})')
+            _fail(phase, scope, f'{process.name} failed (exit code {event.returncode})')
         if actions[0] not in ended:
-            _fail(phase, f'{process.name} ended early')
+            _fail(phase, scope, f'{process.name} ended early')
         remaining = [action for action in actions if action not in ended]
         if remaining:
             return [EmitEvent(event=ShutdownProcess(process_matcher=matches_action(remaining[0])))]
-        return _actions(later)
+        return _actions(later, scope)
 
     processes = [phase.leader, *phase.followers]
     actions = [_action(process, on_exit) for process in processes]
-    return actions
+    return scope.around(actions)
 
 
-def _fail(phase: Phase, message: str) -> NoReturn:
+def _fail(phase: Phase, scope: Scope, message: str) -> NoReturn:
     """End the launch, but first run what the phase asks for."""
     if phase.after_failure:
-        subprocess.run(_words(phase.after_failure), check=False)
+        subprocess.run(_words(phase.after_failure), check=False, env=scope.environment)
     raise RuntimeError(message)
 
 
@@ -111,6 +173,7 @@ def _action(process: Process, on_exit: Any) -> ExecuteProcess:
         package=PACKAGE,
         executable=process.name,
         name=process.name,
+        namespace=process.namespace,
         parameters=[_parameters(process.parameters)],
         additional_env={'PYTHONUNBUFFERED': '1'},
         **shared,

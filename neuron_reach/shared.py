@@ -1,4 +1,4 @@
-"""Find the files that the package installs beside its modules: robot description, worlds, ..."""
+"""Find what is installed: files of this package beside its modules, and other ROS packages."""
 
 from __future__ import annotations
 
@@ -26,3 +26,14 @@ def shared_file(name: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise UserError(f'{name} is in none of {", ".join(map(str, folders))}; install {PACKAGE} anew')
+
+
+def has_package(name: str) -> bool:
+    """Tell whether a ROS package is installed."""
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    try:
+        get_package_prefix(name)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -122,7 +122,7 @@ def command_of(process: Process) -> list[str]:
     if process.command:
         return list(process.command)
     command = [sys.executable, '-m', 'neuron_reach.nodes', process.name, '--ros-args']
-    command += ['-r', f'__node:={process.name}']
+    command += ['-r', f'__node:={process.name}', '-r', f'__ns:={process.namespace}']
     for key, value in process.parameters.items():
         # JSON is YAML with the types kept, but for its way to escape rare characters.
         command += ['-p', f'{key}:={json.dumps(value, ensure_ascii=False)}']
@@ -137,7 +137,7 @@ class _Child:
         self._is_node = not process.command
         # A session of its own: Ctrl-C must reach the children in order, not all at once.
         self._popen = subprocess.Popen(
-            command_of(process), start_new_session=True, preexec_fn=_end_with_parent
+            command_of(process), start_new_session=True, preexec_fn=end_with_parent
         )
 
     @property
@@ -166,7 +166,7 @@ class _Child:
         self._popen.wait()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel interrupt this process should the starter itself be killed."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)

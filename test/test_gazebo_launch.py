@@ -89,7 +89,7 @@ def run(launch, tmp_path, monkeypatch):
     launch_config.reset()
     monkeypatch.setattr(launch_config, 'log_dir', str(tmp_path))
 
-    def begin(*arguments):
+    def begin(*arguments, around=list):
         source = PythonLaunchDescriptionSource(str(ROOT / 'launch' / 'gazebo.launch.py'))
         pairs = [tuple(argument.split(':=')) for argument in arguments]
 
@@ -98,10 +98,10 @@ def run(launch, tmp_path, monkeypatch):
                 return [Shutdown(reason='the test is over')]
             return None
 
-        service = launch()
+        service = launch(argv=arguments)
         handler = RegisterEventHandler(OnProcessExit(on_exit=ended))
         include = IncludeLaunchDescription(source, launch_arguments=pairs)
-        service.include_launch_description(LaunchDescription([handler, include]))
+        service.include_launch_description(LaunchDescription([handler, *around([include])]))
         code = service.run()
         log = tmp_path / 'log'
         return code, log.read_text().splitlines() if log.exists() else []
@@ -126,9 +126,57 @@ def test_gazebo_arm_and_controllers_start_in_order(run, prefix, tmp_path):
     assert float(physics.findtext('max_step_size')) == pytest.approx(0.002)
     assert float(physics.findtext('real_time_update_rate')) == 500
     parameters = yaml.safe_load(Path(given['params_file']).read_text())
-    joints = parameters['joint_position_controller']['ros__parameters']['joints']
+    joints = parameters['/joint_position_controller']['ros__parameters']['joints']
     assert joints == ['joint_1', 'joint_2']
-    assert parameters['controller_manager']['ros__parameters']['update_rate'] == 500
+    assert parameters['/controller_manager']['ros__parameters']['update_rate'] == 500
+    assert parameters['/gazebo']['ros__parameters']['publish_rate'] == 1000.0
+
+
+def test_all_of_it_is_in_the_namespace_of_whoever_includes_it(run, prefix, tmp_path):
+    from launch.actions import GroupAction
+    from launch_ros.actions import PushRosNamespace
+
+    prefix({})
+    _, said = run(
+        'namespace:=left', around=lambda actions: [GroupAction([PushRosNamespace('a'), *actions])]
+    )
+    started = [line for line in said if not line.startswith('gzserver')]
+    assert len(started) == 5
+    assert all('__ns:=/a/left' in line for line in started)
+    parameters = yaml.safe_load((tmp_path / 'controllers.yaml').read_text())
+    assert {'/gazebo', '/a/left/controller_manager', '/a/left/joint_state_broadcaster'} <= set(
+        parameters
+    )
+    (arm_reset,) = [line for line in started if line.startswith('arm_reset')]
+    assert 'set_entity_state:=/set_entity_state' in arm_reset
+    (publisher,) = [line for line in started if line.startswith('robot_state_publisher')]
+    values = yaml.safe_load(Path(publisher.split('--params-file ')[1].split()[0]).read_text())
+    (node,) = values.values()
+    robot = ElementTree.fromstring(node['ros__parameters']['robot_description'])
+    assert robot.findtext('gazebo/plugin/ros/namespace') == '/a/left'
+
+
+def test_remaps_that_the_controllers_would_not_know_are_refused(run, prefix, caplog):
+    from launch_ros.actions import SetRemap
+
+    prefix({})
+    code, said = run(around=lambda actions: [SetRemap('joint_states', 'states'), *actions])
+    assert (code, said) == (1, [])
+    assert 'remaps' in errors_of(caplog)
+
+
+def test_unknown_arguments_are_refused(run, prefix, caplog, monkeypatch):
+    prefix({})
+    monkeypatch.setattr('sys.argv', ['ros2', 'launch', 'neuron_reach', 'gazebo.launch.py'])
+    code, said = run('jonts:=2')
+    assert (code, said) == (1, [])
+    assert "unknown key 'jonts'" in errors_of(caplog)
+
+
+def errors_of(caplog):
+    (error,) = [record.getMessage() for record in caplog.records if record.levelname == 'ERROR']
+    assert '\n' not in error
+    return error
 
 
 def test_an_arm_that_cannot_be_spawned_ends_it(run, prefix):
@@ -141,17 +189,39 @@ def test_without_gazebo_ros_one_line_says_what_to_do(run, monkeypatch, tmp_path,
     monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
     code, _ = run()
     assert code == 1
-    errors = [record.getMessage() for record in caplog.records if record.levelname == 'ERROR']
-    assert 'gazebo_ros is not installed' in errors[0]
+    assert 'gazebo_ros is not installed' in errors_of(caplog)
 
 
-def test_every_argument_is_described(launch):
+def load_launch_file():
     spec = importlib.util.spec_from_file_location('gazebo', ROOT / 'launch' / 'gazebo.launch.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    arguments = module.generate_launch_description().get_launch_arguments()
-    assert {'joints', 'payload', 'gain_scale', 'gui', 'rviz'} <= {a.name for a in arguments}
+    return module
+
+
+def test_every_argument_is_described(launch):
+    arguments = load_launch_file().generate_launch_description().get_launch_arguments()
+    assert {'joints', 'payload', 'gain_scale', 'gui', 'rviz', 'namespace'} <= {
+        a.name for a in arguments
+    }
     assert all(argument.description for argument in arguments)
+
+
+def test_the_namespace_of_a_parameter_file_is_that_of_its_nodes(tmp_path):
+    """By rcl itself: a key without the namespace would not hold for a node in it."""
+    rclpy = pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
+    pytest.importorskip('launch_ros', reason="ROS 2's launch is not installed (it has no wheels)")
+    for namespace in ('/', '/a/left'):
+        file = tmp_path / 'controllers.yaml'
+        values = load_launch_file().controllers(2, GazeboOptions(physics_steps=25), namespace)
+        file.write_text(yaml.safe_dump(values))
+        context = rclpy.Context()
+        rclpy.init(args=['', '--ros-args', '--params-file', str(file)], context=context)
+        manager = rclpy.create_node('controller_manager', namespace=namespace, context=context)
+        assert manager.declare_parameter('update_rate', 0).value == 500
+        gazebo = rclpy.create_node('gazebo', context=context)
+        assert gazebo.declare_parameter('publish_rate', 0.0).value == 1000.0
+        rclpy.shutdown(context=context)
 
 
 # --- what gazebo_ros2_control (0.4.8 and later) reads ------------------------------------------

@@ -138,7 +138,7 @@ def test_gazebo_must_be_installed(monkeypatch, tmp_path):
 def test_the_gazebo_of_a_ros_installation_is_preferred(monkeypatch, checkpoint, name):
     """It has one arm, in real time, and a clock of its own."""
     monkeypatch.setattr(graph, '_native_gazebo', lambda: True)
-    given = {'backend': 'gazebo', 'joints': '2', 'gui': 'true'}
+    given = {'backend': 'gazebo', 'joints': '2', 'gui': 'true', 'namespace': 'left'}
     phases = graph.build(
         name,
         given
@@ -148,9 +148,11 @@ def test_the_gazebo_of_a_ros_installation_is_preferred(monkeypatch, checkpoint, 
     for phase in phases[:-1] if name != 'run' else phases:
         policy = phase.leader.parameters
         assert (policy['arms'], policy['realtime'], policy['use_sim_time']) == (1, True, True)
+        assert policy['start_timeout'] >= 60
+        assert policy['simulator_timeout'] == 10
         command = phase.followers[-1].command
         assert command[:4] == ('ros2', 'launch', 'neuron_reach', 'gazebo.launch.py')
-        assert {'joints:=2', 'gui:=true', 'payload:=0.0'} <= set(command)
+        assert {'joints:=2', 'gui:=true', 'payload:=0.0', 'namespace:=/left'} <= set(command)
 
 
 def test_record_uses_what_the_checkpoint_was_trained_with(checkpoint):
@@ -165,6 +167,33 @@ def test_record_finds_the_checkpoint_of_run_dir(checkpoint):
     assert phases[0].leader.parameters['checkpoint'] == str(checkpoint)
     again = graph.build('record', {'checkpoint': str(checkpoint.parent), 'record': '6'})
     assert again == graph.build('record', {'checkpoint': str(checkpoint), 'record': '6'})
+
+
+@pytest.mark.parametrize(
+    ('own', 'parent', 'full'),
+    [
+        ('', '/', '/'),
+        ('', '/robots', '/robots'),
+        ('left', '/', '/left'),
+        ('left/arm', '/robots', '/robots/left/arm'),
+        ('left/', '/robots/', '/robots/left'),
+        ('/left', '/robots', '/left'),
+        ('/', '/robots', '/'),
+    ],
+)
+def test_every_node_is_in_the_namespace(own, parent, full):
+    phases = graph.build('train', {'namespace': own}, parent)
+    nodes = [process for phase in phases for process in (phase.leader, *phase.followers)]
+    assert {process.namespace for process in nodes} == {full}
+    command = command_of(nodes[0])
+    assert command[command.index(f'__ns:={full}') - 1] == '-r'
+
+
+@pytest.mark.parametrize('bad', ['2nd', 'a//b', '//a', 'a b', '~', 'ä', 'a-b', 'a' * 200])
+def test_names_that_are_no_namespace_are_refused(bad):
+    with pytest.raises(UserError) as error:
+        graph.build('train', {'namespace': bad})
+    assert_one_clear_line(error, ['namespace', bad])
 
 
 # --- the pruning procedure ---------------------------------------------------------------------

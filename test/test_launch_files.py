@@ -136,6 +136,7 @@ def test_ros2_commands_may_answer_an_interrupt_with_its_number(run, program):
         (['joints:=99'], 'joints must be a whole number from 1 to 6'),
         (['config:=none.yaml'], 'none.yaml: cannot be read'),
         (['jonts:=3'], "unknown key 'jonts'"),
+        (['namespace:=2nd'], 'namespace must be names of letters, digits and _'),
     ],
 )
 def test_bad_arguments_end_with_one_line(launch, monkeypatch, caplog, arguments, words):
@@ -151,13 +152,100 @@ def test_bad_arguments_end_with_one_line(launch, monkeypatch, caplog, arguments,
 
 def load_with(arguments):
     """Include the train launch file with arguments, as `ros2 launch` does."""
-    from launch.actions import IncludeLaunchDescription
     from launch.launch_description import LaunchDescription
+
+    return LaunchDescription([include(*arguments)])
+
+
+def include(*arguments):
+    from launch.actions import IncludeLaunchDescription
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
     source = PythonLaunchDescriptionSource(str(FOLDER / 'train.launch.py'))
     pairs = [tuple(argument.split(':=')) for argument in arguments]
-    return LaunchDescription([IncludeLaunchDescription(source, launch_arguments=pairs)])
+    return IncludeLaunchDescription(source, launch_arguments=pairs)
+
+
+def test_arguments_of_a_launch_file_that_includes_ours_are_its_own(launch, monkeypatch, caplog):
+    monkeypatch.setattr(sys, 'argv', ['ros2', 'launch', 'robots', 'train.launch.py', 'robot:=3'])
+    service = launch(argv=['robot:=3'])
+    service.include_launch_description(load_with(['joints:=99']))
+    assert service.run() == 1
+    errors = [record.getMessage() for record in caplog.records if record.levelname == 'ERROR']
+    assert 'joints must be' in errors[0]
+
+
+PROGRAM = """#!/bin/sh
+echo $ROS_DOMAIN_ID ${0##*/} "$@" >> LOG
+case $0 in *dqn_policy) sleep 0.5; exit 0;; *python3) exit 0;; esac
+trap 'exit 0' INT
+while :; do sleep 0.02; done
+"""
+
+
+@pytest.fixture
+def started(launch, tmp_path, monkeypatch):
+    """Run actions with programs in place of the nodes; return how these were started."""
+    prefix = tmp_path / 'prefix'
+    (prefix / 'share/ament_index/resource_index/packages').mkdir(parents=True)
+    (prefix / 'share/ament_index/resource_index/packages/neuron_reach').touch()
+    nodes = ('dqn_policy', 'activation_recorder', 'bag_recorder', 'arm_simulator')
+    for name in (*(f'lib/neuron_reach/{node}' for node in nodes), 'bin/python3'):
+        program = prefix / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(PROGRAM.replace('LOG', str(tmp_path / 'log')))
+        program.chmod(0o755)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
+    monkeypatch.chdir(tmp_path)
+
+    def play(*actions):
+        from launch.launch_description import LaunchDescription
+
+        service = launch()
+        service.include_launch_description(LaunchDescription(actions))
+        assert service.run() == 0
+        lines = (tmp_path / 'log').read_text().splitlines()
+        return [line for line in lines if line.split()[1] in nodes]
+
+    return play
+
+
+def test_every_phase_is_in_the_scope_of_whoever_includes_the_file(started):
+    from launch.actions import GroupAction, SetEnvironmentVariable
+    from launch_ros.actions import PushRosNamespace, SetParameter, SetRemap
+
+    groups = [
+        GroupAction(
+            [
+                PushRosNamespace(side),
+                SetRemap('goal', f'/{side}_aim'),
+                SetParameter('use_sim_time', True),
+                SetEnvironmentVariable('ROS_DOMAIN_ID', domain),
+                include('record:=6', f'run_dir:={side}', f'namespace:={own}'),
+                SetRemap('episode', 'of_later_actions'),
+            ]
+        )
+        for side, domain, own in (('left', '1', ''), ('right', '2', 'arm'))
+    ]
+    said = started(*groups)
+    assert len(said) == 14
+    for domain, mark in (('1', '__ns:=/left -'), ('2', '__ns:=/right/arm -')):
+        own = [line for line in said if line.startswith(domain)]
+        assert sorted(line.split()[1] for line in own) == sorted(
+            ['dqn_policy', 'activation_recorder', 'arm_simulator'] * 2 + ['bag_recorder']
+        )
+        side = 'left' if domain == '1' else 'right'
+        for words in (mark, f'goal:=/{side}_aim', 'use_sim_time:=True'):
+            assert all(words in line for line in own)
+    assert not any('of_later_actions' in line for line in said)
+
+
+def test_a_namespace_from_the_root_on_replaces_that_of_the_group(started):
+    from launch_ros.actions import PushRosNamespace
+
+    said = started(PushRosNamespace('left'), include('record:=0', 'namespace:=/right'))
+    assert len(said) == 3
+    assert all('__ns:=/right -' in line for line in said)
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ def default_configuration():
             meaning = f'{field.metadata["description"]} ({allowed(field)})'
             lines += [f'# {line}' for line in textwrap.wrap(meaning, 97)]
             default = field.default
-            text = default if isinstance(default, str) else json.dumps(default)
+            text = default if default and isinstance(default, str) else json.dumps(default)
             lines.append(f'{field.name}: {text}')
     return '\n'.join(lines) + '\n'
 

@@ -161,8 +161,6 @@ class BagWriter:
             raise UserError(f'unknown bag storage {storage!r}; allowed: {", ".join(STORAGES)}')
         # An absolute path, so that a later change of directory does not move the target.
         self.path = Path(path).absolute()
-        if self.path.exists() and not (keep_partial and holds_nothing(self.path)):
-            raise UserError(f'{self.path} exists already; name a bag that does not')
         self.partial = self.path.with_name(self.path.name + PARTIAL)
         self.finished = self.partial if keep_partial else self.path
         self.counts: dict[str, int] = {}
@@ -174,12 +172,12 @@ class BagWriter:
         self._lock: int | None = None
         self._writer: Writer | None = None
         try:
-            self._set_aside_leftover()
+            self.set_aside = make_room(self.path, keep_partial=keep_partial)
             self._writer = _Writer(
                 self.partial, version=_METADATA_VERSION, storage_plugin=STORAGES[storage]
             )
             self._writer.open()
-            self._lock = _lock(self.partial)
+            self._lock = lock(self.partial)
         except _WRITE_ERRORS as error:
             raise self._failed(error) from error
 
@@ -328,22 +326,36 @@ class BagWriter:
             os.close(self._lock)
             self._lock = None
 
-    def _set_aside_leftover(self) -> None:
-        if not self.partial.exists():
-            return
-        try:
-            lock = _lock(self.partial)
-        except BlockingIOError:
-            raise UserError(f'{self.path} is being recorded by another process') from None
-        number = 1
-        while (target := self.partial.with_name(f'{self.partial.name}-{number}')).exists():
-            number += 1
-        self.partial.rename(target)
-        self.set_aside = target
-        os.close(lock)
+
+def make_room(bag: Path, *, keep_partial: bool = False) -> Path | None:
+    """Move what a killed recorder left out of the way of a recording; return where to.
+
+    Args:
+        bag: what is to be recorded.
+        keep_partial: the bag itself may be there already, without a message.
+
+    Raises:
+        UserError: the bag exists, or is being recorded.
+        OSError: what is left cannot be moved.
+    """
+    if bag.exists() and not (keep_partial and holds_nothing(bag)):
+        raise UserError(f'{bag} exists already; name a bag that does not')
+    partial = bag.with_name(bag.name + PARTIAL)
+    if not partial.exists():
+        return None
+    try:
+        descriptor = lock(partial)
+    except BlockingIOError:
+        raise UserError(f'{bag} is being recorded by another process') from None
+    number = 1
+    while (target := partial.with_name(f'{partial.name}-{number}')).exists():
+        number += 1
+    partial.rename(target)
+    os.close(descriptor)
+    return target
 
 
-def _lock(folder: Path) -> int:
+def lock(folder: Path) -> int:
     """Hold a folder until the returned descriptor is closed or the process ends."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -87,7 +87,7 @@ class ArmSimulator:
             layout.JOINT_STATES,
             reliable(10) if self.lockstep else qos_profile_sensor_data,
         )
-        self.clock = node.create_publisher(Clock, '/clock', 10) if self.lockstep else None
+        self.clock = node.create_publisher(Clock, 'clock', 10) if self.lockstep else None
         self.state = JointState()
         if self.options.arms == 1:  # a fleet's joints have no names of their own
             self.state.name = [f'joint_{joint + 1}' for joint in range(arm.joints)]

@@ -1,4 +1,4 @@
-"""Node `bag_recorder`: records topics into a bag where `ros2 bag record` is not installed.
+"""Node `bag_recorder`: records topics into a bag, with rosbag2's recorder where it is installed.
 
 A topic is recorded from when its first publisher appears, with the message type and the quality of
 service that the publisher offers; so it works for one arm and for a fleet, reliable or not.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import time
+from pathlib import Path
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
@@ -18,12 +19,11 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from neuron_reach.bags import layout
 from neuron_reach.bags.writer import STORAGES, BagWriter
 from neuron_reach.errors import UserError
+from neuron_reach.nodes import rosbag2
 from neuron_reach.nodes.common import Diagnostics, declare, reliable, run_node
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.rosbag2 import DEPTH
 from neuron_reach.options import option
-
-DEPTH = 10_000
-"""Messages kept per topic while the disk is slow."""
 
 DISCOVERY_PERIOD = 0.05
 """Seconds between two looks for publishers of topics that had none yet."""
@@ -49,21 +49,30 @@ class BagOptions:
     )
 
 
+def read_options(node: Node) -> BagOptions:
+    """Return the parameters.
+
+    Raises:
+        UserError: one is missing or bad.
+    """
+    options = declare(node, BagOptions)
+    if not options.bag:
+        raise UserError('parameter bag is missing; give the path of the new bag')
+    for topic in options.topics:
+        if not layout.message_types(topic):
+            allowed = ', '.join(layout.recorded_topics(hidden_layers=1))
+            raise UserError(f'parameter topics: cannot record {topic!r}; allowed: {allowed}')
+    return options
+
+
 class BagRecorder:
     """Writes what arrives, serialised as it came, with the wall time of receipt.
 
     Not the node's time: where that is simulated it may stand still or begin anew.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, options: BagOptions) -> None:
         self.node = node
-        options = declare(node, BagOptions)
-        if not options.bag:
-            raise UserError('parameter bag is missing; give the path of the new bag')
-        for topic in options.topics:
-            if not layout.message_types(topic):
-                allowed = ', '.join(layout.recorded_topics(hidden_layers=1))
-                raise UserError(f'parameter topics: cannot record {topic!r}; allowed: {allowed}')
         self.loop = Loop(node)
         self.awaited = set(options.topics)
         self.subscriptions: dict[str, Any] = {}
@@ -142,9 +151,22 @@ class BagRecorder:
         return 0
 
 
+def _body(node: Node) -> int:
+    options = read_options(node)
+    if rosbag2.is_installed():
+        return rosbag2.record(
+            node,
+            Path(options.bag).absolute(),
+            options.storage,
+            options.topics,
+            keep_partial=options.keep_partial,
+        )
+    return BagRecorder(node, options).spin()
+
+
 def main() -> int:
     """Run the node."""
-    return run_node('bag_recorder', lambda node: BagRecorder(node).spin())
+    return run_node('bag_recorder', _body)
 
 
 if __name__ == '__main__':

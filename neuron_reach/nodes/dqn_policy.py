@@ -44,6 +44,12 @@ class PolicyOptions(SessionOptions):
     )
     checkpoint: str = option('', 'folder of the trained network (mode run)', path=True)
     realtime: bool = option(False, 'the arms move by the wall clock, not by commands')
+    start_timeout: float = option(
+        10.0,
+        'seconds until the arm must be there, if more than simulator_timeout',
+        low=0.1,
+        high=3600.0,
+    )
     episodes: int = option(
         0, 'episodes to play in mode run; 0: until interrupted', low=0, high=10_000_000
     )
@@ -117,8 +123,8 @@ class DqnPolicy:
 
     def connect(self) -> None:
         """Wait for the arms and for those who are to look on."""
-        self.arms.connect()
         timeout = self.options.simulator_timeout
+        self.arms.connect(max(timeout, self.options.start_timeout))
         if not self.broadcast.wait_for_observers(self.options.observers, timeout):
             raise UserError(
                 f'fewer than {self.options.observers} subscribers of observation '

@@ -78,8 +78,11 @@ class TopicArms:
         self.lost = Throttle(node, 'joint states lost')
         self.joint_angles = np.zeros(self._shape)
 
-    def connect(self) -> None:
+    def connect(self, timeout: float) -> None:
         """Wait until the arms are there.
+
+        Args:
+            timeout: seconds to wait; whoever moves them may have much to start first.
 
         Raises:
             UserError: they are not within the timeout.
@@ -92,9 +95,9 @@ class TopicArms:
                 and self._reset.service_is_ready()
             )
 
-        if not self._loop.wait_until(matched, self._timeout):
+        if not self._loop.wait_until(matched, timeout):
             raise UserError(
-                f'no simulator answered within {self._timeout:g} s: nothing serves '
+                f'no simulator answered within {timeout:g} s: nothing serves '
                 f'{self._reset.srv_name!r} and listens on {self._publisher.topic_name!r}'
             )
 

@@ -1,0 +1,100 @@
+"""Recording with `ros2 bag record`, which knows nothing of the namespace and remaps that hold here.
+
+So a node of this package finds out what the topics are called, and starts and ends the recorder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rclpy.node import Node
+
+from neuron_reach.bags import layout
+from neuron_reach.bags.writer import lock, make_room
+from neuron_reach.nodes.loop import Loop
+from neuron_reach.places import PARTIAL
+from neuron_reach.shared import has_package
+from neuron_reach.starter import end_with_parent
+
+DEPTH = 10_000
+"""Messages kept per topic while the disk is slow."""
+
+
+def is_installed() -> bool:
+    """Tell whether there is `ros2 bag record`."""
+    return (
+        bool(shutil.which('ros2')) and has_package('rosbag2_transport') and has_package('ros2bag')
+    )
+
+
+def overrides(names: dict[str, str]) -> dict[str, dict[str, object]]:
+    """Return the quality of service that rosbag2 shall ask for.
+
+    Topics that are not always reliable, or whose newest message is kept, are left to rosbag2,
+    which asks for what their publishers offer.
+
+    Args:
+        names: full names of the topics by their relative ones.
+    """
+    adaptive = {layout.JOINT_STATES, layout.GOAL, layout.CHECKPOINT}
+    deep = {'history': 'keep_last', 'depth': DEPTH, 'reliability': 'reliable'}
+    return {
+        full: {**deep, 'durability': 'volatile'}
+        for topic, full in names.items()
+        if topic not in adaptive
+    }
+
+
+def record(
+    node: Node, bag: Path, storage: str, topics: Sequence[str], *, keep_partial: bool
+) -> int:
+    """Record until interrupted; return the exit code.
+
+    Args:
+        node: whose namespace and remaps hold.
+        bag: folder of the new bag.
+        storage: format of the bag.
+        topics: their relative names.
+        keep_partial: leave the bag in `<bag>.partial`.
+
+    Raises:
+        UserError: the bag exists, or is being recorded by another process.
+    """
+    moved = make_room(bag, keep_partial=keep_partial)
+    if moved is not None:
+        node.get_logger().warning(f'an unfinished bag was moved to {moved}')
+    partial = bag.with_name(bag.name + PARTIAL)
+    names = {topic: node.resolve_topic_name(topic) for topic in topics}
+    loop = Loop(node)
+    with tempfile.TemporaryDirectory() as folder:
+        qos = Path(folder, 'qos.yaml')
+        qos.write_text(yaml.safe_dump(overrides(names)), encoding='utf-8')
+        command = ['ros2', 'bag', 'record', '--qos-profile-overrides-path', str(qos)]
+        command += ['-s', storage, '-o', str(partial)]
+        # Before Jazzy there was no --topics; since then, the names alone are on their way out.
+        command += ['--topics'] if os.environ.get('ROS_DISTRO') not in ('humble', 'iron') else []
+        recorder = subprocess.Popen(
+            [*command, *names.values()], start_new_session=True, preexec_fn=end_with_parent
+        )
+        held = None
+        try:
+            while recorder.poll() is None:
+                loop.wait(1.0)
+                if held is None and partial.exists():
+                    held = lock(partial)
+        except KeyboardInterrupt:
+            recorder.send_signal(signal.SIGINT)
+            code = abs(recorder.wait())
+            if code not in (0, signal.SIGINT):  # `ros2` may answer with its number
+                return code
+            if partial.exists() and not keep_partial:
+                partial.rename(bag)
+            return 0
+    return recorder.returncode or 1

@@ -1,0 +1,110 @@
+"""`ros2 bag record` is started and ended by our node, with the names that hold for it.
+
+A program in its place writes down how it was started: rosbag2 itself has no wheels.
+"""
+
+import os
+import sys
+
+import pytest
+import yaml
+
+from neuron_reach.bags import layout
+
+ROS2 = """#!{python}
+import os, shutil, signal, sys, time
+words = sys.argv[1:]
+os.mkdir(words[words.index('-o') + 1])
+shutil.copy(words[words.index('--qos-profile-overrides-path') + 1], {qos!r})
+signal.signal(signal.SIGINT, lambda *_: sys.exit({code}))
+with open({log!r}, 'w') as log:
+    log.write(' '.join(words))
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def ros2(tmp_path, monkeypatch):
+    """Make a `ros2` that answers an interrupt with this code."""
+
+    def make(code):
+        program = tmp_path / 'ros2'
+        paths = {name: str(tmp_path / name) for name in ('qos', 'log')}
+        program.write_text(ROS2.format(python=sys.executable, code=code, **paths))
+        program.chmod(0o755)
+        index = tmp_path / 'share/ament_index/resource_index/packages'
+        index.mkdir(parents=True)
+        for package in ('ros2bag', 'rosbag2_transport'):
+            (index / package).touch()
+        monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+        monkeypatch.setenv('AMENT_PREFIX_PATH', f'{os.environ["AMENT_PREFIX_PATH"]}:{tmp_path}')
+
+    return make
+
+
+@pytest.fixture
+def recorder(start, peer, tmp_path):
+    def begin():
+        names = ['-r', '__ns:=/left', '-r', 'goal:=/aim', '-r', 'observation:=seen']
+        parameters = ['-p', f'bag:={tmp_path / "bag"}', '-p', 'storage:=sqlite3']
+        running = start(
+            *('neuron_reach.nodes', 'bag_recorder', '--ros-args', *names, *parameters),
+            *('-p', 'topics:=[joint_states, goal, observation, activations/input, checkpoint]'),
+        )
+        peer.wait((tmp_path / 'log').exists, 'ros2 bag record')
+        return running
+
+    return begin
+
+
+def test_rosbag2_gets_full_names(ros2, recorder, tmp_path):
+    ros2(2)
+    assert recorder().interrupt() == 0
+    said = (tmp_path / 'log').read_text().split()
+    assert said[:3] == ['bag', 'record', '--qos-profile-overrides-path']
+    assert said[4:9] == ['-s', 'sqlite3', '-o', str(tmp_path / 'bag.partial'), '--topics']
+    assert said[9:] == [
+        '/left/joint_states',
+        '/aim',
+        '/left/seen',
+        '/left/activations/input',
+        '/left/checkpoint',
+    ]
+    profiles = yaml.safe_load((tmp_path / 'qos').read_text())
+    assert set(profiles) == {'/left/seen', '/left/activations/input'}
+    assert profiles['/left/seen']['depth'] == 10_000
+
+
+def test_its_bag_takes_its_name_when_it_is_closed(ros2, recorder, tmp_path):
+    ros2(0)
+    (tmp_path / 'bag.partial').mkdir()  # of a killed recorder
+    running = recorder()
+    assert not (tmp_path / 'bag').exists()
+    assert running.interrupt() == 0
+    assert (tmp_path / 'bag').is_dir()
+    assert (tmp_path / 'bag.partial-1').is_dir()
+    assert not (tmp_path / 'bag.partial').exists()
+
+
+def test_older_rosbag2_takes_the_names_alone(ros2, recorder, tmp_path, monkeypatch):
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+    ros2(2)
+    assert recorder().interrupt() == 0
+    assert '--topics' not in (tmp_path / 'log').read_text().split()
+
+
+def test_a_recording_that_fails_is_no_bag(ros2, recorder, tmp_path):
+    ros2(3)
+    assert recorder().interrupt() == 3
+    assert not (tmp_path / 'bag').exists()
+
+
+def test_recorded_topics_ask_for_what_they_are_published_with():
+    from neuron_reach.nodes import rosbag2
+
+    names = {topic: f'/{topic}' for topic in layout.recorded_topics(2)}
+    assert set(names) - {full[1:] for full in rosbag2.overrides(names)} == {
+        layout.JOINT_STATES,
+        layout.GOAL,
+        layout.CHECKPOINT,
+    }
