@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import re
 import shutil
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 from neuron_reach.bags.layout import recorded_topics
 from neuron_reach.bags.seal import read_seal
 from neuron_reach.errors import UserError
+from neuron_reach.files import read_json
 from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.setup import SessionOptions, Setup, whole_rounds
@@ -298,17 +298,12 @@ def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions
     elif (found := checkpoint_in(Path(run.checkpoint))) is not None:
         run = dataclasses.replace(run, checkpoint=str(found))
     metadata_file = Path(run.checkpoint) / 'metadata.json'
-    try:
-        options = json.loads(metadata_file.read_text(encoding='utf-8'))['options']
-    except OSError as error:
+    if not metadata_file.exists():
         raise UserError(
-            f'{metadata_file}: no trained network there ({error.strerror}); '
+            f'{metadata_file}: no trained network there; '
             'name one with checkpoint:=FOLDER, or train it first'
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f'{metadata_file}: is truncated or no checkpoint metadata') from None
-    if not isinstance(options, dict):
-        raise UserError(f'{metadata_file}: is no checkpoint metadata')
+        )
+    options = read_json(metadata_file, {'options': dict})['options']
     trained = Setup.from_saved(options, str(metadata_file)).values()
     asked = Setup.from_values(values, 'arguments').values()
     for key in ('joints', 'hidden'):

@@ -16,7 +16,7 @@ from typing import Any
 from neuron_reach.analysis import PruningOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.errors import UserError
-from neuron_reach.files import lock_folder, read_json
+from neuron_reach.files import Kind, lock_folder, read_json
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest, versions
 from neuron_reach.learning.session import NotTrainedError, Session
 from neuron_reach.learning.setup import Setup
@@ -29,6 +29,22 @@ from neuron_reach.results import RESULTS as FILES
 from neuron_reach.results import claim_folder, write_csv, write_json
 
 RECORD, SUMMARY = FILES['prune-train'], 'summary'
+
+_PRUNING: Kind = {
+    'hidden_before': [int],
+    'hidden': [int],
+    'dead': [int],
+    'accuracy': {'value': float},
+    'initial_accuracy': {
+        'samples': int,
+        'mean': float,
+        'standard_deviation': float | None,
+        'minimum': float,
+        'maximum': float,
+        'values': [float],
+    },
+}
+"""What the summary needs of what pruning found."""
 
 Report = Callable[[str, int, int | None, str], None]
 """Told what is done, how much of it, of how much, and how it stands."""
@@ -199,7 +215,7 @@ class Reduction:
 
     def _step(self, step: int) -> dict[str, Any]:
         folder = self.step_folder(step)
-        pruning = read_json(folder / RESULTS)
+        pruning = read_json(folder / RESULTS, _PRUNING)
         entry: dict[str, Any] = {
             'step': step,
             'seed': step_seed(self.source.setup.training.seed, step),

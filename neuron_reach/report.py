@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.errors import UserError
+from neuron_reach.files import NO_DIGEST
+from neuron_reach.learning.metadata import METADATA, read_metadata
 from neuron_reach.places import bag_in, checkpoint_in, saved_states
+from neuron_reach.tensors import read_tensors
+
+FLOAT_BYTES = 4
 
 
 def describe_path(
@@ -45,13 +49,13 @@ def describe_path(
 
 
 def _describe_checkpoint(path: Path) -> str:
-    try:
-        metadata = json.loads((path / 'metadata.json').read_text(encoding='utf-8'))
-        return '\n'.join(f'{name:<11}{text}' for name, text in _checkpoint_lines(path, metadata))
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except (ValueError, KeyError, TypeError, IndexError):
-        raise UserError(f'{path}: metadata.json is truncated or not ours') from None
+    metadata = read_metadata(path / METADATA)
+    size = metadata.setup.parameters * FLOAT_BYTES
+    _, has_digest = read_tensors(path / 'model.safetensors', size)
+    lines = _checkpoint_lines(path, metadata.values)
+    if not (has_digest and metadata.has_digest):
+        lines.append(('Files', f'have {NO_DIGEST}'))
+    return '\n'.join(f'{name:<11}{text}' for name, text in lines)
 
 
 def _checkpoint_lines(path: Path, metadata: dict[str, Any]) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import read_json, write_bytes, write_text
+from neuron_reach.files import json_bytes, read_json, write_bytes
+from neuron_reach.tensors import tensor_bytes
 
 RESULTS = {
     'analyze': 'analysis.json',
@@ -41,7 +41,10 @@ def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
             continue
         if other != command:
             raise UserError(f'{folder}: holds results of {other} ({name}); {advice}')
-        saved = read_json(folder / name)
+        try:
+            saved = read_json(folder / name)
+        except UserError as error:
+            raise UserError(f'{error}; {advice}') from None
         for key, value in inputs.items():
             if saved.get(key) != value:
                 raise UserError(
@@ -76,13 +79,13 @@ def make_folder(path: Path) -> None:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
 
 
-def write_json(path: Path, results: Any) -> None:
-    """Write plain data atomically; what is unknown (NaN) becomes null.
+def write_json(path: Path, results: Mapping[str, Any]) -> None:
+    """Write plain data atomically, with a digest; what is unknown (NaN) becomes null.
 
     Raises:
         UserError: it cannot be written.
     """
-    _write(path, json.dumps(_plain(results), indent=1))
+    _write(path, json_bytes(_plain(results)))
 
 
 def write_csv(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -95,7 +98,7 @@ def write_csv(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(text, lines[0].keys(), lineterminator='\n')
     writer.writeheader()
     writer.writerows(lines)
-    _write(path, text.getvalue())
+    _write(path, text.getvalue().encode())
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -106,15 +109,21 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """
     content = io.BytesIO()
     np.savez(content, **arrays)
-    try:
-        write_bytes(path, content.getvalue())
-    except OSError as error:
-        raise UserError(f'{path}: cannot be written: {error.strerror}') from None
+    _write(path, content.getvalue())
 
 
-def _write(path: Path, text: str) -> None:
+def write_tensors(path: Path, arrays: Mapping[str, Any], notes: Mapping[str, str]) -> None:
+    """Write arrays atomically as a safetensors file, with notes in its header.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    _write(path, tensor_bytes(arrays, notes))
+
+
+def _write(path: Path, content: bytes) -> None:
     try:
-        write_text(path, text)
+        write_bytes(path, content)
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
 

@@ -173,13 +173,15 @@ def _write(
     examples: list[Example],
 ) -> None:
     """Write results as tables, figures and arrays, and the JSON of them all last."""
-    import numpy as np
-    import safetensors.numpy
-
     from neuron_reach.figures.style import save
-    from neuron_reach.files import write_bytes
     from neuron_reach.learning.checkpoint import versions
-    from neuron_reach.results import RESULTS, forget_results, write_csv, write_json
+    from neuron_reach.results import (
+        RESULTS,
+        forget_results,
+        write_csv,
+        write_json,
+        write_tensors,
+    )
 
     pairs = [pair for group in groups for pair in group.pairs]
     results = {
@@ -201,18 +203,15 @@ def _write(
     for example in examples:
         projection = example.projection
         arrays = {
-            'projection': np.ascontiguousarray(projection.matrix),
-            'rescaled': np.ascontiguousarray(projection.rescaled()),
+            'projection': projection.matrix,
+            'rescaled': projection.rescaled(),
             'targets': projection.targets,
             'source_scale': projection.source_scale,
             'target_scale': projection.target_scale,
         }
         names = {'source': example.pair.source, 'target': example.pair.target}
         file = folder / f'{_file_name("projection", example.pair)}.safetensors'
-        try:
-            write_bytes(file, safetensors.numpy.save(arrays, names))
-        except OSError as error:
-            raise UserError(f'{file}: cannot be written: {error.strerror}') from None
+        write_tensors(file, arrays, names)
     write_json(folder / RESULTS['map'], results)
 
 

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import fsync
+from neuron_reach.files import atomic_file
 
 COLOURS = (
     '#0072b2',
@@ -44,14 +44,11 @@ def save(figure: Figure, path: Path) -> list[Path]:
     files = []
     for ending in ('png', 'svg'):
         file = path.with_name(f'{path.name}.{ending}')
-        aside = file.with_name(f'{file.name}.partial')
         # Without a date and with names that are not random, the same figure gives the same file.
         metadata = {'Date': None} if ending == 'svg' else None
         try:
-            with mpl.rc_context({'svg.hashsalt': path.name}):
+            with mpl.rc_context({'svg.hashsalt': path.name}), atomic_file(file) as aside:
                 figure.savefig(aside, format=ending, dpi=DOTS_PER_INCH, metadata=metadata)
-            fsync(aside)
-            aside.replace(file)
         except OSError as error:
             raise UserError(f'{file}: cannot be written: {error.strerror}') from None
         files.append(file)

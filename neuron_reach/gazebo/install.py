@@ -235,10 +235,14 @@ def _size(folder: Path) -> int:
 def _unpack(archives: Sequence[Path]) -> None:
     """Unpack packages into the tree, which appears as a whole; then forget the archives."""
     wanted = [path for path in archives if path.name.split('_')[0] not in LEFT_TO_THE_HOST]
-    aside = tree.tree_folder().with_name('tree.partial')
-    shutil.rmtree(aside, ignore_errors=True)
+    with _aside(tree.tree_folder()) as aside:
+        _unpack_into(aside, wanted)
+    shutil.rmtree(tree.cache_folder() / 'apt')
+
+
+def _unpack_into(aside: Path, wanted: Sequence[Path]) -> None:
     # Made first: packages bring folders, others bring links of the same name.
-    (aside / 'usr').mkdir(parents=True)
+    (aside / 'usr').mkdir()
     progress = Progress('unpacking', len(wanted), unit='packages')
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(_run, ['dpkg', '-x', str(p), str(aside)], p.name) for p in wanted]
@@ -252,8 +256,23 @@ def _unpack(archives: Sequence[Path]) -> None:
     progress.close()
     for share in ('doc', 'icons', 'locale', 'man'):
         shutil.rmtree(aside / 'usr/share' / share, ignore_errors=True)
-    aside.rename(tree.tree_folder())
-    shutil.rmtree(tree.cache_folder() / 'apt')
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """Fill a folder that was not there aside; it appears as a whole, or not at all.
+
+    Unlike that of `files.atomic_folder`, its many files are not forced to the disk one by one.
+    """
+    aside = folder.with_name(f'{folder.name}.partial')
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        os.sync()
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _build() -> None:
@@ -262,19 +281,16 @@ def _build() -> None:
     folder = tree.plugin_folder()
     for old in folder.parent.glob('plugins-*'):
         shutil.rmtree(old)
-    aside = folder.with_name('plugins-partial')
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
     root = tree.tree_folder()
     headers = [path for pattern in HEADER_FOLDERS for path in sorted(root.glob(pattern))]
     headers += [root / 'usr/include', root / 'usr/include/x86_64-linux-gnu']
     flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-Wall', '-Wextra']
     include = [word for path in headers for word in ('-isystem', str(path))]
-    for source, library, libraries in (
-        ('loopback.cc', tree.LOOPBACK, ['-ldl']),
-        ('arms.cc', tree.ARMS_PLUGIN, []),
-    ):
-        command = ['g++', *flags, *(include if source == 'arms.cc' else [])]
-        command += [str(tree.SOURCES / source), '-o', str(aside / library), *libraries]
-        _run(command, f'building {source}')
-    aside.rename(folder)
+    with _aside(folder) as aside:
+        for source, library, libraries in (
+            ('loopback.cc', tree.LOOPBACK, ['-ldl']),
+            ('arms.cc', tree.ARMS_PLUGIN, []),
+        ):
+            command = ['g++', *flags, *(include if source == 'arms.cc' else [])]
+            command += [str(tree.SOURCES / source), '-o', str(aside / library), *libraries]
+            _run(command, f'building {source}')

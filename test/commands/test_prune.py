@@ -5,6 +5,7 @@ import pytest
 from record_bags import write_record
 
 from neuron_reach.analysis import PruningOptions, prune
+from neuron_reach.files import read_json
 from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.session import Session
 from neuron_reach.recording import record_checkpoint
@@ -24,7 +25,7 @@ def test_a_trained_network_is_pruned(tmp_path, trained, command):
     expected = prune(source.network, record_checkpoint(source, 50), PruningOptions(tau=0.3))
     assert pruned.network.sizes == expected.network.sizes
     assert pruned.network.flat.equal(expected.network.flat)
-    results = json.loads((out / 'pruning.json').read_text())
+    results = read_json(out / 'pruning.json')
     assert pruned.metadata['pruning'] == results
     assert results['source'] == str(trained.resolve())
     assert results['options']['tau'] == 0.3
