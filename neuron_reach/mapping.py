@@ -33,7 +33,7 @@ from neuron_reach.learning.validation import TEST_EPISODES
 from neuron_reach.networks import Network
 from neuron_reach.options import load_yaml
 from neuron_reach.places import find_bag
-from neuron_reach.recording import record_checkpoint
+from neuron_reach.recording import check_finite, record_checkpoint
 
 Runs = tuple[ActivityRecord, ActivityRecord]
 """One network in the sample episodes X and in the validation episodes X_V."""
@@ -251,9 +251,12 @@ class PairMapper:
     ) -> Runs:
         """Run a source, or what stands for it, on the episodes of target `number`."""
         network = self.sources[index][1].network
+        name = self.sources[index][0].name
         if kind in (RANDOM, RANDOM_BOTH):
             network = self._random(network.sizes, SOURCE, index)
         runs = _run_both(network, episodes, matrix)
+        for run in runs:
+            check_finite(run, f'{name} on the inputs of {self.targets[number].name}')
         if kind == PERMUTED:
             generator = np.random.default_rng([self.options.seed, ORDER, number, index])
             runs = permute_steps(runs[0], generator), permute_steps(runs[1], generator)

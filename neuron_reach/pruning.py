@@ -12,6 +12,7 @@ import numpy as np
 from neuron_reach.analysis import ActivityRecord, Pruned, PruningOptions, prune, prune_each
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import (
     Checkpoint,
     describe,
@@ -139,6 +140,12 @@ def prune_checkpoint(
     make_folder(folder)
     forget_results(folder, 'prune')
     pruned = prune(checkpoint.network, record, options)
+    for values in (*pruned.network.weights, *pruned.network.biases):
+        if not values.isfinite().all():
+            raise UserError(
+                f'{checkpoint.path}: its weights are so large that those of the pruned network '
+                'are no finite numbers'
+            )
     results = _results(checkpoint, record, options, found, pruned, bag)
     setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
     metadata = describe(setup, Member(checkpoint.metadata['seed']), None)

@@ -104,8 +104,21 @@ def record_arms(
         rewards,
         {'path': str(checkpoint.path.resolve()), 'version': 0},
     )
+    return check_finite(record, checkpoint.path)
+
+
+def check_finite(record: ActivityRecord, source: object) -> ActivityRecord:
+    """Return a record without infinity and what is no number.
+
+    Args:
+        record: of any network.
+        source: what its network is called in the message.
+
+    Raises:
+        UserError: it has such activations; names the first layer and episode.
+    """
     if found := record.not_finite():
-        raise UserError(f'{checkpoint.path}: {_not_finite(*found)}')
+        raise UserError(f'{source}: {_not_finite(*found)}')
     return record
 
 

@@ -76,6 +76,7 @@ class McapFile:
 
     Attributes:
         incomplete: why not everything that was recorded is in the file, as far as known; else None.
+        has_checksum: there is a checksum over all messages.
 
     Raises:
         UserError: not an MCAP file, or cut off before its first record.
@@ -90,7 +91,7 @@ class McapFile:
         self._counts: dict[int, int] | None = None
         self._summary: dict[int, Channel] = {}
         self._data_end: int | None = None
-        self._has_checksum = False
+        self.has_checksum = False
         with open_regular(self._content) as file:
             self._size = self._content.stat().st_size
             self._data_start = self._read_header(file.read(1 << 16))
@@ -154,7 +155,7 @@ class McapFile:
         file.seek(data_end)
         if _RECORD.unpack(file.read(_RECORD.size)) != (_DATA_END, 4):
             raise DamageError('the end of the file is damaged')
-        self._has_checksum = any(file.read(4))
+        self.has_checksum = any(file.read(4))
         self._data_end = data_end
         if footer - begin > _LARGEST_SUMMARY:
             return
@@ -215,14 +216,14 @@ class McapFile:
             def take(size: int) -> bytes:
                 nonlocal checksum
                 data = file.read(size)
-                if self._has_checksum:
+                if self.has_checksum:
                     checksum = zlib.crc32(data, checksum)
                 return data
 
             def skip(size: int) -> None:
-                if not self._has_checksum:
+                if not self.has_checksum:
                     file.seek(size, 1)
-                while self._has_checksum and size > 0:
+                while self.has_checksum and size > 0:
                     size -= len(take(min(size, _PART)))
 
             skip(self._data_start)
@@ -236,7 +237,7 @@ class McapFile:
                     break
                 if length > self._size - file.tell():
                     raise DamageError('the file ends within a record')
-                if self._has_checksum:
+                if self.has_checksum:
                     checksum = zlib.crc32(head, checksum)
                 if opcode not in (_CHUNK, _SCHEMA, _CHANNEL, _MESSAGE):
                     skip(length)
@@ -249,7 +250,7 @@ class McapFile:
                 return
             if begin != self._data_end:
                 raise DamageError('the file ends too early, or its end is damaged')
-            if self._has_checksum and int.from_bytes(file.read(4), 'little') != checksum:
+            if self.has_checksum and int.from_bytes(file.read(4), 'little') != checksum:
                 raise DamageError('the checksum of the file is wrong')
 
 

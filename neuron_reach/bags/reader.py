@@ -97,8 +97,13 @@ class BagReader:
 
     @property
     def sealed(self) -> bool:
-        """Whether there is a digest of every file, so that no damage stays unseen."""
+        """Whether there is a digest of every file."""
         return all(file.sealed is not None for file in self._files)
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether every file has a checksum over all its messages."""
+        return all(file.storage.has_checksum for file in self._files)
 
     @property
     def incomplete(self) -> str | None:

@@ -33,6 +33,8 @@ class SqliteFile:
         UserError: not the database of a bag, or cut off before its first page ends.
     """
 
+    has_checksum = False
+
     def __init__(self, path: Path, unpacked: IO[bytes] | None = None) -> None:
         self.path = path
         self.incomplete: str | None = None
@@ -51,7 +53,7 @@ class SqliteFile:
                 self._copy = _open(self._content, 'immutable=1')
             with self._connection() as database:
                 self._channels = _read_channels(database)
-        except (sqlite3.Error, DamageError) as error:
+        except (sqlite3.Error, DamageError, MemoryError) as error:
             raise UserError(f'{path} is no readable database of a bag ({error})') from None
 
     def channels(self) -> tuple[Channel, ...]:
@@ -79,8 +81,8 @@ class SqliteFile:
                         raise DamageError('the messages are out of order')
                     previous = row
                     yield Message(self._channels[key], time, data)
-        except (sqlite3.Error, DamageError) as error:
-            self.incomplete = self.incomplete or str(error)
+        except (sqlite3.Error, DamageError, MemoryError) as error:  # of an absurd length
+            self.incomplete = self.incomplete or str(error) or 'the database is damaged'
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

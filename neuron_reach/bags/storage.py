@@ -44,9 +44,15 @@ class Message(NamedTuple):
 
 
 class StorageFile(Protocol):
-    """A file of recorded messages, of either format."""
+    """A file of recorded messages, of either format.
+
+    Attributes:
+        incomplete: why not everything that was recorded is in the file, as far as known; else None.
+        has_checksum: the file has a checksum over all its messages, which is checked.
+    """
 
     incomplete: str | None
+    has_checksum: bool
 
     def channels(self) -> tuple[Channel, ...]:
         """All that was recorded, with or without messages."""

@@ -13,7 +13,7 @@ import numpy as np
 from neuron_reach.bags import layout
 from neuron_reach.bags.episodes import Continuity, Episodes
 from neuron_reach.bags.reader import BagReader
-from neuron_reach.bags.robots import full_namespace
+from neuron_reach.bags.robots import find_robots, full_namespace
 from neuron_reach.bags.seal import SEAL, Seal, read_seal
 from neuron_reach.bags.storage import Channel
 from neuron_reach.errors import UserError
@@ -67,6 +67,7 @@ class BagSummary:
         left_alone: messages of our types that are laid out in another way, by topic.
         continuity: by topic, of the observations and of the activations of each layer.
         sealed: there is a digest of every file.
+        has_checksums: every file has a checksum over all its messages.
         incomplete: what cannot be read, is missing or came twice, in one line; None if nothing.
     """
 
@@ -79,6 +80,7 @@ class BagSummary:
     left_alone: dict[str, int]
     continuity: dict[str, Continuity]
     sealed: bool
+    has_checksums: bool
     incomplete: str | None
 
     def __str__(self) -> str:
@@ -96,8 +98,10 @@ class BagSummary:
         for topic, count, kind, note in rows:
             line = f'  {topic:{widths[0]}}  {count:>{widths[1]}}  {kind:{widths[2]}}  {note}'
             lines.append(line.rstrip())
-        if not self.sealed:
+        if not (self.sealed or self.has_checksums):
             lines.append('No digest  damage that leaves the bag readable would not be noticed')
+        elif not self.sealed:
+            lines.append('No digest  damage shows by the checksums of the storage only')
         return '\n'.join([*lines, self._verdict()])
 
     def _describe(self, topic: str) -> tuple[str, str, str]:
@@ -140,7 +144,9 @@ def summarize(
     for bag, reader in zip(bags, readers, strict=True):
         tally.add(Path(bag), reader)
     if tally.only is not None and tally.only not in tally.robots:
-        raise UserError(f'{", ".join(bags)}: no robot of ours in namespace {namespace!r}')
+        found = {robot.namespace or '/' for reader in readers for robot in find_robots(reader)}
+        there = f'but in {", ".join(sorted(found))}' if found else 'nor in another one'
+        raise UserError(f'{", ".join(bags)}: no robot in namespace {namespace!r}, {there}')
     return BagSummary(
         bags=bags,
         storage=' and '.join(sorted({reader.storage for reader in readers})),
@@ -151,6 +157,7 @@ def summarize(
         left_alone=dict(tally.left_alone),
         continuity=dict(sorted(tally.continuity.items())),
         sealed=all(reader.sealed for reader in readers),
+        has_checksums=all(reader.has_checksums for reader in readers),
         incomplete='; '.join(tally.problems) or None,
     )
 

@@ -1,19 +1,16 @@
 import random
 import sqlite3
 import struct
-import zlib
 from contextlib import closing
 
-import lz4.frame
 import pytest
-from backports import zstd
+from mcap_bytes import MAGIC, chunk, mcap_file, message_record, name, record, topic_records
 
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.errors import UserError
 
 STRING = 'std_msgs/msg/String'
 TEXTS = [f'text {number} ' + 'x' * 60 for number in range(12)]
-MAGIC = b'\x89MCAP0\r\n'
 
 
 def texts_of(reader, topics=None):
@@ -21,44 +18,11 @@ def texts_of(reader, topics=None):
     return [getattr(message, 'data', None) for _, _, message in reader.messages(topics)]
 
 
-def record(opcode, content):
-    return struct.pack('<BQ', opcode, len(content)) + content
-
-
-def name(text):
-    return struct.pack('<I', len(text)) + text.encode()
-
-
-def mcap_file(blocks, profile='ros2'):
-    """An MCAP file made by hand, as another program might write it: without any index."""
-    header = record(1, name(profile) + name('test'))
-    end = record(15, bytes(4)) + record(2, bytes(20)) + MAGIC
-    return MAGIC + header + b''.join(blocks) + end
-
-
-def chunk(records, compression, checksum=None):
-    pack = {'': bytes, 'lz4': lz4.frame.compress, 'zstd': zstd.compress}
-    packed = pack.get(compression, bytes)(records)
-    checksum = zlib.crc32(records) if checksum is None else checksum
-    head = struct.pack('<QQQI', 0, 0, len(records), checksum)
-    return record(6, head + name(compression) + struct.pack('<Q', len(packed)) + packed)
-
-
 def text_records(texts, text_message, encoding='cdr', channel=7):
     messages = (
         message_record(channel, bytes(text_message(text)), time) for time, text in enumerate(texts)
     )
     return topic_records('/checkpoint', STRING, encoding, 7) + b''.join(messages)
-
-
-def topic_records(topic, kind, encoding, number):
-    schema = record(3, struct.pack('<H', number) + name(kind) + name('ros2msg') + name('x y'))
-    channel = struct.pack('<HH', number, number) + name(topic) + name(encoding)
-    return schema + record(4, channel + struct.pack('<I', 0))
-
-
-def message_record(channel, data, time=0):
-    return record(5, struct.pack('<HIQQ', channel, 0, time, time) + data)
 
 
 def humble_database(path, rows):
