@@ -1,7 +1,8 @@
 """Node `bag_recorder`: records topics into a bag, with rosbag2's recorder where it is installed.
 
 A topic is recorded from when its first publisher appears, with the message type and the quality of
-service that the publisher offers; so it works for one arm and for a fleet, reliable or not.
+service that the publisher offers; so it works for one arm and for a fleet, reliable or not. In the
+bag the topics have their own names, also where they are remapped: by these it is read.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class BagRecorder:
                 qos.reliability = ReliabilityPolicy.BEST_EFFORT
             if all(one.durability == DurabilityPolicy.TRANSIENT_LOCAL for one in offered):
                 qos.durability = DurabilityPolicy.TRANSIENT_LOCAL
-            topic = self.node.resolve_topic_name(name)
+            topic = self.node.resolve_topic_name(name, only_expand=True)
             self.writer.add_topic(
                 topic,
                 kind,
@@ -153,14 +154,13 @@ class BagRecorder:
 
 def _body(node: Node) -> int:
     options = read_options(node)
-    if rosbag2.is_installed():
-        return rosbag2.record(
-            node,
-            Path(options.bag).absolute(),
-            options.storage,
-            options.topics,
-            keep_partial=options.keep_partial,
-        )
+    names = {topic: node.resolve_topic_name(topic) for topic in options.topics}
+    remapped = any(
+        name != node.resolve_topic_name(topic, only_expand=True) for topic, name in names.items()
+    )
+    if rosbag2.is_installed() and not remapped:
+        bag = Path(options.bag).absolute()
+        return rosbag2.record(node, bag, options.storage, names, keep_partial=options.keep_partial)
     return BagRecorder(node, options).spin()
 
 

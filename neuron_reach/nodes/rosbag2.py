@@ -1,4 +1,4 @@
-"""Recording with `ros2 bag record`, which knows nothing of the namespace and remaps that hold here.
+"""Recording with `ros2 bag record`, which knows nothing of the namespace that holds here.
 
 So a node of this package finds out what the topics are called, and starts and ends the recorder.
 """
@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -53,15 +52,15 @@ def overrides(names: dict[str, str]) -> dict[str, dict[str, object]]:
 
 
 def record(
-    node: Node, bag: Path, storage: str, topics: Sequence[str], *, keep_partial: bool
+    node: Node, bag: Path, storage: str, names: dict[str, str], *, keep_partial: bool
 ) -> int:
     """Record until interrupted; return the exit code.
 
     Args:
-        node: whose namespace and remaps hold.
+        node: that stands for the recorder.
         bag: folder of the new bag.
         storage: format of the bag.
-        topics: their relative names.
+        names: full names of the topics by their relative ones.
         keep_partial: leave the bag in `<bag>.partial`.
 
     Raises:
@@ -71,7 +70,6 @@ def record(
     if moved is not None:
         node.get_logger().warning(f'an unfinished bag was moved to {moved}')
     partial = bag.with_name(bag.name + PARTIAL)
-    names = {topic: node.resolve_topic_name(topic) for topic in topics}
     loop = Loop(node)
     with tempfile.TemporaryDirectory() as folder:
         qos = Path(folder, 'qos.yaml')

@@ -8,8 +8,11 @@ import sys
 
 import pytest
 import yaml
+from geometry_msgs.msg import PoseArray
 
 from neuron_reach.bags import layout
+from neuron_reach.bags.reader import BagReader
+from neuron_reach.nodes.common import latched
 
 ROS2 = """#!{python}
 import os, shutil, signal, sys, time
@@ -45,7 +48,7 @@ def ros2(tmp_path, monkeypatch):
 @pytest.fixture
 def recorder(start, peer, tmp_path):
     def begin():
-        names = ['-r', '__ns:=/left', '-r', 'goal:=/aim', '-r', 'observation:=seen']
+        names = ['-r', '__ns:=/left']
         parameters = ['-p', f'bag:={tmp_path / "bag"}', '-p', 'storage:=sqlite3']
         running = start(
             *('neuron_reach.nodes', 'bag_recorder', '--ros-args', *names, *parameters),
@@ -65,14 +68,14 @@ def test_rosbag2_gets_full_names(ros2, recorder, tmp_path):
     assert said[4:9] == ['-s', 'sqlite3', '-o', str(tmp_path / 'bag.partial'), '--topics']
     assert said[9:] == [
         '/left/joint_states',
-        '/aim',
-        '/left/seen',
+        '/left/goal',
+        '/left/observation',
         '/left/activations/input',
         '/left/checkpoint',
     ]
     profiles = yaml.safe_load((tmp_path / 'qos').read_text())
-    assert set(profiles) == {'/left/seen', '/left/activations/input'}
-    assert profiles['/left/seen']['depth'] == 10_000
+    assert set(profiles) == {'/left/observation', '/left/activations/input'}
+    assert profiles['/left/observation']['depth'] == 10_000
 
 
 def test_its_bag_takes_its_name_when_it_is_closed(ros2, recorder, tmp_path):
@@ -84,6 +87,24 @@ def test_its_bag_takes_its_name_when_it_is_closed(ros2, recorder, tmp_path):
     assert (tmp_path / 'bag').is_dir()
     assert (tmp_path / 'bag.partial-1').is_dir()
     assert not (tmp_path / 'bag.partial').exists()
+
+
+def test_remapped_topics_have_their_own_names_in_the_bag(ros2, start, peer, tmp_path):
+    """By these names bags are read; rosbag2's recorder would write the others."""
+    ros2(0)
+    goal = peer.node.create_publisher(PoseArray, '/aim', latched())
+    goal.publish(PoseArray())
+    running = start(
+        *('neuron_reach.nodes', 'bag_recorder', '--ros-args', '-r', '__ns:=/left'),
+        *('-r', 'goal:=/aim', '-p', f'bag:={tmp_path / "bag"}', '-p', 'topics:=[goal, episode]'),
+    )
+    peer.wait(goal.get_subscription_count, 'recorder')
+    peer.spin_for(0.3)
+    assert running.interrupt() == 0
+    assert not (tmp_path / 'log').exists()
+    reader = BagReader(tmp_path / 'bag')
+    assert reader.topics == {'/left/goal': 'geometry_msgs/msg/PoseArray'}
+    assert len(list(reader.messages())) == 1
 
 
 def test_older_rosbag2_takes_the_names_alone(ros2, recorder, tmp_path, monkeypatch):
