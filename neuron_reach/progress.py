@@ -50,14 +50,20 @@ class Progress:
             bar_format=None if alike else '{l_bar}{bar}| {n}/{total}{unit} [{elapsed}{postfix}]',
         )
 
-    def update(self, done: int, note: str = '') -> None:
-        """Show that `done` of them are over, with a note on how things stand."""
+    def update(self, done: int, note: str = '', *, at_once: bool = False) -> None:
+        """Show that `done` of them are over, with a note on how things stand.
+
+        Args:
+            done: how many.
+            note: in a few words.
+            at_once: also if it is not yet time for the next line.
+        """
         if self._terminal:
             self._bar.set_postfix_str(note, refresh=False)
             if done == self._bar.n:
                 self._bar.refresh()  # for the note
             self._bar.update(done - self._bar.n)
-        elif time.monotonic() >= self._next_line or done == self._total:
+        elif at_once or time.monotonic() >= self._next_line or done == self._total:
             self._next_line = time.monotonic() + self._line_period
             of = '' if self._total is None else f' of {self._total}'
             print(f'{self._what}: {done}{of} {self._unit}{note and ", " + note}', flush=True)

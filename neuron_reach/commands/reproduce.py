@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import textwrap
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 FAILED = 1
 LINE_PERIOD = 30.0  # s
+NO_WORKERS = 10.0
+"""Seconds without a worker after which that is worth a line of its own."""
 DESCRIPTION = 'Repeat experiments of the paper and report how they compare with it.'
 RESULTS, REPORT = 'results', 'report.html'
 
@@ -74,7 +77,9 @@ def _reproduce(options: argparse.Namespace) -> int:
     scale = SCALES[options.scale]
     chosen = plans(options.study, scale)
     store = Store(options.output / RESULTS)
-    if not options.dry_run:
+    if options.dry_run:
+        store.check()
+    else:
         store.lock()
     work = Work.of([job for plan in chosen for job in plan.jobs], store)
     for address, problem in work.damaged.items():
@@ -92,6 +97,11 @@ def _reproduce(options: argparse.Namespace) -> int:
             executor = LocalExecutor(options.workers or processors())
         try:
             if options.dry_run:
+                if executor.workers == 0:
+                    raise UserError(
+                        f'the cluster at {options.scheduler} has no workers; a run would wait for '
+                        f'some: dask worker {options.scheduler}'
+                    )
                 print(_forecast(work, executor.workers))
                 return 0
             outcome = _run(options.study, work, store, executor)
@@ -119,16 +129,38 @@ def _run(name: str, work: Work, store: Store, executor: Executor) -> Outcome:
         name, total, total - len(work.todo), 'jobs', alike=False, line_period=LINE_PERIOD
     )
 
+    notes = Notes()
+
     def report(status: Status) -> None:
-        note = f'{len(status.running)} running, about {duration(status.seconds_left)} left'
-        if status.failed:
-            note += f', {status.failed} failed'
-        progress.update(status.done, note)
+        note, at_once = notes.tell(status)
+        progress.update(status.done, note, at_once=at_once)
 
     try:
         return run(work, store, executor, report)
     finally:
         progress.close()
+
+
+class Notes:
+    """Says how a run stands, and whether that is worth a line at once."""
+
+    def __init__(self) -> None:
+        self._worked = time.monotonic()
+        self._told = False
+
+    def tell(self, status: Status) -> tuple[str, bool]:
+        """Return the note, and whether it is the first one of workers being away for long."""
+        note = f'{len(status.running)} running, about {duration(status.seconds_left)} left'
+        idle = 0.0
+        if status.workers:
+            self._worked = time.monotonic()
+        else:
+            idle = time.monotonic() - self._worked
+            note = f'no workers for {duration(idle)}: waiting for some'
+        if status.failed:
+            note += f', {status.failed} failed'
+        told, self._told = self._told, idle >= NO_WORKERS
+        return note, self._told and not told
 
 
 def _forecast(work: Work, workers: int) -> str:

@@ -6,6 +6,7 @@ tried again elsewhere.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -164,6 +165,29 @@ def _perform_on_cluster(call: Call) -> Success | Failure:
     return perform(call, Path(get_worker().local_directory))
 
 
+def _silence() -> None:
+    """Have Dask and what it is built on log nothing: our lines say it in words.
+
+    Dask gives some of its loggers levels of their own when it is imported.
+    """
+    for name in ('distributed', 'tornado', 'asyncio', *logging.root.manager.loggerDict):
+        if name.partition('.')[0] in ('distributed', 'tornado', 'asyncio'):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+async def _knock(scheduler: str) -> None:
+    """Connect to a scheduler and leave again, or raise whatever is the matter with it.
+
+    A client that does not get through to one closes only after long, with a traceback.
+    """
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    arguments = Security().get_connection_args('client')
+    meeting = connect(scheduler, timeout=CONNECT_SECONDS, **arguments)
+    (await asyncio.wait_for(meeting, CONNECT_SECONDS + 1)).abort()
+
+
 class ClusterExecutor:
     """The workers of a Dask cluster; they need this package, but none of this machine's files.
 
@@ -187,12 +211,13 @@ class ClusterExecutor:
                 "distributed is not installed; pip install 'neuron_reach[cluster]'"
             ) from None
         self._scheduler = scheduler
-        logging.getLogger('distributed').setLevel(logging.CRITICAL)  # our lines say it in words
+        _silence()
         try:
+            asyncio.run(_knock(scheduler))
             self._client = distributed.Client(
                 scheduler, timeout=CONNECT_SECONDS, set_as_default=False
             )
-        except (OSError, ValueError, TypeError, ImportError) as error:
+        except Exception as error:  # whatever Dask makes of what it finds there
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f'no Dask scheduler answers at {scheduler}: {reason}') from None
         self._workers, self._counted = 0, -COUNT_PERIOD
@@ -203,6 +228,8 @@ class ClusterExecutor:
     def workers(self) -> int:
         """Threads of all workers that the scheduler had a moment ago."""
         if time.monotonic() - self._counted >= COUNT_PERIOD:
+            if self._client.status != 'running':
+                raise self._lost()
             try:
                 self._workers = sum(self._client.nthreads().values())
             except OSError:
@@ -223,6 +250,8 @@ class ClusterExecutor:
 
     def submit(self, address: str, call: Call) -> None:
         """Take a job in."""
+        if self._client.status != 'running':
+            raise self._lost()
         with warnings.catch_warnings():  # of the size of what travels along
             warnings.simplefilter('ignore')
             future = self._client.submit(_perform_on_cluster, call, key=f'neuron_reach-{address}')

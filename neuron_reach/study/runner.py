@@ -167,6 +167,7 @@ class Status:
         jobs: all jobs.
         failed: jobs that failed or were skipped as one that they need has failed.
         running: labels of the jobs being done.
+        workers: how many can be done at the same time.
         seconds_left: estimated, s.
     """
 
@@ -174,6 +175,7 @@ class Status:
     jobs: int
     failed: int
     running: Sequence[str]
+    workers: int
     seconds_left: float
 
 
@@ -240,12 +242,14 @@ class _Run:
         now = time.monotonic()
         since = {address: now - start for address, start in self.running.items()}
         lost = len(self.failures) + len(self.skipped)
+        workers = self.executor.workers
         return Status(
             len(self.work.jobs) - len(self.work.todo) - lost,
             len(self.work.jobs),
             lost,
-            [self.work.todo[a].label for a in self.running][: self.executor.workers],
-            self.work.duration(self.executor.workers, since),
+            [self.work.todo[a].label for a in self.running][:workers],
+            workers,
+            self.work.duration(workers, since),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,19 @@ class Store:
             UserError: another process has it, or it cannot be written to.
         """
         self._lock = lock_folder(self.root, 'study')
+
+    def check(self) -> None:
+        """Raise the UserError that `lock` would, but make nothing.
+
+        Raises:
+            UserError: another process has the folder, or it cannot be written to.
+        """
+        if (self.root / '.lock').exists():
+            lock_folder(self.root, 'study').close()
+        root = self.root.absolute()
+        place = next(place for place in (root, *root.parents) if os.path.lexists(place))
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            raise UserError(f'{self.root}: cannot be used: {place} cannot be written to')
 
     def folder(self, job: Job) -> Path:
         """Return where the result of a job is, or will be."""

@@ -1,6 +1,8 @@
 import contextlib
+import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -231,13 +233,28 @@ def test_a_lost_scheduler_is_told_and_what_is_finished_stays(store, complete, tm
     assert store.load(first).values == {'sum': 11}
 
 
-@pytest.mark.parametrize('address', ['tcp://127.0.0.1:9', 'nonsense://x', 'tcp://'])
-def test_a_scheduler_that_is_not_there_is_one_clear_line(address, monkeypatch):
+@pytest.fixture
+def silent():
+    """The address of a server that says nothing."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        yield f'tcp://127.0.0.1:{server.getsockname()[1]}'
+
+
+ADDRESSES = ['tcp://127.0.0.1:9', 'nonsense://x', 'tcp://', 'tcp://x:y', '127.0.0.1', ':::', '']
+
+
+@pytest.mark.filterwarnings('error')  # such as of clients that are left to themselves
+@pytest.mark.parametrize('address', [*ADDRESSES, 'tls://127.0.0.1:9', 'inproc://x', 'silent'])
+def test_a_scheduler_that_is_not_there_is_one_clear_line(address, silent, monkeypatch, capfd):
     pytest.importorskip('distributed')
     monkeypatch.setattr('neuron_reach.study.executors.CONNECT_SECONDS', 1)
+    start = time.monotonic()
     with pytest.raises(UserError, match='no Dask scheduler answers at') as error:
-        ClusterExecutor(address)
+        ClusterExecutor(silent if address == 'silent' else address)
     assert '\n' not in str(error.value)
+    gc.collect()
+    assert time.monotonic() - start < 10.0
+    assert capfd.readouterr() == ('', '')
 
 
 def test_without_dask_it_says_how_to_get_it(monkeypatch):

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import re
@@ -12,10 +13,11 @@ import study_functions as functions
 from easy import EASY
 
 from neuron_reach import cli
-from neuron_reach.commands.reproduce import duration
+from neuron_reach.commands.reproduce import Notes, duration
 from neuron_reach.figures.report import Section, Table
 from neuron_reach.study import studies, training_study
 from neuron_reach.study.networks import training_jobs
+from neuron_reach.study.runner import Status
 from neuron_reach.study.store import Store
 from neuron_reach.study.studies import SCALES, STUDIES, Plan, plans
 
@@ -174,17 +176,20 @@ def test_every_study_has_a_plan_at_every_scale(name, scale):
     assert json.loads(plan.jobs[0].text)
 
 
-def test_ctrl_c_ends_in_130_without_a_traceback(tmp_path):
-    command = [sys.executable, '-m', 'neuron_reach', 'reproduce', 'training', '-o', str(tmp_path)]
+def start(*command):
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get('PYTHONPATH', '')])
-    process = subprocess.Popen(
-        command,
+    return subprocess.Popen(
+        [sys.executable, '-m', *command],
         env={**os.environ, 'PYTHONPATH': path},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+def test_ctrl_c_ends_in_130_without_a_traceback(tmp_path):
+    process = start('neuron_reach', 'reproduce', 'training', '-o', str(tmp_path))
     while not (tmp_path / 'results' / '.lock').exists():
         time.sleep(0.05)
     line = process.stdout.readline()  # the first progress: workers are at work
@@ -193,6 +198,103 @@ def test_ctrl_c_ends_in_130_without_a_traceback(tmp_path):
     _, errors = process.communicate()
     assert process.returncode == 130
     assert errors == ''
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """A Dask scheduler without workers: its process and its address."""
+    pytest.importorskip('distributed')
+    file = tmp_path / 'scheduler.json'
+    options = (
+        '--host',
+        '127.0.0.1',
+        '--port',
+        '0',
+        '--no-dashboard',
+        '--scheduler-file',
+        str(file),
+    )
+    process = start('distributed.cli.dask_scheduler', *options)
+    address = None
+    while address is None:
+        assert process.poll() is None
+        with contextlib.suppress(OSError, ValueError):  # not there, or not all of it
+            address = json.loads(file.read_text())['address']
+        time.sleep(0.05)
+    yield process, address
+    process.kill()
+    process.communicate()
+
+
+def test_a_cluster_without_workers_says_so_and_a_killed_scheduler_is_one_line(
+    scheduler, tmp_path, capsys
+):
+    process, address = scheduler
+    command = ['reproduce', 'training', '--scheduler', address, '-o', str(tmp_path / 'out')]
+    assert cli.main([*command, '--dry-run']) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'neuron_reach: error: the cluster at {address} has no workers; a run')
+    assert not (tmp_path / 'out').exists()
+
+    study = start('neuron_reach', *command)
+    lines = [study.stdout.readline()]
+    assert re.fullmatch(r'training: 0 of \d+ jobs, no workers for \d s: waiting.*\n', lines[0])
+    process.kill()
+    _, errors = study.communicate()
+    assert study.returncode == 2
+    (line,) = errors.splitlines()
+    assert line.startswith(
+        f'neuron_reach: error: lost the connection to the scheduler at {address}'
+    )
+
+
+def test_workers_that_are_away_for_long_are_worth_a_line_at_once(monkeypatch):
+    def status(workers, failed=0):
+        return Status(3, 9, failed, ['a'][:workers], workers, 100.0)
+
+    now = 0.0
+    monkeypatch.setattr('neuron_reach.commands.reproduce.time.monotonic', lambda: now)
+    notes = Notes()
+    told = []
+    for now, workers in ((1, 0), (9, 0), (10, 0), (11, 0), (12, 2), (13, 0), (21, 0), (22, 0)):
+        told.append((now, *notes.tell(status(workers))))
+    assert told == [
+        (1, 'no workers for 1 s: waiting for some', False),
+        (9, 'no workers for 9 s: waiting for some', False),
+        (10, 'no workers for 10 s: waiting for some', True),
+        (11, 'no workers for 11 s: waiting for some', False),
+        (12, '1 running, about 2 min left', False),
+        (13, 'no workers for 1 s: waiting for some', False),
+        (21, 'no workers for 9 s: waiting for some', False),
+        (22, 'no workers for 10 s: waiting for some', True),
+    ]
+    assert notes.tell(status(0, 2))[0].endswith('waiting for some, 2 failed')
+
+
+def test_a_dry_run_fails_where_a_run_would_and_makes_nothing(study, tmp_path, capsys):
+    study(functions.add.job('one', first=1))
+
+    def refused(folder):
+        said = []
+        for more in ([], ['--dry-run']):
+            assert reproduce(folder, 'test', *more) == 2
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line.startswith(f'neuron_reach: error: {folder}')
+            said.append(line)
+        return said
+
+    (tmp_path / 'file').touch()
+    (tmp_path / 'link').symlink_to('nowhere')
+    assert 'Not a directory' in refused(tmp_path / 'file' / 'x')[0]
+    assert f'{tmp_path}/file cannot be written to' in refused(tmp_path / 'file' / 'x')[1]
+    refused(tmp_path / 'link')
+    store = Store(tmp_path / 'used' / 'results')
+    store.lock()
+    run, dry = refused(tmp_path / 'used')
+    assert run == dry
+    assert 'another study is using this folder' in run
+    assert reproduce(tmp_path / 'new', 'test', '--dry-run') == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['file', 'link', 'used']
 
 
 @pytest.mark.parametrize(
