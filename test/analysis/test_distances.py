@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist, squareform
@@ -86,3 +88,18 @@ def test_records_of_other_episodes_are_refused(random_record):
         neuron_distances(record, random_record(seed=1))
     with pytest.raises(ValueError, match='without episodes'):
         neuron_distances(record.first(0))
+
+
+@pytest.mark.parametrize('factor', [2.0**127, 2.0**-138])
+def test_distances_of_huge_and_tiny_activations_are_right(random_record, factor):
+    """A power of two changes nothing but exponents, of whose inverse float32 has too few."""
+    record = random_record()
+    draw = np.random.default_rng(1).integers(0, 2**10, record.activations.shape)
+    usual = dataclasses.replace(record, activations=(draw / 2**10).astype(np.float32))
+    extreme = usual.activations.copy()
+    extreme[:, :, 4:9] *= np.float32(factor)
+    record = dataclasses.replace(usual, activations=extreme)
+    assert np.isfinite(extreme).all()
+    expected = neuron_distances(usual)
+    assert np.allclose(neuron_distances(record), expected, rtol=1e-6, atol=1e-6)
+    assert np.allclose(neuron_distances(record, usual), expected, rtol=1e-6, atol=1e-6)

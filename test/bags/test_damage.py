@@ -231,8 +231,8 @@ MESSAGES = 'CREATE TABLE messages(id, topic_id, timestamp, data);'
 TEXT = f"INSERT INTO topics VALUES(1, '/checkpoint', '{STRING}', 'cdr');"
 SCHEMAS = {
     'views': f'CREATE VIEW topics AS SELECT 1; CREATE VIEW messages AS {COUNT} SELECT i FROM n',
-    'a view of messages': f'{TOPICS} {TEXT} CREATE VIEW messages AS {COUNT} SELECT i id, 1 topic_id,'
-    " 1 timestamp, x'00' data FROM n;",
+    'a view of messages': f'{TOPICS} {TEXT} CREATE VIEW messages AS {COUNT} '
+    "SELECT i id, 1 topic_id, 1 timestamp, x'00' data FROM n;",
     'computed': f'{TOPICS} {TEXT} CREATE TABLE messages(id, topic_id, timestamp, data AS '
     '(zeroblob(900000000))); INSERT INTO messages VALUES(1, 1, 1);',
     'virtual': f'{TOPICS} {TEXT} CREATE VIRTUAL TABLE messages USING fts5(id, topic_id, data);',

@@ -1,4 +1,6 @@
+import errno
 import random
+import shutil
 import sqlite3
 import struct
 from contextlib import closing
@@ -344,3 +346,62 @@ def test_flipped_bytes_in_packed_chunks_do_no_harm(tmp_path, text_message, seed)
             content[generator.randrange(len(content))] = generator.randrange(256)
             damaged.write_bytes(content)
             read_all(damaged)
+
+
+@pytest.fixture
+def logged_database(tmp_path, text_message):
+    """A database whose newest messages are in its log only, as a power cut leaves it."""
+    folder = tmp_path / 'logged'
+    folder.mkdir()
+    humble_database(tmp_path / 'x.db3', [(1, 5, bytes(text_message('old')))])
+    with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
+        database.execute('PRAGMA journal_mode=WAL')
+        row = 1, 6, bytes(text_message('new'))
+        database.execute('INSERT INTO messages(topic_id, timestamp, data) VALUES(?, ?, ?)', row)
+        database.commit()
+        for end in ('', '-wal'):
+            shutil.copy(tmp_path / f'x.db3{end}', folder / f'x.db3{end}')
+    return folder / 'x.db3'
+
+
+@pytest.mark.parametrize('linked', [False, True])
+def test_a_log_is_read_without_writing_beside_it(tmp_path, logged_database, linked):
+    path = logged_database
+    if linked:
+        path = tmp_path / 'link.db3'
+        path.symlink_to(logged_database)
+    before = sorted(logged_database.parent.iterdir())
+    reader = BagReader(path)
+    assert texts_of(reader) == texts_of(reader) == ['old', 'new']
+    assert 'its recorder was stopped' in reader.incomplete
+    assert sorted(logged_database.parent.iterdir()) == before
+
+
+def test_a_log_that_cannot_be_copied_is_named(logged_database, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('shutil.copyfileobj', full)
+    with pytest.raises(UserError, match=r'was stopped, and a copy .* \(No space left'):
+        BagReader(logged_database)
+
+
+def test_half_a_transaction_is_rolled_back(tmp_path, text_message):
+    folder = tmp_path / 'logged'
+    folder.mkdir()
+    old, new = bytes(text_message('old')), bytes(text_message('new' * 300))
+    humble_database(tmp_path / 'x.db3', [(1, 5, old)] * 50)
+    with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
+        database.execute('PRAGMA cache_size=1')  # so that pages get into the file at once
+        database.execute('UPDATE messages SET data = ?', (new,))
+        for end in ('', '-journal'):
+            shutil.copy(tmp_path / f'x.db3{end}', folder / f'x.db3{end}')
+    assert (folder / 'x.db3-journal').stat().st_size
+    assert texts_of(BagReader(folder / 'x.db3')) == ['old'] * 50
+
+
+@pytest.mark.parametrize('name', ['run#1', 'half?', '50%20', 'a b', 'ä', ':memory:'])
+def test_any_letter_may_be_in_a_path(tmp_path, storage, write_texts, name):
+    write_texts(tmp_path / name, storage, TEXTS)
+    assert [item.name for item in tmp_path.iterdir()] == [name]
+    assert texts_of(BagReader(tmp_path / name)) == TEXTS
