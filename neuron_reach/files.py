@@ -27,8 +27,8 @@ DIGEST = 'sha256'
 NO_DIGEST = 'no digest (made before digests were kept)'
 """What is said of files without one."""
 
-JSON_LIMIT = 16 << 20
-"""Largest JSON file that is read, bytes; those of this package are far below."""
+JSON_LIMIT, FACTS_LIMIT = 64 << 20, 4 << 20
+"""Largest JSON file that is read, bytes: with results of many networks, and with facts of one."""
 
 DEPTH_LIMIT = 50
 """How deeply JSON may be nested."""
@@ -193,12 +193,15 @@ def read_bytes(path: Path, limit: int) -> bytes:
         raise UserError(f'{path}: cannot be read: {getattr(error, "strerror", error)}') from None
 
 
-def read_json(path: Path, kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+def read_json(
+    path: Path, kinds: Mapping[str, Kind] | None = None, limit: int = FACTS_LIMIT
+) -> dict[str, Any]:
     """Read a JSON object from a file, and check its digest if it has one.
 
     Args:
         path: the file.
         kinds: keys that it must have, and of which `Kind`.
+        limit: bytes of the file, at most.
 
     Returns:
         The object without its digest.
@@ -206,14 +209,14 @@ def read_json(path: Path, kinds: Mapping[str, Kind] | None = None) -> dict[str, 
     Raises:
         UserError: it is missing, cannot be read, is damaged, or is not of this kind.
     """
-    return read_document(path, kinds)[0]
+    return parse_json(path, read_bytes(path, limit), kinds)[0]
 
 
 def read_document(
     path: Path, kinds: Mapping[str, Kind] | None = None
 ) -> tuple[dict[str, Any], bool]:
     """Read a JSON object as `read_json` does; say too whether it has a digest."""
-    return parse_json(path, read_bytes(path, JSON_LIMIT), kinds)
+    return parse_json(path, read_bytes(path, FACTS_LIMIT), kinds)
 
 
 def parse_json(
@@ -276,8 +279,10 @@ def _problem(value: Any, kind: Kind, place: str) -> str | None:
     if isinstance(kind, list):
         if not isinstance(value, list):
             return f'{place} must be a list, not {_name(value)}'
-        problems = (_problem(item, kind[0], f'{place}[{i}]') for i, item in enumerate(value))
-        return next((problem for problem in problems if problem), None)
+        for number, item in enumerate(value):
+            if _problem(item, kind[0], '') is not None:
+                return _problem(item, kind[0], f'{place}[{number}]')
+        return None
     if isinstance(kind, dict):
         if not isinstance(value, dict):
             return f'{place} must be an object, not {_name(value)}'
@@ -298,8 +303,10 @@ def _problem(value: Any, kind: Kind, place: str) -> str | None:
         fits = float in kinds and math.isfinite(value)
     else:
         fits = isinstance(value, kind) and not isinstance(value, int)
+    if fits:
+        return None
     wanted = ' or '.join(_NAMES[each] for each in kinds)
-    return None if fits else f'{place} must be {wanted}, not {_name(value)}'
+    return f'{place} must be {wanted}, not {_name(value)}'
 
 
 _NAMES = {

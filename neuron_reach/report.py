@@ -8,11 +8,8 @@ from typing import Any
 from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.errors import UserError
 from neuron_reach.files import NO_DIGEST
-from neuron_reach.learning.metadata import METADATA, read_metadata
+from neuron_reach.learning.metadata import METADATA, MODEL, read_metadata, read_parameters
 from neuron_reach.places import bag_in, checkpoint_in, saved_states
-from neuron_reach.tensors import read_tensors
-
-FLOAT_BYTES = 4
 
 
 def describe_path(
@@ -50,8 +47,7 @@ def describe_path(
 
 def _describe_checkpoint(path: Path) -> str:
     metadata = read_metadata(path / METADATA)
-    size = metadata.setup.parameters * FLOAT_BYTES
-    _, has_digest = read_tensors(path / 'model.safetensors', size)
+    _, has_digest = read_parameters(path / MODEL, metadata.setup)
     lines = _checkpoint_lines(path, metadata.values)
     if not (has_digest and metadata.has_digest):
         lines.append(('Files', f'have {NO_DIGEST}'))

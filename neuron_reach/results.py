@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import json_bytes, read_json, write_bytes
+from neuron_reach.files import JSON_LIMIT, json_bytes, read_json, write_bytes
 from neuron_reach.tensors import tensor_bytes
 
 RESULTS = {
@@ -42,7 +42,7 @@ def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
         if other != command:
             raise UserError(f'{folder}: holds results of {other} ({name}); {advice}')
         try:
-            saved = read_json(folder / name)
+            saved = read_json(folder / name, limit=JSON_LIMIT)
         except UserError as error:
             raise UserError(f'{error}; {advice}') from None
         for key, value in inputs.items():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -23,16 +22,22 @@ from numpy.typing import NDArray
 import neuron_reach
 from neuron_reach.errors import UserError
 from neuron_reach.files import Kind, atomic_folder, json_bytes, read_json, write_bytes
-from neuron_reach.learning.metadata import FORMAT, METADATA, facts, read_metadata
+from neuron_reach.learning.metadata import (
+    FLOAT32,
+    FORMAT,
+    METADATA,
+    MODEL,
+    facts,
+    read_metadata,
+    read_parameters,
+)
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
 from neuron_reach.tensors import read_tensors, tensor_bytes, tensors_digest
 
-MODEL = 'model.safetensors'
 STATE_TENSORS, STATE_COUNTERS = 'training_state.safetensors', 'training_state.json'
-FLOAT32 = np.dtype(np.float32)
 
 _MEMBER: Kind = {
     'seed': int,
@@ -213,31 +218,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint; expected a folder with {MODEL}')
     metadata = read_metadata(path / METADATA)
-    network, has_digest = _read_network(path / MODEL, metadata.setup)
+    parameters, has_digest = read_parameters(path / MODEL, metadata.setup)
+    network = QNetwork(metadata.setup.layer_sizes)
+    for name, place in _parameters(network).items():
+        place[:] = parameters[name]
     has_digest &= metadata.has_digest
     return Checkpoint(path, network, metadata.values, metadata.setup, has_digest)
-
-
-def _read_network(file: Path, setup: Setup) -> tuple[QNetwork, bool]:
-    """Return the network in a file, which must be of the setup's shape, and if it has a digest."""
-    arrays, has_digest = read_tensors(file, setup.parameters * FLOAT32.itemsize)
-    for layer, (fan_in, out) in enumerate(itertools.pairwise(setup.layer_sizes)):
-        for name, shape in (('weight', (out, fan_in)), ('bias', (out,))):
-            value = arrays.get(f'layers.{layer}.{name}')
-            if value is None or value.shape != shape or value.dtype != FLOAT32:
-                found = 'missing' if value is None else f'{value.shape} {value.dtype}'
-                raise UserError(
-                    f'{file}: layers.{layer}.{name} must be {shape} float32, as its metadata '
-                    f'says, but is {found}'
-                )
-    network = QNetwork(setup.layer_sizes)
-    for name, place in _parameters(network).items():
-        place[:] = arrays.pop(name)
-    if arrays:
-        raise UserError(f'{file}: unexpected tensor {min(arrays)!r}')
-    if not network.flat.isfinite().all():
-        raise UserError(f'{file}: holds numbers that are not finite')
-    return network, has_digest
 
 
 def load_training(path: str | Path, setup: Setup) -> Training:

@@ -1,18 +1,24 @@
-"""What `metadata.json` of a checkpoint says; reading it needs no torch."""
+"""The two files of a checkpoint that other programs need; reading them needs no torch."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neuron_reach.arm.task import action_table
 from neuron_reach.errors import UserError
 from neuron_reach.files import Kind, check_kinds, read_document
 from neuron_reach.learning.setup import Setup
+from neuron_reach.tensors import read_tensors
 
 FORMAT = 1
-METADATA = 'metadata.json'
+METADATA, MODEL = 'metadata.json', 'model.safetensors'
+FLOAT32 = np.dtype(np.float32)
 
 _ACCURACY: Kind = {'successes': int, 'episodes': int, 'value': float, 'interval_95': [float]}
 _KINDS: Kind = {
@@ -84,4 +90,28 @@ def read_metadata(file: Path) -> Metadata:
 
 def _kind(default: Any) -> Kind:
     """Return the `Kind` of an option in JSON."""
-    return [int] if isinstance(default, tuple) else type(default)
+    return list if isinstance(default, tuple) else type(default)
+
+
+def read_parameters(file: Path, setup: Setup) -> tuple[dict[str, NDArray[np.float32]], bool]:
+    """Read the parameters of a network by name, and whether the file has a digest.
+
+    Raises:
+        UserError: it is missing, damaged or foreign, or not of the shape that the setup says.
+    """
+    arrays, has_digest = read_tensors(file, setup.parameters * FLOAT32.itemsize)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, (fan_in, out) in enumerate(itertools.pairwise(setup.layer_sizes)):
+        shapes[f'layers.{layer}.weight'], shapes[f'layers.{layer}.bias'] = (out, fan_in), (out,)
+    for name, shape in shapes.items():
+        value = arrays.get(name)
+        if value is None or value.shape != shape or value.dtype != FLOAT32:
+            found = 'missing' if value is None else f'{value.shape} {value.dtype}'
+            raise UserError(
+                f'{file}: {name} must be {shape} float32, as its metadata says, but is {found}'
+            )
+        if not np.isfinite(value).all():
+            raise UserError(f'{file}: holds numbers that are not finite')
+    if len(arrays) > len(shapes):
+        raise UserError(f'{file}: unexpected tensor {min(arrays.keys() - shapes)!r}')
+    return arrays, has_digest

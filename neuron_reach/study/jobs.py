@@ -31,7 +31,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import Kind, check_kinds, damaged, parse_json, read_bytes, read_json
+from neuron_reach.files import (
+    JSON_LIMIT,
+    Kind,
+    check_kinds,
+    damaged,
+    parse_json,
+    read_bytes,
+    read_json,
+)
 
 if TYPE_CHECKING:
     from neuron_reach.learning.checkpoint import Checkpoint
@@ -127,9 +135,9 @@ class StoredResult:
         if not self.digests:
             _ = self.arrays, [self.checkpoint(name) for name in self.checkpoints()]
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str, limit: int = FILE_LIMIT) -> bytes:
         path = self.folder / name
-        content = read_bytes(path, FILE_LIMIT)
+        content = read_bytes(path, limit)
         if self.digests and self.digests.get(name) != hashlib.sha256(content).hexdigest():
             raise damaged(path)
         return content
@@ -137,7 +145,7 @@ class StoredResult:
     @functools.cached_property
     def values(self) -> dict[str, Any]:
         """The JSON part; UserError if it is damaged."""
-        return parse_json(self.folder / VALUES, self._read(VALUES), self.returns)[0]
+        return parse_json(self.folder / VALUES, self._read(VALUES, JSON_LIMIT), self.returns)[0]
 
     @functools.cached_property
     def arrays(self) -> dict[str, NDArray[Any]]:

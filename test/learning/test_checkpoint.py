@@ -4,6 +4,7 @@ import pickle
 import re
 import shutil
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -339,6 +340,18 @@ def test_options_out_of_range(saved, options):
     assert_refused(saved / METADATA, load_checkpoint, saved)
 
 
+@pytest.mark.parametrize('hidden', [[4096] * 1000, [4096] * 14, [1] * 10**6])
+def test_a_network_larger_than_memory_is_refused_at_once(saved, hidden):
+
+    def change(metadata):
+        metadata['hidden'] = metadata['options']['hidden'] = hidden
+
+    change_json(saved / METADATA, change)
+    start = time.monotonic()
+    assert_refused(saved, load_checkpoint, saved)
+    assert time.monotonic() - start < 5
+
+
 STATE_CHANGES = {
     'missing': lambda tensors: tensors.pop('first_moment'),
     'replay missing': lambda tensors: tensors.pop('replay'),
@@ -350,6 +363,9 @@ STATE_CHANGES = {
     ),
     'nan': lambda tensors: tensors['online'][0, 0].fill_(float('nan')),
     'double': lambda tensors: tensors.update({'online': tensors['online'].double()}),
+    'no action': lambda tensors: tensors['replay'][0, 0, -1].fill_(9),
+    'negative action': lambda tensors: tensors['replay'][0, 0, -1].fill_(-1),
+    'half an action': lambda tensors: tensors['replay'][0, 0, -1].fill_(0.5),
 }
 
 
@@ -371,6 +387,19 @@ COUNTER_CHANGES = {
     'text': lambda counters: counters.update(episodes='many'),
     'negative': lambda counters: counters.update(updates=-1),
     'fraction': lambda counters: counters.update(updates=1.5),
+    'nan': lambda counters: counters.update(updates=float('nan')),
+    'huge': lambda counters: counters.update(updates=10**30),
+    'more than can be': lambda counters: counters.update(updates=10**6),
+    'not in rounds': lambda counters: counters.update(episodes=23),
+    'true': lambda counters: counters.update(episodes=True),
+    'test of text': lambda counters: counters['members'][0].update(validations=[['x', 1, 2]]),
+    'test of two': lambda counters: counters['members'][0].update(validations=[[1, 2]]),
+    'test to come': lambda counters: counters['members'][0].update(validations=[[10**6, 1, 2]]),
+    'too many won': lambda counters: counters['members'][0].update(validations=[[10, 3, 2]]),
+    'trained later': lambda counters: counters['members'][0].update(trained=10**6),
+    'other seed': lambda counters: counters['members'][0].update(seed=4),
+    'huge stream': lambda counters: counters['streams'][0]['goals']['state'].update(state=2**200),
+    'negative stream': lambda counters: counters['streams'][0]['goals']['state'].update(state=-1),
     'full': lambda counters: counters.update(replay_size=10**6),
     'beyond': lambda counters: counters.update(replay_position=10**6),
     'empty': lambda counters: counters.update(replay_size=0),
