@@ -78,7 +78,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     chosen = plans(options.study, scale)
     store = Store(options.output / RESULTS)
     if options.dry_run:
-        store.check()
+        store.check_place()
     else:
         store.lock()
     work = Work.of([job for plan in chosen for job in plan.jobs], store)

@@ -28,7 +28,7 @@ class Store:
         """
         self._lock = lock_folder(self.root, 'study')
 
-    def check(self) -> None:
+    def check_place(self) -> None:
         """Raise the UserError that `lock` would, but make nothing.
 
         Raises:
