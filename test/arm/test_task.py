@@ -12,6 +12,8 @@ from neuron_reach.arm.simulator import ArmOptions, FleetSimulator
 from neuron_reach.arm.task import ReachingTask, TaskOptions, action_table, goal_cells
 
 SUCCESS_RADIUS = 0.9**-0.5 - 1.0
+CELLS = {1: 191, 2: 3878, 3: 4004}
+"""Cells of the goal region by joints; another number changes what every seed draws."""
 
 
 def task(joints=2, **options):
@@ -147,6 +149,13 @@ def test_goals_are_uniform_by_area(joints, goals):
     assert chisquare(np.bincount(cell, minlength=len(corners))).pvalue > 0.01
     where = np.histogram2d(*inside.T, bins=5)[0]
     assert chisquare(where.ravel()).pvalue > 0.01
+
+
+@pytest.mark.parametrize(('joints', 'cells'), CELLS.items())
+def test_the_goals_of_a_seed_stay_what_they_were(joints, cells):
+    corners, edge = goal_cells(ArmOptions(joints=joints), TaskOptions())
+    assert edge == 0.02
+    assert len(corners) == pytest.approx(cells, abs=2)  # but for rounding elsewhere
 
 
 def test_goals_depend_on_nothing_but_the_generator():

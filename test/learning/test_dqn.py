@@ -146,6 +146,14 @@ def test_the_step_size_falls_with_the_width_unless_given():
     assert options(hidden=(512,), learning_rate=0.02).step_size() == 0.02
 
 
+def test_every_member_has_the_step_size_of_all_its_own_layers():
+    shapes = [(INPUTS, 300, 60, ACTIONS), (INPUTS, 60, 500, ACTIONS), (INPUTS, 8, 5, ACTIONS)]
+    streams = [[np.random.default_rng(0)] * 3] * 2
+    own = DqnLearner(options(hidden=(1,)), QNetwork(*shapes), *streams)
+    expected = [0.003 * (48 / 180) ** 0.6, 0.003 * (48 / 280) ** 0.6, 0.003]
+    assert own._steps == pytest.approx(expected)
+
+
 def test_members_that_stay_go_on_as_if_they_had_been_alone():
     own, memory = learner(3), filled_memory(3)
     for _ in range(3):

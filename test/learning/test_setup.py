@@ -81,6 +81,45 @@ def test_one_width_means_six_layers_and_a_list_means_itself(given, expected):
     assert Setup.from_values({'hidden': given}, 'test').learning.hidden == expected
 
 
+PROMISED = {
+    'joints': (3, 1, 6),
+    'arm_length': (1.0, 0.1, 1.8),
+    'bend': (0.3, -3.0, 3.0),
+    'inner_steps': (10, 10, 1000),
+    'pid_p': (80.0, 0.0, 200.0),
+    'pid_i': (10.0, 0.0, 10000.0),
+    'pid_d': (0.05, 0.0, 0.9),
+    'integral_limit': (0.2, 0.0, 10.0),
+    'velocity_limit': (3.0, 0.1, 100.0),
+    'episode_steps': (60, 1, 10000),
+    'reach_steps': (50, 1, 10000),
+    'success_reward': (0.9, 0.0, 1.0),
+    'hidden': ((48, 48, 48, 48, 48, 48), 1, 4096),
+    'arms': (100, 1, 10000),
+    'batch_size': (256, 1, 100000),
+    'replay_capacity': (40000, 100, 10000000),
+    'learning_rate': (0.0, 0.0, 1.0),
+    'gamma': (0.7, 0.0, 0.9999),
+    'temperature_start': (0.02, 1e-06, 100.0),
+    'temperature_end': (0.005, 1e-06, 100.0),
+    'temperature_updates': (500, 1, 10000000),
+    'target_rate': (0.03, 1e-05, 1.0),
+    'seed': (0, 0, 4294967295),
+    'validation_interval': (200, 1, 10000000),
+    'max_episodes': (60000, 1, 1000000000),
+}
+"""The default of every number, its least and its greatest value: results depend on them."""
+
+
+def test_defaults_and_ranges_stay_what_they_are():
+    found = {
+        name: (field.default, field.metadata['low'], field.metadata['high'])
+        for name, field in FIELDS.items()
+        if not field.metadata['choices']
+    }
+    assert found == PROMISED
+
+
 def test_goals_must_be_reachable_within_an_episode():
     message = r'a\.yaml: reach_steps must be at most episode_steps \(20\), not 21'
     with pytest.raises(UserError, match=message):

@@ -1,0 +1,43 @@
+from neuron_reach.study import paper
+from neuron_reach.study.findings import TOLD, finding, listed, spread, unknown
+from neuron_reach.study.verdict import CONFIRMED, DIFFERS, NOT_CONFIRMED, Interval, Verdict
+
+NAME = 'fig2_bell'
+
+
+def verdict(word, reason=''):
+    return Verdict(word, reason or word, Interval(1.0, 0.5, 1.5), 20)
+
+
+def test_the_worst_part_decides_and_its_reasons_are_told():
+    good, vague, bad = map(verdict, (CONFIRMED, NOT_CONFIRMED, DIFFERS))
+    for parts, word in (
+        ([good, good], CONFIRMED),
+        ([good, vague], NOT_CONFIRMED),
+        ([vague, good], NOT_CONFIRMED),
+        ([good, bad], DIFFERS),
+        ([vague, bad, good], DIFFERS),
+        ([bad, vague], DIFFERS),
+    ):
+        found = finding(NAME, 'ours', 'measure', *parts)
+        assert (found.verdict, found.reason) == (word, f'measure: {word}')
+        assert (found.statement, found.ours) == (paper.statement(NAME).text, 'ours')
+
+
+def test_only_so_many_reasons_are_told_and_none_twice():
+    reasons = [verdict(DIFFERS, f'reason {number}') for number in range(TOLD + 2)]
+    assert finding(NAME, '', 'm', *reasons[:TOLD]).reason == 'm: reason 0; reason 1; reason 2'
+    assert finding(NAME, '', 'm', *reasons).reason.endswith('reason 2; 2 more alike')
+    assert finding(NAME, '', 'm', *[reasons[0]] * 9).reason == 'm: reason 0'
+
+
+def test_what_is_unknown_is_not_confirmed():
+    found = unknown(NAME, 'too few')
+    assert (found.verdict, found.ours, found.reason) == (NOT_CONFIRMED, '', 'too few')
+
+
+def test_numbers_are_told_with_the_deviation_of_a_sample():
+    assert spread([1.0, 2.0, 3.0, float('nan')]) == '2.00 ± 1.00'
+    assert spread([1234.5], 1) == '1,234.5'
+    assert spread([float('nan')]) == ''
+    assert listed([1.0, 2500.25], 1) == '1.0, 2,500.2'
