@@ -39,8 +39,34 @@ def test_blocks_are_the_record_whatever_their_size(random_record, monkeypatch):
         monkeypatch.setattr(record_module, 'BLOCK_BYTES', size)
         blocks = list(record.blocks())
         assert np.array_equal(np.concatenate(blocks), record.activations)
+        assert len(blocks[0]) == {1: 1, 2**30: 7}.get(size, 2)
         assert np.array_equal(record.maxima(), abs(record.activations).max((0, 1)))
     assert len(blocks) == 1
+
+
+@pytest.mark.parametrize('size', [1, 2**30], ids=['blocks of one episode', 'one block'])
+@pytest.mark.parametrize(
+    ('episode', 'neuron', 'layer'),
+    [
+        (0, 0, 'input'),
+        (2, 3, 'input'),
+        (3, 4, 'hidden_1'),
+        (5, 10, 'hidden_1'),
+        (1, 11, 'hidden_2'),
+        (5, 18, 'output'),
+    ],
+)
+def test_the_first_of_what_is_not_finite_is_named(
+    random_record, monkeypatch, size, episode, neuron, layer
+):
+    monkeypatch.setattr(record_module, 'BLOCK_BYTES', size)
+    record = random_record(equal=True)
+    assert record.not_finite() is None
+    for bad in (np.nan, np.inf, -np.inf):
+        record.activations[episode, 4, neuron] = bad
+        assert record.not_finite() == (episode, layer)
+    record.activations[-1, -1, -1] = np.nan  # a later one
+    assert record.not_finite() == (episode, layer)
 
 
 def test_dead_neurons_are_counted_by_hidden_layer(random_record):

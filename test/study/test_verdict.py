@@ -32,6 +32,26 @@ def test_a_difference_is_confirmed_contradicted_or_neither():
     assert judge_positive(MIXED).word == NOT_CONFIRMED
 
 
+def test_bounds_belong_to_what_they_bound():
+    """Of five values without any spread, so that the interval is a single point."""
+    zero, two, tiny = np.zeros(5), np.full(5, 2.0), np.full(5, 1e-9)
+    assert judge_positive(zero).word == NOT_CONFIRMED
+    assert (judge_positive(tiny).word, judge_positive(-tiny).word) == (CONFIRMED, DIFFERS)
+    for first, second in ((zero, two), (two, zero)):
+        assert judge_alike(first, second, margin=2.0).word == CONFIRMED
+        assert judge_alike(first, second, margin=1.999).word == DIFFERS
+    assert judge_number(two, 2.0, 20).word == CONFIRMED
+    assert judge_number(two, 2.001, 20).word == judge_number(two, 1.999, 20).word == DIFFERS
+
+
+def test_the_reason_tells_on_which_side_a_number_lies():
+    assert ' is above ' in judge_number(ABOVE, 15.0, 20).reason
+    assert ' is below ' in judge_number(ABOVE, 5.0, 20).reason
+    assert judge_positive(ABOVE).reason.endswith('on the side of the paper')
+    assert judge_positive(-ABOVE).reason.endswith('on the other side')
+    assert judge_positive(MIXED).reason.endswith('holds zero')
+
+
 def test_pairs_see_what_the_spread_between_networks_hides():
     base = np.linspace(0, 100, 10)
     assert judge_difference(base + 1, base, paired=True).word == CONFIRMED
