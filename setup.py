@@ -80,6 +80,7 @@ setup(
             'ros-std-srvs',
             'ros-visualization-msgs',
         ],
+        'mutation': ['cosmic-ray>=8.7,<9'],
         'test': [
             'distributed',
             'hypothesis',
