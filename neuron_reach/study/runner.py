@@ -104,7 +104,7 @@ class Work:
                 todo[address] = job
                 continue
             try:
-                estimates.learn(job, store.check(job).record['seconds'])
+                estimates.learn(job, store.load_checked(job).record['seconds'])
             except UserError as error:
                 todo[address] = job
                 damaged[address] = str(error)

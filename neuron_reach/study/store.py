@@ -53,7 +53,7 @@ class Store:
         """Return the result of a job that is done."""
         return StoredResult(self.folder(job), job.function.returns)
 
-    def check(self, job: Job) -> StoredResult:
+    def load_checked(self, job: Job) -> StoredResult:
         """Return the result of a job that is done, after a look at every file of it.
 
         Raises:

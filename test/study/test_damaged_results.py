@@ -37,7 +37,7 @@ def job(store):
 
 def loaded(store, job):
     """Everything that a result says, comparable."""
-    result = store.check(job)
+    result = store.load_checked(job)
     checkpoints = {name: result.checkpoint(name) for name in result.checkpoints()}
     return (
         result.record,
@@ -79,7 +79,7 @@ def test_the_result_of_another_job_is_not_used(store, job):
     other = train.job('train', options=job.arguments['options'], seeds=[1], test_episodes=10)
     shutil.copytree(store.folder(job), store.folder(other))
     with pytest.raises(UserError, match=r'record\.json: is of another job'):
-        store.check(other)
+        store.load_checked(other)
 
 
 def test_results_without_digests_are_used_if_they_can_be_read(store, job):
@@ -105,4 +105,4 @@ def test_arrays_that_unpack_to_more_than_they_are_are_refused(store, job):
         archive.writestr('x.npy', bytes(10_000_000))
     assert (store.folder(job) / ARRAYS).stat().st_size < 20_000
     with pytest.raises(UserError, match=r'arrays\.npz'):
-        store.check(job)
+        store.load_checked(job)
