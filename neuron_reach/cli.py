@@ -133,6 +133,8 @@ def _learn(options: argparse.Namespace) -> int:
     setup = Setup.from_values(values, 'arguments')
     run = fill(graph.RunOptions, values, 'arguments')
     _require_torch()
+    run_dir = graph.run_folder(setup, run)
+    graph.check_folder(run_dir)
 
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.gazebo.arms import GazeboArms
@@ -143,7 +145,7 @@ def _learn(options: argparse.Namespace) -> int:
     from neuron_reach.progress import Progress, training_note
 
     use_one_core()
-    session = Session(setup, graph.run_folder(setup, run), run.checkpoint_interval)
+    session = Session(setup, run_dir, run.checkpoint_interval)
     training = session.training
     with contextlib.ExitStack() as started:
 

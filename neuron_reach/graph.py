@@ -204,18 +204,28 @@ def _train(setup: Setup, run: RunOptions, asked: bool) -> list[Phase]:
     run_dir = run_folder(setup, run)
     checkpoint, bag = run_dir / CHECKPOINT, run_dir / BAG
     learning = _learning(setup, run, run_dir)
+    check_folder(run_dir)
     if not holds_nothing(bag):
-        if not is_checkpoint(checkpoint):
-            raise UserError(
-                f'{bag}: is of another network than the one to be trained; '
-                'move it away or name another run_dir'
-            )
         needed = run.record if asked else 0
         return [_check(bag, checkpoint, needed), learning, _report(run_dir)]
     if not run.record:
         return [learning, _report(run_dir)]
     recording = _recording(setup, run, checkpoint, bag, 'lockstep')
     return [learning, recording, _keep('report', run, checkpoint, bag, run_dir)]
+
+
+def check_folder(run_dir: Path) -> None:
+    """Make sure that the network to be trained in a folder is not put beside another one's bag.
+
+    Raises:
+        UserError: there is a bag, but no trained network.
+    """
+    bag = run_dir / BAG
+    if not holds_nothing(bag) and not is_checkpoint(run_dir / CHECKPOINT):
+        raise UserError(
+            f'{bag}: is of another network than the one to be trained; '
+            'move it away or name another run_dir'
+        )
 
 
 def _learning(setup: Setup, run: RunOptions, run_dir: Path, start: str = '') -> Phase:

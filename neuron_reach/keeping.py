@@ -59,7 +59,7 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
         fsync(item)
     partial.rename(bag)
     fsync(bag.parent)
-    return dataclasses.replace(summary, bags=(str(bag),))
+    return dataclasses.replace(summary, bags=(str(bag),), sealed=True)
 
 
 def check(bag: Path, checkpoint: Path, episodes: int) -> None:

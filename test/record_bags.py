@@ -41,6 +41,7 @@ def write_record(
     checkpoints=(),
     results=True,
     order=None,
+    observations=False,
 ):
     """Write a record as a bag.
 
@@ -55,6 +56,7 @@ def write_record(
         checkpoints: (path, version, first episode) of messages.
         results: numbers of the episodes whose results are told; True: of all, False: of none.
         order: function that rearranges the list of (episode, step).
+        observations: whether they are there as well.
     """
     steps = record.activations.shape[1]
     with BagWriter(path, storage) as bag:
@@ -64,14 +66,19 @@ def write_record(
             bag.write(f'{namespace}/checkpoint', 0, text_message(text))
         for layer in record.layers:
             bag.add_topic(f'{namespace}/{layout.activation_topic(layer)}', FLOAT32)
+        topics = {layer: layout.activation_topic(layer) for layer in record.layers}
+        if observations:
+            topics[layout.OBSERVATION] = layout.OBSERVATION
+            bag.add_topic(f'{namespace}/{layout.OBSERVATION}', FLOAT32)
         cycles = cycles_of(record, arms, first)
         for episode, step in cycles if order is None else order(cycles):
-            for layer in record.layers:
+            for layer, topic in topics.items():
                 if (layer, episode, step) in lost:
                     continue
-                values = record.layer(layer)[episode - first : episode - first + arms, step]
+                activity = record.layer('input' if layer == layout.OBSERVATION else layer)
+                values = activity[episode - first : episode - first + arms, step]
                 data = multiarray(FLOAT32, layout.fill_fleet_step, values, episode, step)
-                bag.write(f'{namespace}/{layout.activation_topic(layer)}', step, data)
+                bag.write(f'{namespace}/{topic}', step, data)
         if results is False:
             return
         numbers = range(first, first + record.episodes) if results is True else results

@@ -162,6 +162,58 @@ def test_a_node_that_dies_ends_the_run(tmp_path, environment):
     assert not leftovers(tmp_path)
 
 
+def start_recording(run_dir, environment):
+    """Start a recording that takes long, and return once messages are being written."""
+    given = [f'run_dir:={run_dir}', 'record:=5000', 'arms:=1']
+    before = {file.stat().st_ino for file in run_dir.glob('bag.partial/*')}
+    process = subprocess.Popen(
+        command('record', *given),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    end = time.monotonic() + DEADLINE
+    while not any(
+        file.stat().st_size > 10_000 and file.stat().st_ino not in before
+        for file in run_dir.glob('bag.partial/*.mcap')
+    ):
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            pytest.fail(f'nothing is recorded: {process.communicate()[0]}')
+        time.sleep(0.02)
+    return process
+
+
+def test_a_recording_that_is_cut_short_is_no_bag_and_is_made_anew(tmp_path, environment):
+    learned = neuron_reach('learn', *EASY, f'run_dir:={tmp_path}', 'test_episodes:=0')
+    assert learned.returncode == 0, learned.stderr
+    process = start_recording(tmp_path, environment)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130, output
+    assert not (tmp_path / 'bag').exists()
+    assert ' of 5000 episodes' in str(summarize(tmp_path / 'bag.partial')).splitlines()[-1]
+
+    process = start_recording(tmp_path, environment)
+    node = subprocess.run(
+        ['pgrep', '-P', str(process.pid), '-f', 'arm_simulator'], capture_output=True, text=True
+    )
+    os.kill(int(node.stdout.split()[0]), signal.SIGKILL)
+    output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == signal.SIGKILL, output
+    assert not (tmp_path / 'bag').exists()
+
+    (tmp_path / 'bag').mkdir()  # as a recording left it that failed at once
+    again = [f'run_dir:={tmp_path}', 'record:=30', 'arms:=30']
+    result = neuron_reach('record', *again, env=environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert 'Episodes   30 of 30' in result.stdout
+    check_bag(tmp_path, 30, 'mcap')
+    assert not leftovers(tmp_path)
+
+
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [

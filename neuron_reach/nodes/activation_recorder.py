@@ -18,8 +18,8 @@ from neuron_reach.nodes.common import Diagnostics, Throttle, declare, latched, r
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.options import option
 
-DEPTH = 1000
-"""Messages that a subscriber may lag behind before any is lost."""
+DEPTH = 10_000
+"""Messages that a subscriber may lag behind before any is lost; as many as the recorder keeps."""
 
 OBSERVATION_DEPTH = 20_000
 """Observations that this node may lag behind the policy before any is lost."""

@@ -191,6 +191,21 @@ def test_only_the_topics_asked_for_are_recorded(tmp_path, node, start):
     assert list(BagReader(bag).topics) == ['/left/checkpoint']
 
 
+def test_simulated_time_that_nobody_tells_stops_no_recording(tmp_path, node, start):
+    publisher = node.create_publisher(String, layout.CHECKPOINT, LATCHED)
+    publisher.publish(String(data='one'))
+    bag = tmp_path / 'bag'
+    recorder = start(f'bag:={bag}', 'use_sim_time:=true', 'keep_partial:=true')
+    wait_for(publisher.get_subscription_count, 'recorder')
+    code, output = end(recorder, signal.SIGINT)
+    assert code == 0
+    assert '1 messages (/left/checkpoint 1)' in output
+    assert not bag.exists()  # somebody is to check it first
+    ((_, recorded, message),) = BagReader(tmp_path / 'bag.partial').messages()
+    assert message.data == 'one'
+    assert abs(recorded / 1e9 - time.time()) < 3600
+
+
 def test_a_recording_of_nothing_is_a_bag(tmp_path, node, start):
     recorder = start(f'bag:={tmp_path / "bag"}')
     wait_for_start(recorder, tmp_path / 'bag')
