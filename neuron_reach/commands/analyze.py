@@ -69,10 +69,12 @@ def _analyze(options: argparse.Namespace) -> int:
     if options.episodes is not None and options.episodes < 1:
         raise UserError(f'--episodes must be at least 1, not {options.episodes}')
     from neuron_reach.activity import analyse, choose_layers
+    from neuron_reach.files import lock_folder
     from neuron_reach.progress import Progress
     from neuron_reach.results import claim_folder
 
     claim_folder(options.output, 'analyze', {'sources': _sources(options)})
+    _lock = lock_folder(options.output)
     progress = Progress('analysing', 4, unit='parts')
     try:
         progress.update(0, 'reading the activity')

@@ -101,6 +101,7 @@ def add(commands: Any) -> None:
 
 def _map(options: argparse.Namespace) -> int:
     chosen = _checked(options)
+    from neuron_reach.files import lock_folder
     from neuron_reach.mapping import PairMapper, summarise
     from neuron_reach.networks import find_networks
     from neuron_reach.progress import Progress
@@ -112,6 +113,7 @@ def _map(options: argparse.Namespace) -> int:
     mapper = PairMapper(sources, targets, chosen)
     inputs = {'source': str(options.source.resolve()), 'target': str(options.target.resolve())}
     claim_folder(options.output, 'map', inputs)
+    _lock = lock_folder(options.output)
     progress = Progress('mapping', len(sources) * len(targets), unit='pairs')
     try:
         pairs, examples = mapper.run(progress.update)

@@ -69,6 +69,7 @@ def _prune(options: argparse.Namespace) -> int:
     pruning = read_flags(PruningOptions, options)
     samples = read_flags(ReductionOptions, options).samples
     check_episodes(options)
+    from neuron_reach.files import lock_folder
     from neuron_reach.learning.kernels import use_one_core
     from neuron_reach.networks import load_network
     from neuron_reach.places import find_bag
@@ -86,6 +87,7 @@ def _prune(options: argparse.Namespace) -> int:
         'bag': None if bag is None else str(bag.resolve()),
     }
     claim_folder(options.output, 'prune', inputs)
+    _lock = lock_folder(options.output)
     progress = Progress('pruning', samples, unit='samples')
     try:
         if bag is None:

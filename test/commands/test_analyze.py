@@ -30,7 +30,7 @@ def test_a_bag_gives_tables_arrays_and_figures(tmp_path, untrained, command):
     code, text, _ = command('analyze', tmp_path / 'bag', '-o', out, '--tau', '0.4')
     assert code == 0
     assert '20 episodes, 1200 steps' in text
-    assert {path.name for path in out.iterdir()} == FIGURES | RESULTS
+    assert {path.name for path in out.iterdir()} == FIGURES | RESULTS | {'.lock'}
     hidden = record.select(record.hidden)
     arrays = np.load(out / 'distances.npz')
     assert np.allclose(arrays['distances'], neuron_distances(hidden))

@@ -5,7 +5,7 @@ import pytest
 from record_bags import write_record
 
 from neuron_reach.analysis import PruningOptions, prune
-from neuron_reach.files import read_json
+from neuron_reach.files import lock_folder, read_json
 from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.session import Session
 from neuron_reach.recording import record_checkpoint
@@ -19,7 +19,7 @@ def test_a_trained_network_is_pruned(tmp_path, trained, command):
     code, text, _ = command('prune', trained, '-o', out, *FEW, '--tau', '0.3')
     assert code == 0
     assert {path.name for path in out.iterdir()} == FIGURES | {
-        *('pruned', 'pruning.json', 'neurons.csv', 'linkage.npz')
+        *('.lock', 'pruned', 'pruning.json', 'neurons.csv', 'linkage.npz')
     }
     source, pruned = load_checkpoint(trained), load_checkpoint(out / 'pruned')
     expected = prune(source.network, record_checkpoint(source, 50), PruningOptions(tau=0.3))
@@ -107,3 +107,12 @@ def test_a_pruned_network_can_be_pruned_and_trained_on(tmp_path, trained, comman
     session = Session(pruned.setup, tmp_path / 'run', 3600.0, pruned.network)
     assert session.training.saved_network(0).flat.equal(pruned.network.flat)
     session.close()
+
+
+def test_two_at_once_are_kept_apart(tmp_path, trained, command):
+    lock = lock_folder(tmp_path / 'out')
+    for arguments in (['prune', trained, *FEW], ['analyze', trained], ['map', trained, trained]):
+        code, _, errors = command(*arguments, '-o', tmp_path / 'out')
+        assert code == 2
+        assert 'another run is using this folder' in errors
+    lock.close()
