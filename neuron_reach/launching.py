@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from neuron_reach import graph
 from neuron_reach.errors import UserError
 from neuron_reach.graph import Phase, Process
 from neuron_reach.options import check_keys
+from neuron_reach.ros_environment import LAUNCHER
 from neuron_reach.starter import PATIENCE
 
 PACKAGE = 'neuron_reach'
@@ -175,7 +177,7 @@ def _action(process: Process, on_exit: Any) -> ExecuteProcess:
         name=process.name,
         namespace=process.namespace,
         parameters=[_parameters(process.parameters)],
-        additional_env={'PYTHONUNBUFFERED': '1'},
+        additional_env={'PYTHONUNBUFFERED': '1', LAUNCHER: str(os.getpid())},
         **shared,
     )
 

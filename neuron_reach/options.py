@@ -74,7 +74,9 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
             raise ValueError
         items = value if hasattr(value, '__len__') else (value,)
         if isinstance(default[0], str):
-            return tuple(map(str, items))
+            if not all(isinstance(item, str) for item in items):
+                raise ValueError
+            return tuple(items)
         result: Any = tuple(_read_number(item, int) for item in items)
         in_range = result and all(
             field.metadata['low'] <= item <= field.metadata['high'] for item in result

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from neuron_reach.graph import Phase, Process
+from neuron_reach.ros_environment import LAUNCHER, check_environment
 
 POLL_PERIOD = 0.02  # s
 PATIENCE = 30.0
@@ -30,6 +31,7 @@ def run(phases: Sequence[Phase]) -> int:
 
     0 if all is well; 130 after Ctrl-C; else the code of the first process that failed.
     """
+    check_environment()
     local_ros()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -137,7 +139,10 @@ class _Child:
         self._is_node = not process.command
         # A session of its own: Ctrl-C must reach the children in order, not all at once.
         self._popen = subprocess.Popen(
-            command_of(process), start_new_session=True, preexec_fn=end_with_parent
+            command_of(process),
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+            env={**os.environ, LAUNCHER: str(os.getpid())},
         )
 
     @property

@@ -6,5 +6,17 @@ import sys
 
 # While the libraries load, Ctrl-C ends the process without a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+names = [
+    'activation_recorder',
+    'arm_reset',
+    'arm_simulator',
+    'bag_recorder',
+    'dqn_policy',
+    'gazebo_simulator',
+]
+if len(sys.argv) < 2 or sys.argv[1] not in names:
+    given = repr(sys.argv[1]) if len(sys.argv) > 1 else 'none'
+    print(f'name a node, one of {", ".join(names)}; not {given}', file=sys.stderr)
+    raise SystemExit(2)
 module = importlib.import_module(f'neuron_reach.nodes.{sys.argv.pop(1)}')
 raise SystemExit(module.main())

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import gc
+import math
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.exceptions import ParameterException
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, Log, ParameterDescriptor
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.exceptions import NameValidationException, ParameterException
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from neuron_reach.errors import UserError
+from neuron_reach.nodes.launcher import end_with_launcher
 from neuron_reach.options import allowed, fill
+from neuron_reach.ros_environment import check_environment
+
+RECENT_DURATION = 5.0
+"""Seconds for which what happened is called recent on `/diagnostics`."""
+
+MEETING_DURATION = 0.3
+"""Seconds within which those who listen are usually met, and messages have reached them."""
+
+LITTLE_SPACE = 500_000_000
+"""Bytes of disk space below which a node that writes files warns."""
 
 T = TypeVar('T')
 
@@ -73,16 +91,18 @@ def run_node(name: str, body: Callable[[Node], int]) -> int:
     Being interrupted is the normal end of a node that does not end by itself.
     """
     Interrupt.install()
+    end_with_launcher()
     node = None
     try:
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        node = Node(name)
+        node = _start(name)
         gc.freeze()  # a collection of all that is imported would take several milliseconds
         return body(node)
     except KeyboardInterrupt:
         return 0
     except UserError as error:
         print(f'{name}: error: {error}', file=sys.stderr, flush=True)
+        if node is not None:
+            _tell_the_graph(node, str(error))
         return 2
     finally:
         if node is not None:
@@ -90,15 +110,56 @@ def run_node(name: str, body: Callable[[Node], int]) -> int:
         rclpy.try_shutdown()
 
 
-def declare(node: Node, options: type[T]) -> T:
+def _start(name: str) -> Node:
+    """Return a new node.
+
+    Raises:
+        UserError: the environment or the arguments are not those of ROS.
+    """
+    check_environment()
+    try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        return Node(name)
+    except rclpy_implementation.UnknownROSArgsError as error:
+        raise UserError(f'unknown arguments of ROS: {error}') from None
+    except (RuntimeError, NameValidationException) as error:
+        # Such as "failed to initialize rcl: Couldn't parse ..., at /src/rcl/arguments.c:415".
+        text = str(error).partition(', at /')[0].removeprefix('failed to initialize rcl: ')
+        raise UserError(f'ROS does not start: {" ".join(text.split())}') from None
+
+
+def _tell_the_graph(node: Node, problem: str) -> None:
+    """Say on `/rosout` and `/diagnostics` why the node ends, to those who listen there."""
+    rosout = Rosout(node)
+    diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    publishers = (rosout.publisher, diagnostics)
+    end = time.monotonic() + MEETING_DURATION
+    while time.monotonic() < end and not all(map(_is_met, publishers)):
+        time.sleep(0.02)
+    rosout.say(problem, Rosout.ERROR)
+    diagnostics.publish(diagnostic_array(node, {}, [(DiagnosticStatus.ERROR, problem)]))
+    for publisher in publishers:
+        publisher.wait_for_all_acked(Duration(seconds=MEETING_DURATION))
+
+
+def _is_met(publisher: Any) -> bool:
+    return bool(publisher.get_subscription_count())
+
+
+def declare(node: Node, options: type[T], **defaults: Any) -> T:
     """Declare a ROS parameter for every field of an option dataclass and read their values.
+
+    Args:
+        node: that they are declared for.
+        options: the dataclass.
+        defaults: of some fields, where the node's differ from those of the dataclass.
 
     Raises:
         UserError: a value is of the wrong type or out of range.
     """
     values = {}
     for field in dataclasses.fields(options):  # type: ignore[arg-type]  # T is a dataclass
-        default = field.default
+        default = defaults.get(field.name, field.default)
         descriptor = ParameterDescriptor(
             description=f'{field.metadata["description"]} ({allowed(field)})', read_only=True
         )
@@ -110,10 +171,44 @@ def declare(node: Node, options: type[T]) -> T:
         if isinstance(default, tuple):
             default = list(default)
         try:
-            values[field.name] = node.declare_parameter(field.name, default, descriptor).value
+            value = node.declare_parameter(field.name, default, descriptor).value
         except ParameterException:
-            raise UserError(f'parameter {field.name} must be {allowed(field)}') from None
-    return fill(options, values, 'parameters')
+            value = _of_another_type(node, field.name, default, descriptor)
+        try:
+            values[field.name] = getattr(fill(options, {field.name: value}, ''), field.name)
+        except UserError:
+            said = 'given as nothing' if value is None else repr(value)
+            raise UserError(
+                f'parameter {field.name} must be {allowed(field)}, not {said}'
+            ) from None
+    return options(**values)
+
+
+def _of_another_type(node: Node, name: str, default: Any, descriptor: ParameterDescriptor) -> Any:
+    """Return a parameter's value whatever its type, such as 0 for 0.0, or a number for a list."""
+    free = ParameterDescriptor(
+        description=descriptor.description, read_only=True, dynamic_typing=True
+    )
+    value = node.declare_parameter(name, default, free).value
+    return list(value) if isinstance(value, array.array) else value
+
+
+class Rosout:
+    """Says on `/rosout` what is on the terminal already, where a logger would print it again."""
+
+    INFO, ERROR = 20, 40
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        profile = reliable(1000)
+        profile.durability = DurabilityPolicy.TRANSIENT_LOCAL
+        self.publisher = node.create_publisher(Log, '/rosout', profile)
+
+    def say(self, text: str, level: int = INFO) -> None:
+        """Publish one line."""
+        stamp = self._node.get_clock().now().to_msg()
+        name = self._node.get_logger().name
+        self.publisher.publish(Log(stamp=stamp, level=level, name=name, msg=text))
 
 
 class Throttle:
@@ -124,32 +219,84 @@ class Throttle:
         self._node = node
         self._what = what
         self._next = 0.0
+        self._last = -math.inf
+        self._reason = ''
 
     def add(self, reason: str, events: int = 1) -> None:
         """Count events; warn of them unless a warning was given within the last second."""
         self.count += events
-        now = time.monotonic()
+        self._last = now = time.monotonic()
+        self._reason = reason
         if now >= self._next:
             self._next = now + 1.0
-            self._node.get_logger().warning(f'{self._what} ({self.count} so far): {reason}')
+            self._node.get_logger().warning(self.summary)
+
+    @property
+    def recent(self) -> str:
+        """What happened within the last seconds, in a line; empty if nothing did."""
+        return self.summary if time.monotonic() < self._last + RECENT_DURATION else ''
+
+    @property
+    def summary(self) -> str:
+        """How many there were, and why the last one."""
+        return f'{self._what} ({self.count} so far): {self._reason}'
+
+
+Problem = tuple[bytes, str]
+"""A level of `DiagnosticStatus` and what is wrong, in a line."""
+
+
+def problems(*sources: Throttle | str, level: bytes = DiagnosticStatus.WARN) -> list[Problem]:
+    """Return those of some sources that have something to say."""
+    texts = [one if isinstance(one, str) else one.recent for one in sources]
+    return [(level, text) for text in texts if text]
+
+
+def full_disk(folder: str | Path) -> list[Problem]:
+    """Return a warning if there is little space left where a folder is, or will be."""
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free >= LITTLE_SPACE:
+        return []
+    return [(DiagnosticStatus.WARN, f'{place}: only {free / 1e6:.0f} MB of disk are left')]
+
+
+def diagnostic_array(
+    node: Node, figures: Mapping[str, Any], found: Sequence[Problem]
+) -> DiagnosticArray:
+    """Return a node's figures and problems as a message; the worst problem gives the level."""
+    message = DiagnosticArray()
+    message.header.stamp = node.get_clock().now().to_msg()
+    message.status = [
+        DiagnosticStatus(
+            level=max((level for level, _ in found), default=DiagnosticStatus.OK),
+            name=node.get_fully_qualified_name(),
+            message='; '.join(text for _, text in found) or 'running',
+            values=[KeyValue(key=key, value=str(value)) for key, value in figures.items()],
+        )
+    ]
+    return message
 
 
 class Diagnostics:
-    """Publishes a node's figures on `/diagnostics` once a second."""
+    """Publishes a node's figures and problems on `/diagnostics` once a second."""
 
-    def __init__(self, node: Node, figures: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        figures: Callable[[], Mapping[str, Any]],
+        found: Callable[[], Sequence[Problem]] = list,
+    ) -> None:
         self._node = node
         self._figures = figures
+        self._found = found
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._timer = node.create_timer(1.0, self.publish)
+        # On a clock of its own: simulated time may stand still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(1.0, self.publish, clock=steady)
 
     def publish(self) -> None:
         """Publish now."""
-        message = DiagnosticArray()
-        message.header.stamp = self._node.get_clock().now().to_msg()
-        values = [KeyValue(key=key, value=str(value)) for key, value in self._figures().items()]
-        name = self._node.get_fully_qualified_name()
-        message.status = [
-            DiagnosticStatus(level=DiagnosticStatus.OK, name=name, message='running', values=values)
-        ]
-        self._publisher.publish(message)
+        self._publisher.publish(diagnostic_array(self._node, self._figures(), self._found()))
