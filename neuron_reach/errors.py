@@ -6,3 +6,7 @@ class UserError(Exception):
 
     Every entry point prints the message without a traceback and exits with code 2.
     """
+
+
+class SpoiledError(UserError):
+    """Others interfered; what was learned or recorded since the last check must not be kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -33,11 +34,24 @@ class Progress:
         *,
         alike: bool = True,
         line_period: float = LINE_PERIOD,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
+        """Begin to show it.
+
+        Args:
+            what: is going on.
+            total: how many there will be.
+            initial: how many are over already.
+            unit: what they are.
+            alike: whether they take about the same time.
+            line_period: seconds between two lines.
+            say: told every line, those that a terminal shows as a bar as well.
+        """
         self._what = what
         self._line_period = line_period
         self._unit = unit
         self._total = total
+        self._say = say
         self._terminal = sys.stderr.isatty()
         self._next_line = 0.0
         self._bar = tqdm(
@@ -63,10 +77,14 @@ class Progress:
             if done == self._bar.n:
                 self._bar.refresh()  # for the note
             self._bar.update(done - self._bar.n)
-        elif at_once or time.monotonic() >= self._next_line or done == self._total:
-            self._next_line = time.monotonic() + self._line_period
-            of = '' if self._total is None else f' of {self._total}'
-            print(f'{self._what}: {done}{of} {self._unit}{note and ", " + note}', flush=True)
+        if not at_once and time.monotonic() < self._next_line and done != self._total:
+            return
+        self._next_line = time.monotonic() + self._line_period
+        of = '' if self._total is None else f' of {self._total}'
+        line = f'{self._what}: {done}{of} {self._unit}{note and ", " + note}'
+        self._say(line)
+        if not self._terminal:
+            print(line, flush=True)
 
     def close(self) -> None:
         """Leave the bar as it is and go to the next line."""

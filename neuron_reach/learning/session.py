@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from neuron_reach.arm.task import ReachingTask
-from neuron_reach.errors import UserError
+from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.files import lock_folder, set_aside
 from neuron_reach.learning.checkpoint import (
     Checkpoint,
@@ -174,6 +174,8 @@ class Session:
             training.run(make_fleet, round_done, watcher)
             if training.finished:
                 self._write(self.final)
+        except SpoiledError:
+            raise  # what was saved last is whole
         except BaseException:
             self.save()
             raise

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
+import numpy as np
 import torch
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
@@ -14,7 +17,18 @@ from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
-from neuron_reach.nodes.common import Diagnostics, Throttle, declare, latched, reliable, run_node
+from neuron_reach.nodes.common import (
+    Diagnostics,
+    Problem,
+    Throttle,
+    declare,
+    latched,
+    problems,
+    reliable,
+    run_node,
+)
+from neuron_reach.nodes.company import ACTIVATION_RECORDER, POLICY, Company, Speaker, Watch
+from neuron_reach.nodes.launcher import orphaned
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.options import option
 
@@ -25,6 +39,12 @@ OBSERVATION_DEPTH = 20_000
 """Observations that this node may lag behind the policy before any is lost."""
 
 FLUSH_TIMEOUT = 10.0  # s
+
+ORPHANS_TIMEOUT = 0.1
+"""Seconds for every layer, when those who listened are most likely gone as well."""
+
+MOST_DROPPED = 1_000_000
+"""Control cycles beyond which a gap is none, but a message that belongs to something else."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +68,24 @@ class ActivationRecorder:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.options = declare(node, RecorderOptions)
-        self.loop = Loop(node)
+        # Recorded, a second policy spoils the bag; else it may be the next one, after a crash.
+        recorded = self.options.recorded
+        self.company = Company(
+            node,
+            ACTIVATION_RECORDER,
+            [
+                Watch(layout.activation_topic('output'), ACTIVATION_RECORDER),
+                Watch(layout.OBSERVATION, POLICY, lambda: recorded),
+                Watch(layout.CHECKPOINT, POLICY, lambda: recorded),
+            ],
+            hears=layout.CHECKPOINT,
+        )
+        self.company.look()
+        self.loop = Loop(node, self.company.check)
+        self.policy = {
+            topic: Speaker(self.company, topic, POLICY, alone=recorded)
+            for topic in (layout.CHECKPOINT, layout.OBSERVATION)
+        }
         self.checkpoints = self.loop.subscribe(String, layout.CHECKPOINT, latched())
         self.observations = None
         self.networks: list[tuple[int, QNetwork]] = []  # (first episode, weights), oldest first
@@ -59,7 +96,7 @@ class ActivationRecorder:
         self.last: int | None = None
         self.dropped = Throttle(node, 'observations dropped')
         self.rejected = Throttle(node, 'message ignored')
-        self.diagnostics = Diagnostics(node, self.figures)
+        self.diagnostics = Diagnostics(node, self.figures, self.problems)
 
     def figures(self) -> dict[str, object]:
         """Return the counts for /diagnostics."""
@@ -69,12 +106,17 @@ class ActivationRecorder:
             'ignored': self.rejected.count,
         }
 
+    def problems(self) -> list[Problem]:
+        """Return what is wrong, for /diagnostics."""
+        second = problems(self.company.problem, level=DiagnosticStatus.ERROR)
+        return second + problems(self.dropped, self.rejected)
+
     def learn_weights(self, text: str) -> None:
         """Load the checkpoint that a message on `checkpoint` tells of."""
         try:
             newest = layout.decode_checkpoint(text)
             checkpoint = load_checkpoint(newest.path)
-        except (layout.LayoutError, UserError) as error:
+        except (layout.LayoutError, UserError, OSError, ValueError) as error:
             self.rejected.add(str(error))
             return
         if self.networks and self.networks[-1][1].sizes != checkpoint.network.sizes:
@@ -118,7 +160,12 @@ class ActivationRecorder:
         if observations.shape[1] != sizes[0]:
             self.rejected.add(f'{observations.shape[1]} inputs, the network takes {sizes[0]}')
             return
-        self.count_dropped(episode // observations.shape[0] * self.episode_steps + step)
+        if not np.isfinite(observations).all():
+            self.rejected.add('observations that are not finite')
+            return
+        if not self.count_dropped(episode // observations.shape[0] * self.episode_steps + step):
+            self.rejected.add(f'episode {episode}, step {step} is far from the last one')
+            return
         while len(self.networks) > 1 and self.networks[1][0] <= episode:
             self.networks.pop(0)
         wanted = [publisher.get_subscription_count() > 0 for publisher in self.publishers]
@@ -132,18 +179,35 @@ class ActivationRecorder:
                 )
                 publisher.publish(self.message)
 
-    def count_dropped(self, cycle: int) -> None:
-        """Count the control cycles between the last observation and this one."""
-        if self.last is not None and cycle > self.last + 1:
-            self.dropped.add('the recorder is too slow or lost the policy', cycle - self.last - 1)
+    def count_dropped(self, cycle: int) -> bool:
+        """Count the cycles between the last observation and this one; False if it can't be."""
+        missing = 0 if self.last is None else cycle - self.last - 1
+        if missing > MOST_DROPPED:
+            return False
+        if missing > 0:
+            self.dropped.add('the recorder is too slow or lost the policy', missing)
         self.last = cycle
+        return True
+
+    def take(self, subscription: Any, topic: str) -> Any:
+        """Return the next message of the policy, None if there is none."""
+        while (taken := self.loop.take_from(subscription)) is not None:
+            message, gid = taken
+            if self.policy[topic].is_from(gid):
+                return message
+            self.rejected.add(f'a message on {subscription.topic_name} that is not of the policy')
+            self.loop.attend()
+        return None
 
     def take_all(self) -> bool:
         """Handle all that has arrived; return whether that was anything."""
         busy = False
-        while (news := self.loop.take(self.checkpoints)) is not None:
+        while (news := self.take(self.checkpoints, layout.CHECKPOINT)) is not None:
             self.learn_weights(news.data)
-        while self.observations and (message := self.loop.take(self.observations)) is not None:
+        while self.observations is not None:
+            message = self.take(self.observations, layout.OBSERVATION)
+            if message is None:
+                break
             self.handle(message)
             busy = True
         self.join_or_leave()
@@ -156,10 +220,12 @@ class ActivationRecorder:
                 self.take_all()
                 self.loop.wait(1.0)
         except KeyboardInterrupt:
+            self.loop.watch = lambda: None  # nobody comes any more who matters
             while self.take_all():
                 self.loop.wait(0.1)
+            timeout = ORPHANS_TIMEOUT if orphaned.is_set() else FLUSH_TIMEOUT
             for publisher in self.publishers:
-                publisher.wait_for_all_acked(Duration(seconds=FLUSH_TIMEOUT))
+                publisher.wait_for_all_acked(Duration(seconds=timeout))
             if self.dropped.count:
                 self.node.get_logger().error(f'{self.dropped.count} observations dropped in all')
         return 0

@@ -22,9 +22,9 @@ from std_srvs.srv import Trigger
 
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.bags import layout
-from neuron_reach.nodes.common import declare, latched, reliable, run_node
+from neuron_reach.nodes.common import Throttle, declare, latched, reliable, run_node
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.nodes.topic_arms import joint_order
+from neuron_reach.nodes.topic_arms import FARTHEST_GOAL, LARGEST_ANGLE, joint_order
 from neuron_reach.options import option
 
 
@@ -54,6 +54,7 @@ class ArmReset:
         self.start = arm.start_pose
         self.targets: np.ndarray | None = None
         self.states = 0
+        self.rejected = Throttle(node, 'joint states ignored')
         self.waiting: list[Future] = []
         self.commands = node.create_publisher(Float64MultiArray, layout.COMMANDS, reliable(10))
         node.create_subscription(
@@ -78,8 +79,14 @@ class ArmReset:
         order = joint_order(message.name, self.start.size)
         if not self.waiting or order is None:
             return
+        if not len(message.position) == len(message.velocity) == len(order):
+            self.rejected.add('joint states without a position and a velocity for every joint')
+            return
         angles = np.array(message.position)[order]
         velocities = np.array(message.velocity)[order]
+        if not (np.abs([angles, velocities]) <= LARGEST_ANGLE).all():  # NaN is not
+            self.rejected.add('joint states that are not finite, or huge')
+            return
         self.states += 1
         away = np.abs(angles - self.start).max()
         if away <= self.options.tolerance and np.abs(velocities).max() <= self.options.rest:
@@ -107,7 +114,9 @@ class ArmReset:
         client = self.node.create_client(SetEntityState, 'set_entity_state')
 
         def move(goal: PointStamped) -> None:
-            if client.service_is_ready():
+            point = goal.point
+            inside = all(abs(value) <= FARTHEST_GOAL for value in (point.x, point.y, point.z))
+            if inside and client.service_is_ready():
                 request = SetEntityState.Request()
                 request.state.name = 'goal_0'
                 request.state.pose.position = goal.point

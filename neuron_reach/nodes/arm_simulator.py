@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import ArrayLike, NDArray
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -23,11 +24,30 @@ from std_srvs.srv import Trigger
 
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions, FleetSimulator
 from neuron_reach.bags import layout
-from neuron_reach.nodes.common import Diagnostics, Throttle, declare, reliable, run_node
+from neuron_reach.nodes.common import (
+    Diagnostics,
+    Problem,
+    Throttle,
+    declare,
+    problems,
+    reliable,
+    run_node,
+)
+from neuron_reach.nodes.company import POLICY, SIMULATOR, Company, Pace, Watch
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.topic_arms import LARGEST_ANGLE, MOST_LOST
 from neuron_reach.options import option
 
 CONTROL_PERIOD_NS = round(CONTROL_PERIOD * 1e9)
+
+SILENCE = 0.4
+"""Seconds without a command after which another sender may take over; it must ask twice."""
+
+STRANGE_COMMANDS = 10
+"""Commands out of order, one soon after the other, that are no accident any more."""
+
+HIGHEST_RATE = 1.5 / CONTROL_PERIOD
+"""Commands a second that one sender alone does not send in real time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +56,7 @@ class SimulatorOptions:
 
     arms: int = option(1, 'arms in the fleet', low=1, high=100_000)
     clock: str = option(
-        'realtime',
+        'lockstep',
         'realtime: a cycle every 50 ms; lockstep: one for every command',
         choices=('realtime', 'lockstep'),
     )
@@ -74,13 +94,24 @@ class ArmSimulator:
         self.options = declare(node, SimulatorOptions)
         arm = declare(node, ArmOptions)
         self.lockstep = self.options.clock == 'lockstep'
+        watches = [
+            Watch(layout.JOINT_STATES, SIMULATOR),
+            Watch(layout.COMMANDS, POLICY, self.is_mixed),
+        ]
+        self.company = Company(node, SIMULATOR, watches)
+        self.company.look()
         self.fleet = make_fleet(arm, self.options.arms)
         self.cycles = 0
         self.sequence: int | None = None
+        self.obeyed = 0.0  # when
+        self.refused: int | None = None  # the sequence number
+        self.strange = 0
+        self.pace = Pace()
         self.rejected = Throttle(node, 'command ignored')
         self.lost = Throttle(node, 'commands lost')
         self.repeated = 0
-        self.loop = Loop(node)
+        self.company.look()  # starting the arms may have taken long
+        self.loop = Loop(node, self.company.check)
         self.commands = self.loop.subscribe(Float64MultiArray, layout.COMMANDS, reliable(10))
         self.publisher = node.create_publisher(
             JointState,
@@ -92,7 +123,7 @@ class ArmSimulator:
         if self.options.arms == 1:  # a fleet's joints have no names of their own
             self.state.name = [f'joint_{joint + 1}' for joint in range(arm.joints)]
         self.service = node.create_service(Trigger, 'reset', self.reset)
-        self.diagnostics = Diagnostics(node, self.figures)
+        self.diagnostics = Diagnostics(node, self.figures, self.problems)
 
     def figures(self) -> dict[str, object]:
         """Return the counts for /diagnostics."""
@@ -104,6 +135,15 @@ class ArmSimulator:
             'commands_lost': self.lost.count,
             'commands_repeated': self.repeated,
         }
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong, for /diagnostics."""
+        second = problems(self.company.problem, level=DiagnosticStatus.ERROR)
+        return second + problems(self.rejected, self.lost)
+
+    def is_mixed(self) -> bool:
+        """Tell whether commands of several senders come in."""
+        return self.strange > 2 if self.lockstep else self.pace.rate > HIGHEST_RATE
 
     def reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Service `reset`: put every arm into the start pose and publish where it is."""
@@ -138,20 +178,59 @@ class ArmSimulator:
         if targets.size != shape[0] * shape[1]:
             self.rejected.add(f'{targets.size} joint angles, expected {shape[0]} x {shape[1]}')
             return False
-        if not np.isfinite(targets).all():
-            self.rejected.add('joint angles that are not finite')
+        if not (np.abs(targets) <= LARGEST_ANGLE).all():  # NaN is not
+            self.rejected.add(f'joint angles that are not finite or beyond {LARGEST_ANGLE:g} rad')
             return False
-        if sequence is not None:
-            if sequence == self.sequence:
-                self.repeated += 1
-                self.publish()
-                return False
-            if self.sequence is not None and sequence > self.sequence + 1:
-                missing = sequence - self.sequence - 1
-                self.lost.add(f'sequence went from {self.sequence} to {sequence}', missing)
-            self.sequence = sequence
+        if not self.lockstep:
+            self.pace.add()
+            if self.pace.rate > HIGHEST_RATE and self.node.count_publishers(layout.COMMANDS) > 1:
+                self.company.refuse_crowd(layout.COMMANDS)
+        elif not self.is_next(sequence):
+            return False
         self.fleet.send(targets.reshape(shape))
         return True
+
+    def is_next(self, sequence: int | None) -> bool:
+        """Tell whether a command in lockstep is to be obeyed, by its sequence number.
+
+        While there are several senders, only the commands of one of them follow each other. Another
+        may take its place when it is silent.
+        """
+        if sequence is not None and sequence == self.sequence:
+            self.repeated += 1
+            self.publish()
+            return False
+        now = time.monotonic()
+        if self.sequence is not None and sequence != self.sequence + 1:
+            again = sequence is not None and sequence == self.refused
+            alone = self.node.count_publishers(layout.COMMANDS) <= 1
+            if not alone and not (again and now > self.obeyed + SILENCE):
+                self.refuse(sequence)
+                return False
+            missing = 0 if sequence is None else sequence - self.sequence - 1
+            if 0 < missing <= MOST_LOST:
+                self.lost.add(f'sequence went from {self.sequence} to {sequence}', missing)
+            self.strange = 0
+        self.obeyed = now
+        self.refused = None
+        if sequence is not None:
+            self.sequence = sequence
+        return True
+
+    def refuse(self, sequence: int | None) -> None:
+        """Ignore a command that is not the next one of the sender that is obeyed.
+
+        Raises:
+            SpoiledError: somebody does not stop sending such commands.
+        """
+        self.refused = sequence
+        if not self.rejected.recent:
+            self.strange = 0
+        self.strange += 1
+        number = 'none' if sequence is None else sequence
+        self.rejected.add(f'sequence number {number} does not follow {self.sequence}')
+        if self.strange >= STRANGE_COMMANDS:
+            self.company.refuse_crowd(layout.COMMANDS)
 
     def advance(self) -> None:
         """Advance all arms by one control cycle and publish."""
@@ -168,6 +247,7 @@ class ArmSimulator:
             while (message := self.loop.take(self.commands)) is not None:
                 if self.accept(message):
                     self.advance()
+                self.loop.attend()
 
     def spin_realtime(self) -> int:
         """Advance by the wall clock, with whatever command came last."""
@@ -178,6 +258,7 @@ class ArmSimulator:
                 self.loop.wait(left)
                 while (message := self.loop.take(self.commands)) is not None:
                     self.accept(message)
+                    self.loop.attend()
             self.advance()
 
 

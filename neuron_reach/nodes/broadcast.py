@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,15 @@ OBSERVATION_DEPTH = 20_000
 class Broadcast:
     """Publishes every round of episodes as it is played (see `learning.rollout.Watcher`)."""
 
-    def __init__(self, loop: Loop, task: ReachingTask, arms: TopicArms) -> None:
+    def __init__(
+        self, loop: Loop, task: ReachingTask, arms: TopicArms, on_end: Callable[[], None]
+    ) -> None:
         node: Node = loop.node
         self._node = node
         self._loop = loop
         self._task = task
         self._arms = arms
+        self._on_end = on_end
         self.episode = 0
         self.step = 0
         self._version = 0
@@ -129,6 +133,7 @@ class Broadcast:
         layout.fill_episodes(message, MultiArrayDimension, results)
         self._episode.publish(message)
         self.episode += arms
+        self._on_end()
 
     def _extend_trail(self) -> None:
         lengths = self._task.arm.link_lengths

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
-from rclpy.callback_groups import ReentrantCallbackGroup
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.task import Future
-from std_srvs.srv import Trigger
 
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import ReachingTask, TaskOptions
+from neuron_reach.bags import layout
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.kernels import use_one_core
@@ -23,13 +22,25 @@ from neuron_reach.learning.setup import LearningOptions, SessionOptions, Setup, 
 from neuron_reach.learning.training import Training, random_streams
 from neuron_reach.learning.validation import TEST_EPISODES, required_successes
 from neuron_reach.nodes.broadcast import Broadcast
-from neuron_reach.nodes.common import Diagnostics, declare, run_node
+from neuron_reach.nodes.common import (
+    Diagnostics,
+    Problem,
+    Rosout,
+    declare,
+    full_disk,
+    problems,
+    run_node,
+)
+from neuron_reach.nodes.company import GRACE, POLICY, SIMULATOR, Company, Watch
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.requests import Requests
 from neuron_reach.nodes.topic_arms import TopicArms
 from neuron_reach.options import option
 from neuron_reach.progress import Progress, training_note
 
 INTERRUPTED = 130
+PATIENCE = 5.0
+"""Seconds that somebody waits for a save before it is done in the middle of a test."""
 FLUSH_TIMEOUT = 10.0  # s
 
 
@@ -66,12 +77,32 @@ class DqnPolicy:
         self.setup = Setup(
             declare(node, ArmOptions),
             declare(node, TaskOptions),
-            declare(node, LearningOptions),
+            declare(node, LearningOptions, arms=1),  # as a simulator has by default
             declare(node, TrainingOptions),
         )
         self.node = node
         self.task = ReachingTask(self.setup.task, self.setup.arm)
-        self.loop = Loop(node)
+        self.session: Session | None = None
+        self.trained: Checkpoint | None = None
+        training = self.options.mode == 'train'
+        self.company = Company(
+            node,
+            POLICY,
+            [
+                Watch(layout.COMMANDS, POLICY),
+                Watch(layout.OBSERVATION, POLICY),
+                Watch(layout.JOINT_STATES, SIMULATOR),
+            ],
+            # In lockstep nothing gets mixed before it is noticed.
+            grace=0.0 if training and self.options.realtime else GRACE,
+        )
+        # Before looking around: it takes a while, in which the graph is discovered.
+        if training:
+            self.session = self.open_session()
+        else:
+            self.trained = self.load(self.options.checkpoint)
+        self.company.look()
+        self.loop = Loop(node, self.company.check)
         self.arms = TopicArms(
             self.loop,
             self.setup.learning.arms,
@@ -79,32 +110,16 @@ class DqnPolicy:
             realtime=self.options.realtime,
             timeout=self.options.simulator_timeout,
         )
-        self.broadcast = Broadcast(self.loop, self.task, self.arms)
+        self.broadcast = Broadcast(self.loop, self.task, self.arms, self.round_ended)
         self.successes = 0
         self.played = 0
-        self.session: Session | None = None
-        self.requests: dict[str, list[Any]] = {'validate': [], 'save_checkpoint': []}
-        self.services = [
-            node.create_service(
-                Trigger,
-                f'~/{name}',
-                self.make_handler(name),
-                callback_group=ReentrantCallbackGroup(),  # while one waits, the others go on
-            )
-            for name in self.requests
-        ]
-        self.diagnostics = Diagnostics(node, self.figures)
+        self.requests = Requests(node)
+        self.rosout = Rosout(node)
+        self.diagnostics = Diagnostics(node, self.figures, self.problems)
 
-    def make_handler(self, name: str) -> Any:
-        """Return a service callback whose answer comes at the end of the current round."""
-
-        async def handle(_request: Trigger.Request, response: Trigger.Response) -> Any:
-            future: Future = Future()
-            self.requests[name].append(future)
-            response.success, response.message = await future
-            return response
-
-        return handle
+    def progress(self, what: str, total: int | None = None, initial: int = 0) -> Progress:
+        """Return what shows the progress on the terminal and tells `/rosout` of it."""
+        return Progress(what, total, initial, say=self.rosout.say)
 
     def figures(self) -> dict[str, object]:
         """Return the counts for /diagnostics."""
@@ -119,7 +134,15 @@ class DqnPolicy:
         if self.session is not None and self.session.training is not None:
             figures['training'] = training_note(self.session.training)
             figures['training_episodes'] = self.session.training.episodes
+        if self.requests.validation:
+            figures['validation'] = self.requests.validation
         return figures
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong, for /diagnostics."""
+        found = problems(self.company.problem, level=DiagnosticStatus.ERROR)
+        found += problems(self.arms.silent, self.arms.rejected, self.arms.lost)
+        return found + (full_disk(self.options.run_dir) if self.options.mode == 'train' else [])
 
     def connect(self) -> None:
         """Wait for the arms and for those who are to look on."""
@@ -131,29 +154,71 @@ class DqnPolicy:
                 f'after {timeout:g} s'
             )
 
-    def answer(self, network: QNetwork) -> None:
-        """Answer the service requests that have come in since the last round."""
-        if not any(self.requests.values()):
-            return
-        for future in _drain(self.requests['validate']):
-            goals = self.task.sample_goals(np.random.default_rng(), TEST_EPISODES)
-            won = greedy_successes(
-                self.arms, self.task, network, goals[None], watcher=self.broadcast
-            )[0]
-            passed = int(won.sum()) >= required_successes()
-            verdict = 'passed' if passed else 'not passed'
-            future.set_result((passed, f'{int(won.sum())} of {won.size} episodes: {verdict}'))
-        for future in _drain(self.requests['save_checkpoint']):
+    def round_ended(self) -> None:
+        """Answer those who have waited for a save for long; a test may have many rounds."""
+        self.save(self.requests.take('save_checkpoint', waited=PATIENCE))
+
+    def save(self, requests: list[Future]) -> None:
+        """Save as of the last training round that is over, and answer."""
+        if requests:
+            self.settle()
+        for future in requests:
             if self.session is None or self.session.training is None:
                 future.set_result((False, 'not training: there is nothing to save'))
                 continue
             self.session.save()
             self.broadcast.checkpoint(self.session.newest)
             future.set_result((True, str(self.session.newest)))
+        if requests:
+            self.loop.housekeeping()
+
+    def validate(self, network: QNetwork, requests: list[Future]) -> None:
+        """Play a test, and answer; can be canceled after any round, and others are answered."""
+        goals = self.task.sample_goals(np.random.default_rng(), TEST_EPISODES)
+        won = played = 0
+        self.requests.take('cancel')  # of what was over before
+        canceled: list[Future] = []
+        while played < TEST_EPISODES and not canceled:
+            batch = goals[None, played : played + self.arms.arms]
+            successes = greedy_successes(
+                self.arms, self.task, network, batch, watcher=self.broadcast
+            )[0]
+            won, played = won + int(successes.sum()), played + successes.size
+            self.requests.validation = f'{won} of {played} episodes, {TEST_EPISODES} to play'
+            self.rosout.say(f'validation: {self.requests.validation}')
+            self.save(self.requests.take('save_checkpoint'))
+            canceled = self.requests.take('cancel')
+        passed = won >= required_successes() and not canceled
+        verdict = 'canceled' if canceled else 'passed' if passed else 'not passed'
+        self.requests.validation = ''
+        for future in requests:
+            future.set_result((passed, f'{won} of {played} episodes: {verdict}'))
+        for future in canceled:
+            future.set_result((True, f'canceled after {played} of {TEST_EPISODES} episodes'))
         self.loop.housekeeping()
+
+    def answer(self, network: QNetwork) -> None:
+        """Answer the service requests that have come in since the last round."""
+        if requests := self.requests.take('validate'):
+            self.validate(network, requests)
+        self.save(self.requests.take('save_checkpoint'))
+        for future in self.requests.take('cancel'):
+            future.set_result((False, 'no validation is going on'))
+
+    def settle(self) -> None:
+        """See whether others are there, and wait for them to leave, before anything is kept.
+
+        Raises:
+            SpoiledError: they do not leave.
+        """
+        self.company.check()
+        while self.company.suspect:
+            self.loop.wait(0.1)
 
     def load(self, path: str) -> Checkpoint:
         """Load a network, which may have any hidden layers, but must be of this arm."""
+        if not path:
+            raise UserError('parameter checkpoint is missing; give the folder of a network')
         checkpoint = load_checkpoint(path)
         joints, asked = checkpoint.setup.arm.joints, self.setup.arm.joints
         if joints != asked:
@@ -162,16 +227,18 @@ class DqnPolicy:
 
     # --- modes -------------------------------------------------------------------------------
 
-    def train(self) -> int:
-        """Train until the validation test is passed, then measure the accuracy."""
+    def open_session(self) -> Session:
+        """Take up the training in its folder, or begin it."""
         if not self.options.run_dir:
-            raise UserError('parameter run_dir must name a folder in mode train')
+            raise UserError('parameter run_dir is missing; mode train needs a folder')
         setup, network = self.setup, None
         if self.options.start:
             start = self.load(self.options.start)
             setup, network = setup.with_hidden(start.network.sizes[1:-1]), start.network
-        session = Session(setup, self.options.run_dir, self.options.checkpoint_interval, network)
-        self.session = session
+        return Session(setup, self.options.run_dir, self.options.checkpoint_interval, network)
+
+    def train(self, session: Session) -> int:
+        """Train until the validation test is passed, then measure the accuracy."""
         training = session.training
         if training is None and 'accuracy' in session.metadata()['validation']:
             print(f'{session.final} is trained already', flush=True)
@@ -179,9 +246,10 @@ class DqnPolicy:
         self.broadcast.checkpoint(session.newest)
         self.connect()
         if training is not None:
-            progress = Progress('training', initial=training.episodes)
+            progress = self.progress('training', initial=training.episodes)
 
             def after_round(_: Training) -> None:
+                self.settle()
                 progress.update(training.episodes, training_note(training))
                 self.answer(training.saved_network(0))
 
@@ -194,15 +262,14 @@ class DqnPolicy:
         session.measure(lambda _: self.arms, self.options.test_episodes, self.broadcast)
         return 0
 
-    def run(self) -> int:
+    def run(self, checkpoint: Checkpoint) -> int:
         """Act greedily with a trained network for so many episodes, or until interrupted."""
-        checkpoint = self.load(self.options.checkpoint)
         total = self.options.episodes or None
         self.broadcast.checkpoint(checkpoint.path, total)
         self.connect()
         generator = random_streams(self.setup.training.seed)['record']
         network = checkpoint.network
-        progress = Progress('recording' if total else 'running', total)
+        progress = self.progress('recording' if total else 'running', total)
         while total is None or self.played < total:
             goals = self.task.sample_goals(generator, self.arms.arms)[None]
             rollout = play(
@@ -221,20 +288,19 @@ class DqnPolicy:
         return 0
 
 
-def _drain(futures: list[Any]) -> list[Any]:
-    taken = futures[:]
-    futures.clear()
-    return taken
-
-
 def _body(node: Node) -> int:
     use_one_core()
     policy = DqnPolicy(node)
     try:
-        return policy.train() if policy.options.mode == 'train' else policy.run()
+        if policy.session is not None:
+            return policy.train(policy.session)
+        assert policy.trained is not None
+        return policy.run(policy.trained)
     except KeyboardInterrupt:
         if policy.session is not None and policy.session.training is not None:
-            print(f'interrupted; saved {policy.session.newest}', flush=True)
+            line = f'interrupted; saved {policy.session.newest}'
+            print(line, flush=True)
+            policy.rosout.say(line)
         return INTERRUPTED
 
 

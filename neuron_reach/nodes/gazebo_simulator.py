@@ -16,6 +16,7 @@ from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.nodes.arm_simulator import ArmSimulator
 from neuron_reach.nodes.common import Interrupt, declare, latched, run_node
+from neuron_reach.nodes.topic_arms import FARTHEST_GOAL
 
 
 class GazeboSimulator:
@@ -45,7 +46,7 @@ class GazeboSimulator:
         else:
             points = [pose.position for pose in message.poses]
         goals = np.array([(point.x, point.z) for point in points])
-        if goals.shape == (self.simulator.options.arms, 2) and np.isfinite(goals).all():
+        if goals.shape == (self.simulator.options.arms, 2) and (abs(goals) <= FARTHEST_GOAL).all():
             self.started[0].show_goals(goals)
 
     def close(self) -> None:

@@ -16,11 +16,15 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 
 from neuron_reach.nodes.common import Interrupt
 
 HOUSEKEEPING_PERIOD = 0.05
 """Seconds between two looks at timers and whatever else can wait."""
+
+WATCH_PERIOD = 0.2
+"""Seconds between two looks at who else is there."""
 
 LONGEST_WAIT = 0.02
 """Seconds after which a wait returns to Python, so that a signal is noticed.
@@ -30,28 +34,38 @@ Well below the control period: else housekeeping could start just when a joint s
 
 
 class _Withheld(CallbackGroup):
-    """A group whose entities the executor never runs."""
+    """A group whose subscriptions the executor never runs; but it tells of their events.
+
+    Such an event is a publisher whose quality of service does not fit: rclpy then warns, naming
+    the topic and the policy.
+    """
 
     def can_execute(self, entity: Any) -> bool:
-        return False
+        return not isinstance(entity, Subscription)
 
     def beginning_execution(self, entity: Any) -> bool:
-        return False
+        return not isinstance(entity, Subscription)
 
     def ending_execution(self, entity: Any) -> None:
         pass
 
 
 class Loop:
-    """Waits for messages of some subscriptions while an executor does the rest."""
+    """Waits for messages of some subscriptions while an executor does the rest.
 
-    def __init__(self, node: Node) -> None:
+    Attributes:
+        watch: called several times a second, however busy the node is; may raise.
+    """
+
+    def __init__(self, node: Node, watch: Callable[[], None] = lambda: None) -> None:
         self.node = node
+        self.watch = watch
         self._withheld = _Withheld()
         self._subscriptions: list[Any] = []
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
         self._next_housekeeping = 0.0
+        self._next_watch = 0.0
         self._sizes: tuple[int, int, int] | None = None
         self._wait_set: Any = None
 
@@ -70,9 +84,34 @@ class Loop:
 
     def take(self, subscription: Any) -> Any:
         """Return the next message of a subscription, None if there is none."""
+        taken = self.take_from(subscription)
+        return None if taken is None else taken[0]
+
+    def take_from(self, subscription: Any) -> tuple[Any, bytes | None] | None:
+        """Return the next message and the id of its publisher, which old versions do not tell."""
         with subscription.handle:
             taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
-        return None if taken is None else taken[0]
+        if taken is None:
+            return None
+        gid = taken[1].get('publisher_gid')
+        return taken[0], None if gid is None else bytes(gid['data'][:16])
+
+    def attend(self) -> None:
+        """Let the executor run one thing if it is time, and look at who else is there.
+
+        A node that never needs to wait calls this at every control cycle.
+
+        Raises:
+            KeyboardInterrupt: SIGINT or SIGTERM has come.
+        """
+        now = time.monotonic()
+        if now >= self._next_housekeeping:
+            self._next_housekeeping = now + HOUSEKEEPING_PERIOD
+            self._executor.spin_once(timeout_sec=0.0)
+        if now >= self._next_watch:
+            self._next_watch = now + WATCH_PERIOD
+            self.watch()
+        Interrupt.check()
 
     def wait(self, timeout: float) -> None:
         """Wait until a subscription or service has something, or for `timeout` seconds.
@@ -82,10 +121,7 @@ class Loop:
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM has come.
         """
-        if time.monotonic() >= self._next_housekeeping:
-            # Before the wait, not after it: then it delays no message that has just come.
-            self._next_housekeeping = time.monotonic() + HOUSEKEEPING_PERIOD
-            self._executor.spin_once(timeout_sec=0.0)
+        self.attend()  # before the wait, not after it: then it delays no message that has just come
         wait_set = self._filled_wait_set()
         wait_set.wait(int(1e9 * max(0.0, min(timeout, LONGEST_WAIT))))
         Interrupt.check()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 from std_srvs.srv import Trigger
@@ -25,6 +25,15 @@ ANSWER_PERIOD = 0.5
 RESET_PERIOD = 2.0
 """Seconds without an answer after which a reset is asked for again."""
 
+LARGEST_ANGLE = 1e4
+"""Angles beyond it, rad, are no joint's."""
+
+FARTHEST_GOAL = 10.0
+"""Coordinates beyond it, m, are no goal's."""
+
+MOST_LOST = 1000
+"""Cycles missing at a time; if it seems to be more, others count."""
+
 CONTROL_PERIOD_NS = round(CONTROL_PERIOD * 1e9)
 
 
@@ -40,9 +49,13 @@ def joint_order(names: Sequence[str], joints: int) -> list[int] | None:
 class TopicArms:
     """Arms that speak the project's topics, whatever moves them.
 
-    The same interface as `FleetSimulator` (see `learning.rollout.Arms`). In lockstep the time
-    stamp of the joint states tells which command they answer; a command that stays without an
-    answer is sent again under the same sequence number, so that no step is lost silently.
+    The same interface as `FleetSimulator` (see `learning.rollout.Arms`).
+
+    In lockstep the arm's own time tells which command joint states answer: it stands still but for
+    one cycle per command. A command that stays without an answer is sent again under the same
+    sequence number, so that no step is lost silently; joint states of another time are taken only
+    if they come twice, in answer to two questions. In real time what arrives is new. The time of
+    another host's clock counts in neither.
     """
 
     def __init__(
@@ -73,9 +86,12 @@ class TopicArms:
         self._reset = node.create_client(Trigger, 'reset')
         self._command = Float64MultiArray()
         self._sequence = 0
-        self._stamp = 0
+        self._stamp: int | None = None  # of the joint states taken last, ns
+        self._owed = 0  # by which the next must be later, ns
+        self._refused: int | None = None  # stamp of joint states that were not expected
         self.rejected = Throttle(node, 'joint states ignored')
         self.lost = Throttle(node, 'joint states lost')
+        self.silent = Throttle(node, 'no answer of the simulator')
         self.joint_angles = np.zeros(self._shape)
 
     def connect(self, timeout: float) -> None:
@@ -105,8 +121,7 @@ class TopicArms:
         """Put all arms into the start pose; return the joint angles, (arms, n), rad."""
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
-            while self._loop.take(self._states) is not None:
-                pass
+            self._drain()
             future = self._reset.call_async(Trigger.Request())
             if not self._loop.wait_until(future.done, RESET_PERIOD):
                 self._reset.remove_pending_request(future)
@@ -114,15 +129,26 @@ class TopicArms:
             answer = future.result()
             if not answer.success:
                 raise UserError(f'the arms refused to reset: {answer.message}')
-            self._stamp = self._node.get_clock().now().nanoseconds if self._realtime else -1
+            self._owed = 0
+            if self._realtime:
+                self._drain()
+                # The next may have been under way before the reset, the one after it was not.
+                if self._wait_for_state(RESET_PERIOD):
+                    self._wait_for_state(2 * CONTROL_PERIOD)
+                    return self.joint_angles
             # Right after the start the simulator may not know of this subscription yet.
-            if self._wait_for_state(RESET_PERIOD):
+            elif self._wait_for_state(RESET_PERIOD, resetting=True):
                 return self.joint_angles
-        raise self._silent('joint states after a reset')
+        raise self._no_answer('joint states after a reset')
+
+    def _drain(self) -> None:
+        while self._loop.take(self._states) is not None:
+            self._loop.attend()
 
     def send(self, targets: NDArray[np.float64]) -> None:
         """Command new target angles, (arms, n), rad."""
         self._sequence += 1
+        self._owed = CONTROL_PERIOD_NS
         layout.fill_commands(
             self._command,
             MultiArrayDimension,
@@ -136,45 +162,88 @@ class TopicArms:
         deadline = time.monotonic() + self._timeout
         while not self._wait_for_state(ANSWER_PERIOD):
             if time.monotonic() >= deadline:
-                raise self._silent('joint states')
+                raise self._no_answer('joint states')
+            self.silent.add(f'waiting for joint states on {self._states.topic_name}')
             if not self._realtime:
                 self._publisher.publish(self._command)
         return self.joint_angles
 
-    def _wait_for_state(self, timeout: float) -> bool:
-        """Wait for joint states that are new; return whether they came."""
+    def _wait_for_state(self, timeout: float, *, resetting: bool = False) -> bool:
+        """Wait for joint states that are new; return whether they came.
+
+        After a reset it is the last of those that have come, and the wait is over as soon as any
+        that make sense have.
+        """
         deadline = time.monotonic() + timeout
         while True:
-            while (message := self._loop.take(self._states)) is not None:
-                if self._accept(message):
-                    return True
+            taken = heard = False
+            while (
+                not (taken and not resetting)
+                and (message := self._loop.take(self._states)) is not None
+            ):
+                positions = self._read(message)
+                if positions is not None:
+                    heard = True
+                    if self._realtime or self._is_expected(message, resetting):
+                        self.joint_angles = positions.reshape(self._shape)
+                        taken = True
+                self._loop.attend()
+            if taken or (resetting and heard):
+                return taken
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
             self._loop.wait(left)
 
-    def _silent(self, what: str) -> UserError:
-        return UserError(f'no simulator answered within {self._timeout:g} s: waited for {what}')
+    def _no_answer(self, what: str) -> UserError:
+        said = f'no simulator answered within {self._timeout:g} s: waited for {what}'
+        ends = self._node.get_publishers_info_by_topic(self._states.topic_name)
+        if not self._realtime and any(
+            end.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for end in ends
+        ):
+            said += (
+                f'; {self._states.topic_name} is offered best effort, as in real time, but '
+                'lockstep asks for reliable: use clock:=lockstep there or realtime:=true here'
+            )
+        elif self.rejected.count:
+            said += f'; {self.rejected.summary}'
+        return UserError(said)
 
-    def _accept(self, message: JointState) -> bool:
-        """Take over joint angles that are new and make sense; return whether they were."""
+    def _read(self, message: JointState) -> NDArray[np.float64] | None:
+        """Return the joint angles of a message in our order, None if they make no sense."""
         positions = np.frombuffer(message.position, np.float64)
-        if positions.size != self.joint_angles.size:
-            arms, joints = self._shape
-            self.rejected.add(f'{positions.size} positions, expected {arms} x {joints}')
-            return False
-        if not np.isfinite(positions).all():
-            self.rejected.add('positions that are not finite')
-            return False
+        arms, joints = self._shape
+        if positions.size != arms * joints:
+            self.rejected.add(
+                f'{positions.size} positions, expected {arms} x {joints} '
+                '(parameters arms and joints must be the same on both sides)'
+            )
+            return None
+        if not (np.abs(positions) <= LARGEST_ANGLE).all():  # NaN is not
+            self.rejected.add(f'positions that are not finite or beyond {LARGEST_ANGLE:g} rad')
+            return None
+        if not message.name:
+            return positions
+        order = joint_order(message.name, positions.size) if arms == 1 else None
+        if order is None:
+            self.rejected.add(f'joints of other names, such as {message.name[0]!r}')
+            return None
+        return positions[order]
+
+    def _is_expected(self, message: JointState, resetting: bool) -> bool:
+        """Tell whether joint states in lockstep are those that the arm owes."""
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-        if stamp <= self._stamp:
-            return False  # from before the reset, or an answer given twice
-        skipped = (stamp - self._stamp) // CONTROL_PERIOD_NS - 1
-        if not self._realtime and self._stamp >= 0 and skipped > 0:
-            self.lost.add('simulated time went on by more than one cycle', skipped)
-        self._stamp = stamp
-        order = joint_order(message.name, positions.size)
-        if order is not None:
-            positions = positions[order]
-        self.joint_angles = positions.reshape(self._shape)
+        ahead = None if self._stamp is None else stamp - self._stamp - self._owed
+        if ahead != 0:
+            if ahead is not None and ahead < 0 and not resetting:
+                return False  # an answer given twice, or not this arm's
+            if stamp != self._refused:
+                if ahead is not None:
+                    self.rejected.add('their time is not that of the answer')
+                self._refused = stamp
+                return False
+            if ahead is not None and ahead > 0:
+                lost = min(ahead // CONTROL_PERIOD_NS, MOST_LOST)
+                self.lost.add('simulated time went on by more than one cycle', lost)
+        self._stamp, self._owed, self._refused = stamp, 0, None
         return True
