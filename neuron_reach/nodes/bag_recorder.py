@@ -13,15 +13,26 @@ import time
 from pathlib import Path
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from neuron_reach.bags import layout
 from neuron_reach.bags.writer import STORAGES, BagWriter
-from neuron_reach.errors import UserError
+from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.nodes import rosbag2
-from neuron_reach.nodes.common import Diagnostics, declare, reliable, run_node
+from neuron_reach.nodes.common import (
+    Diagnostics,
+    Problem,
+    Throttle,
+    declare,
+    full_disk,
+    problems,
+    reliable,
+    run_node,
+)
+from neuron_reach.nodes.company import BAG_RECORDER, SIMULATOR, Company, Speaker, Watch, role_of
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.rosbag2 import DEPTH
 from neuron_reach.options import option
@@ -57,6 +68,8 @@ def read_options(node: Node) -> BagOptions:
         UserError: one is missing or bad.
     """
     options = declare(node, BagOptions)
+    if not options.topics:
+        raise UserError('parameter topics is empty; name at least one topic')
     if not options.bag:
         raise UserError('parameter bag is missing; give the path of the new bag')
     for topic in options.topics:
@@ -74,17 +87,28 @@ class BagRecorder:
 
     def __init__(self, node: Node, options: BagOptions) -> None:
         self.node = node
-        self.loop = Loop(node)
+        watches = [Watch(topic, role_of(topic)) for topic in options.topics]
+        self.company = Company(node, BAG_RECORDER, watches, hears=options.topics[0])
+        self.company.look()
+        self.loop = Loop(node, self.company.check)
+        self.bag = options.bag
+        self.rejected = Throttle(node, 'messages not recorded')
+        self.speakers: dict[str, Speaker] = {}
         self.awaited = set(options.topics)
         self.subscriptions: dict[str, Any] = {}
         self.last_time = 0
         self.writer = BagWriter(options.bag, options.storage, keep_partial=options.keep_partial)
         if self.writer.set_aside:
             node.get_logger().warning(f'an unfinished bag was moved to {self.writer.set_aside}')
-        self.diagnostics = Diagnostics(node, lambda: self.writer.counts)
+        self.diagnostics = Diagnostics(node, lambda: self.writer.counts, self.problems)
         # On a clock of its own: simulated time may stand still, or nobody may tell it.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.discovery = node.create_timer(DISCOVERY_PERIOD, self.subscribe_to_new, clock=steady)
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong, for /diagnostics."""
+        second = problems(self.company.problem, level=DiagnosticStatus.ERROR)
+        return second + problems(self.rejected) + full_disk(self.bag)
 
     def subscribe_to_new(self) -> None:
         """Subscribe to the awaited topics that have a publisher by now."""
@@ -114,6 +138,9 @@ class BagRecorder:
             package, _, message = kind.split('/')
             message_type = getattr(importlib.import_module(f'{package}.msg'), message)
             self.subscriptions[topic] = self.loop.subscribe(message_type, name, qos, raw=True)
+            role = role_of(name)
+            # Joint states of other robots may be on the same topic.
+            self.speakers[topic] = Speaker(self.company, name, role, alone=role != SIMULATOR)
 
     def take_all(self) -> bool:
         """Write all that has arrived; return whether that was anything."""
@@ -121,9 +148,13 @@ class BagRecorder:
         for topic, subscription in self.subscriptions.items():
             # Not more than the history holds, else one busy topic would starve the others.
             for _ in range(DEPTH):
-                data = self.loop.take(subscription)
-                if data is None:
+                taken = self.loop.take_from(subscription)
+                if taken is None:
                     break
+                data, gid = taken
+                if not self.speakers[topic].is_from(gid):
+                    self.rejected.add(f'somebody else publishes on {topic} as well')
+                    continue
                 # A clock that is set back must not put messages out of order.
                 self.last_time = max(self.last_time, time.time_ns())
                 self.writer.write(topic, self.last_time, data)
@@ -138,7 +169,11 @@ class BagRecorder:
                 while True:
                     self.take_all()
                     self.loop.wait(DISCOVERY_PERIOD)
+            except SpoiledError:
+                self.writer.finished = self.writer.partial  # what is mixed is not called whole
+                raise
             except KeyboardInterrupt:
+                self.loop.watch = lambda: None  # nobody comes any more who matters
                 end = time.monotonic() + DRAIN_TIMEOUT
                 heard = time.monotonic()
                 while time.monotonic() < min(end, heard + DRAIN_SILENCE):

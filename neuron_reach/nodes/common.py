@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import dataclasses
 import gc
 import math
+import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,7 +121,8 @@ def _start(name: str) -> Node:
     """
     check_environment()
     try:
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        with _quiet():
+            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         return Node(name)
     except rclpy_implementation.UnknownROSArgsError as error:
         raise UserError(f'unknown arguments of ROS: {error}') from None
@@ -126,6 +130,24 @@ def _start(name: str) -> Node:
         # Such as "failed to initialize rcl: Couldn't parse ..., at /src/rcl/arguments.c:415".
         text = str(error).partition(', at /')[0].removeprefix('failed to initialize rcl: ')
         raise UserError(f'ROS does not start: {" ".join(text.split())}') from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep from the terminal what C code says of an error that is raised as well."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            if not failed and said.tell():
+                said.seek(0)
+                sys.stderr.write(said.read().decode(errors='replace'))
 
 
 def _tell_the_graph(node: Node, problem: str) -> None:

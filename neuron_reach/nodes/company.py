@@ -55,6 +55,13 @@ ACTIVATION_RECORDER = Role('activation recorder', hears=layout.CHECKPOINT)
 BAG_RECORDER = Role('bag recorder')
 
 
+def role_of(topic: str) -> Role:
+    """Return who publishes one of the topics that are recorded."""
+    if layout.layer_of(topic) is not None:
+        return ACTIVATION_RECORDER
+    return SIMULATOR if topic == layout.JOINT_STATES else POLICY
+
+
 @dataclasses.dataclass(frozen=True)
 class Watch:
     """A topic that one node only may publish.
@@ -156,14 +163,22 @@ class Company:
         ends = self._node.get_publishers_info_by_topic(topic)
         return set(map(_gid, ends)), {_gid(end) for end in ends if self.plays(end, role)}
 
+    def helps(self, topic: str, gid: bytes) -> bool:
+        """Tell whether a publisher is one that commands the arm to reset it."""
+        ends = self._node.get_publishers_info_by_topic(topic)
+        found = [end for end in ends if _gid(end) == gid]
+        return topic == layout.COMMANDS and any(self.plays(end, SIMULATOR) for end in found)
+
     def refuse_several(self, topic: str) -> None:
-        """End if a topic has several publishers, where rclpy does not tell messages apart.
+        """End if a topic has several publishers, for those who cannot tell messages apart.
 
         Raises:
             SpoiledError: it has.
         """
         if self._node.count_publishers(topic) > 1:
-            self.refuse_crowd(topic)
+            ends = self._node.get_publishers_info_by_topic(topic)
+            if topic != layout.COMMANDS or sum(not self.plays(end, SIMULATOR) for end in ends) > 1:
+                self.refuse_crowd(topic)
 
     def refuse_crowd(self, topic: str) -> None:
         """End because several nodes publish on a topic, whatever they are.
@@ -318,9 +333,9 @@ class Speaker:
             ends, entitled = self._company.publishers(self._topic, self._role)
             silent = now > self._heard + SILENCE
             if self._gid in ends and not (gid in entitled and silent):
-                return False
+                return self._company.helps(self._topic, gid)
             if entitled and gid not in entitled:
-                return False
+                return self._company.helps(self._topic, gid)
             self._gid = gid
         self._heard = now
         return True

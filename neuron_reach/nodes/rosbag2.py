@@ -17,6 +17,8 @@ from rclpy.node import Node
 
 from neuron_reach.bags import layout
 from neuron_reach.bags.writer import lock, make_room
+from neuron_reach.errors import SpoiledError
+from neuron_reach.nodes.company import BAG_RECORDER, Company, Watch, role_of
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.places import PARTIAL
 from neuron_reach.shared import has_package
@@ -65,12 +67,22 @@ def record(
 
     Raises:
         UserError: the bag exists, or is being recorded by another process.
+        SpoiledError: several nodes publish on a topic.
     """
     moved = make_room(bag, keep_partial=keep_partial)
     if moved is not None:
         node.get_logger().warning(f'an unfinished bag was moved to {moved}')
     partial = bag.with_name(bag.name + PARTIAL)
-    loop = Loop(node)
+    company = Company(node, BAG_RECORDER, [Watch(topic, role_of(topic)) for topic in names])
+
+    def watch() -> None:
+        company.check()
+        for topic in names:
+            if topic != layout.JOINT_STATES:  # those of other robots may be on the same topic
+                company.refuse_several(topic)
+
+    company.look()
+    loop = Loop(node, watch)
     with tempfile.TemporaryDirectory() as folder:
         qos = Path(folder, 'qos.yaml')
         qos.write_text(yaml.safe_dump(overrides(names)), encoding='utf-8')
@@ -95,4 +107,8 @@ def record(
             if partial.exists() and not keep_partial:
                 partial.rename(bag)
             return 0
+        except SpoiledError:
+            recorder.send_signal(signal.SIGINT)
+            recorder.wait()
+            raise
     return recorder.returncode or 1
