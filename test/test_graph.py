@@ -426,7 +426,9 @@ SCALARS = {
     int: st.integers(-(2**63), 2**63 - 1),
     float: st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False),
     str: st.text(
-        st.characters(exclude_categories=['C', 'Zl', 'Zp'], include_characters='\n\t'), max_size=20
+        # By their older names, as Ubuntu 22.04 has them.
+        st.characters(blacklist_categories=['C', 'Zl', 'Zp'], whitelist_characters='\n\t'),
+        max_size=20,
     ),
 }
 PARAMETERS = st.dictionaries(
