@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = options.command(options)
         return code
     except UserError as error:
-        print(f'neuron_reach: error: {error}', file=sys.stderr)
+        line = str(error).replace('\n', '\\n')  # that of a path
+        print(f'neuron_reach: error: {line}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

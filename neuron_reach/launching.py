@@ -110,6 +110,9 @@ def check_arguments(context: LaunchContext, known: Iterable[str]) -> None:
     if named or (PACKAGE, file.name) in itertools.pairwise(sys.argv):
         given = {word.partition(':=')[0] for word in context.argv}
         check_keys(dict.fromkeys(given - _LAUNCHS_OWN), set(known), 'arguments')
+        empty = [word for word in context.argv if word.endswith(':=')]
+        if empty:
+            raise UserError(f'argument {empty[0][:-2]} is empty; leave it out for its default')
 
 
 def _start(context: LaunchContext, name: str, arguments: Sequence[str]) -> list[Any]:

@@ -87,6 +87,10 @@ def test_an_empty_path_is_not_the_current_folder(capsys):
     assert "argument path: must be a path, not ''" in refused(['info', ''], capsys)
 
 
+def test_a_path_of_two_lines_is_told_in_one(capsys):
+    assert r'two\nlines: no such file or folder' in refused(['info', 'two\nlines'], capsys)
+
+
 def test_the_home_folder_is_known_in_every_path(capsys, monkeypatch):
     monkeypatch.setenv('HOME', '/nonexistent/home')
     Path('a.yaml').write_text('checkpoint: ~/in_file\n')

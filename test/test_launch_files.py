@@ -136,6 +136,7 @@ def test_ros2_commands_may_answer_an_interrupt_with_its_number(run, program):
         (['joints:=99'], 'joints must be a whole number from 1 to 6'),
         (['config:=none.yaml'], 'none.yaml: cannot be read'),
         (['jonts:=3'], "unknown key 'jonts'"),
+        (['hidden:='], 'argument hidden is empty; leave it out for its default'),
         (['namespace:=2nd'], 'namespace must be names of letters, digits and _'),
     ],
 )
