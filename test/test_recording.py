@@ -6,7 +6,7 @@ import pytest
 import torch
 from record_bags import FLOAT32, multiarray, write_record
 
-from neuron_reach import recording
+from neuron_reach import assembly
 from neuron_reach.analysis import ActivityRecord
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
@@ -74,7 +74,7 @@ def test_a_bag_gives_the_record_back_to_the_bit(tmp_path, record, storage, arms,
 @pytest.mark.parametrize('limit', ['memory', 'file'])
 def test_messages_may_come_in_any_order(tmp_path, record, limit, monkeypatch):
     if limit == 'file':
-        monkeypatch.setattr(recording, 'MEMORY_LIMIT', 0)
+        monkeypatch.setattr(assembly, 'MEMORY_LIMIT', 0)
     monkeypatch.setattr('neuron_reach.bags.blocks.BLOCK_BYTES', 200)
 
     def shuffle(cycles):
@@ -88,7 +88,7 @@ def test_messages_may_come_in_any_order(tmp_path, record, limit, monkeypatch):
 
 def test_records_larger_than_memory_are_made_in_files(tmp_path, record, checkpoint, monkeypatch):
     expected = record_checkpoint(checkpoint, 8)
-    monkeypatch.setattr(recording, 'MEMORY_LIMIT', 0)
+    monkeypatch.setattr(assembly, 'MEMORY_LIMIT', 0)
     found = record_checkpoint(checkpoint, 8)
     assert isinstance(found.activations, np.memmap)
     same(found, expected)
@@ -103,7 +103,7 @@ def test_a_full_disk_is_one_line(record, monkeypatch, tmp_path):
         raise OSError(28, 'No space left on device')
 
     write_record(tmp_path / 'bag', record)
-    monkeypatch.setattr(recording, 'MEMORY_LIMIT', 0)
+    monkeypatch.setattr(assembly, 'MEMORY_LIMIT', 0)
     monkeypatch.setattr('os.posix_fallocate', full)
     with pytest.raises(UserError, match='No space left on device; choose another place'):
         read_records(tmp_path / 'bag')
