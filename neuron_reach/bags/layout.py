@@ -31,6 +31,7 @@ _LAYER = re.compile(r'input|hidden_[1-9][0-9]{0,3}|output')
 EPISODE_FIELDS = ('number', 'goal_x', 'goal_z', 'steps', 'final_reward', 'success')
 
 _MOST_DIMENSIONS = 4
+_LONGEST_PATH, _LONGEST_NAME = 4095, 255  # bytes, of Linux
 _LARGEST_COUNT = 2**53
 """Up to this, numbers of double precision are exact."""
 
@@ -356,6 +357,13 @@ class Checkpoint(NamedTuple):
     episodes: int | None = None
 
 
+def _is_path(text: str) -> bool:
+    """Whether there could be a folder of that name: the system is not asked for any other."""
+    path = text.encode(errors='replace')
+    longest = max(map(len, path.split(b'/')))
+    return 0 < len(path) <= _LONGEST_PATH and longest <= _LONGEST_NAME
+
+
 def encode_checkpoint(checkpoint: Checkpoint) -> str:
     """Text of a ``checkpoint`` message: a JSON object with the known fields of `Checkpoint`."""
     fields = checkpoint._asdict()
@@ -375,8 +383,8 @@ def decode_checkpoint(text: str) -> Checkpoint:
     needed = set(Checkpoint._fields) - Checkpoint._field_defaults.keys()
     if not isinstance(fields, dict) or not needed <= set(fields) <= set(Checkpoint._fields):
         raise LayoutError(f'checkpoint message must hold {Checkpoint._fields}, got {text[:80]!r}')
-    if not isinstance(fields['path'], str) or not fields['path']:
-        raise LayoutError(f'checkpoint path must be text, got {fields["path"]!r}')
+    if not isinstance(fields['path'], str) or not _is_path(fields['path']):
+        raise LayoutError(f'checkpoint path must be that of a folder, got {fields["path"]!r:.80}')
     for name in fields.keys() & {'version', 'first_episode', 'episodes'}:
         if type(fields[name]) is not int or fields[name] < 0:
             raise LayoutError(f'checkpoint {name} must be a count, got {fields[name]!r}')

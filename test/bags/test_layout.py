@@ -223,6 +223,8 @@ GOOD = {'path': 'x', 'version': 1, 'first_episode': 0}
         json.dumps({**GOOD, 'more': 1}),
         json.dumps({**GOOD, 'path': ''}),
         json.dumps({**GOOD, 'path': 3}),
+        json.dumps({**GOOD, 'path': 'x/' * 2048}),
+        json.dumps({**GOOD, 'path': 'ä' * 200}),
         json.dumps({**GOOD, 'version': 1.5}),
         json.dumps({**GOOD, 'version': True}),
         json.dumps({**GOOD, 'first_episode': -1}),
