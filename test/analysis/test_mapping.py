@@ -85,6 +85,29 @@ def test_mappings_come_in_order_with_all_metrics():
     assert greedy.saturation == 0.0 < exact.saturation
 
 
+@pytest.mark.parametrize('layers', [((9,), (6, 5, 8)), ((9, 7, 4), (6,))], ids=['1-3', '3-1'])
+def test_errors_are_of_the_fresh_episodes_by_layer_of_the_target(layers):
+    """Networks with other numbers of layers; all errors by hand."""
+    target, source = (network(2, seed, hidden) for seed, hidden in enumerate(layers))
+    records = [record(2, seed, own) for seed in (0, 1) for own in (target, source)]
+    inside = np.arange(STEPS) < records[0].lengths[:, None]
+    (mapping,) = mapped(target, source, regularisations=[5.0])
+    assert mapping.layer_errors.shape == (len(layers[0]) + 1, 2)
+    assert mapping.layers.shape == (len(layers[1]) + 1, len(layers[0]) + 1)
+    inputs = target.sizes[0]
+    for seen, error in ((records[:2], mapping.sample_error), (records[2:], mapping.error)):
+        a, b = (own.activations[inside][:, inputs:].astype(float) for own in seen)
+        projection, columns = mapping.projection, mapping.projection.targets
+        scale = projection.target_scale[columns]
+        missed = np.abs(a[:, columns] - projection.predict(b)).sum(axis=0) / scale
+        total = np.abs(a[:, columns]).sum(axis=0) / scale
+        assert error == pytest.approx(missed.sum() / total.sum())
+    layer = np.repeat(np.arange(len(layers[0]) + 1), target.sizes[1:])[columns]
+    for number, found in enumerate(mapping.layer_errors):
+        own = layer == number
+        assert found == pytest.approx([missed[own].sum(), total[own].sum()])
+
+
 @pytest.mark.parametrize('inputs', [False, True])
 def test_a_reflexive_mapping_is_perfect(inputs):
     for mapping in mapped(*[network(2, 0)] * 2, regularisations=[0.0], greedy=True, inputs=inputs):

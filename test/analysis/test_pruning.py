@@ -191,6 +191,9 @@ def test_the_threshold_can_be_that_of_neurons():
         farthest = neuron_distances(record.select([name])).max()
         assert found.thresholds[name] == pytest.approx(0.3 * farthest)
         assert farthest > found.trees[name][:, 2].max()
+    alike = dataclasses.replace(record, activations=np.ones_like(record.activations))
+    found = prune(network, alike, PruningOptions(tau=0.3, threshold='neurons'))
+    assert set(found.thresholds.values()) == {0.0}
 
 
 def test_the_two_means_are_those_of_equation_4():

@@ -367,6 +367,15 @@ def test_a_restored_training_goes_on_to_the_same_bits(setup, after_rounds):
     assert everything(first) == everything(second) == everything(played(setup(), ROUNDS))
 
 
+@pytest.mark.parametrize('action', [-1.0, 3.0, 0.5])
+def test_a_memory_with_what_is_no_action_is_refused(setup, action):
+    tensors, counters = copied(played(setup(), 1).state())
+    Training(setup()).restore(tensors, counters)
+    tensors['replay'][0, 7, -1] = action
+    with pytest.raises(ValueError, match='no action'):
+        Training(setup()).restore(tensors, counters)
+
+
 @pytest.fixture(scope='module')
 def uninterrupted():
     return {}
