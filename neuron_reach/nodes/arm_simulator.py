@@ -43,7 +43,7 @@ CONTROL_PERIOD_NS = round(CONTROL_PERIOD * 1e9)
 SILENCE = 0.4
 """Seconds without a command after which another sender may take over; it must ask twice."""
 
-STRANGE_COMMANDS = 10
+STRANGE_COMMANDS = 30
 """Commands out of order, one soon after the other, that are no accident any more."""
 
 HIGHEST_RATE = 1.5 / CONTROL_PERIOD

@@ -208,10 +208,10 @@ class Company:
             playing = [end for end in ends if self.plays(end, watch.role)]
             self._tell_of_others(watch, ends, playing)
             known = self._known.setdefault(watch.topic, set())
-            if len(playing) <= allowed:
+            others = self._without_own(watch.topic, playing)
+            if len(playing) <= allowed or not others:
                 known.update(map(_gid, playing))
                 continue
-            others = self._without_own(watch.topic, playing)
             return _Second(watch, min(others, key=lambda end: _gid(end) in known))
         return self._find_listener()
 
@@ -332,9 +332,11 @@ class Speaker:
         if gid != self._gid:
             ends, entitled = self._company.publishers(self._topic, self._role)
             silent = now > self._heard + SILENCE
-            if self._gid in ends and not (gid in entitled and silent):
-                return self._company.helps(self._topic, gid)
-            if entitled and gid not in entitled:
+            if gid in entitled:
+                mine = self._gid not in ends or self._gid not in entitled or silent
+            else:
+                mine = not entitled and len(ends) == 1
+            if not mine:
                 return self._company.helps(self._topic, gid)
             self._gid = gid
         self._heard = now

@@ -7,7 +7,12 @@ import sys
 import time
 
 import pytest
+import torch
 
+from neuron_reach.learning.checkpoint import describe, save_checkpoint
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Member
 from neuron_reach.starter import free_domain, remove_dead_segments
 
 pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
@@ -135,3 +140,16 @@ def start_node(start):
         return start(*command)
 
     return begin
+
+
+@pytest.fixture
+def make_checkpoint(tmp_path):
+    """Save a network that has learned nothing."""
+
+    def make(**options):
+        setup = Setup.from_values(options, 'test')
+        network = QNetwork(setup.layer_sizes)
+        network.initialize([torch.Generator().manual_seed(1)], 1.0)
+        return save_checkpoint(tmp_path / 'untrained', network, describe(setup, Member(0), None))
+
+    return make

@@ -14,11 +14,9 @@ from std_srvs.srv import Trigger
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.bags import layout
-from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_checkpoint
-from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.training import Member
 
 SMALL = {
     'joints': 1,
@@ -55,12 +53,8 @@ def simulator(start_node):
 
 
 @pytest.fixture
-def untrained(tmp_path):
-    """A checkpoint of a network that has learned nothing yet."""
-    setup = small_setup()
-    network = QNetwork(setup.layer_sizes)
-    network.initialize([torch.Generator().manual_seed(1)], 1.0)
-    return save_checkpoint(tmp_path / 'untrained', network, describe(setup, Member(0), None))
+def untrained(make_checkpoint):
+    return make_checkpoint(**SMALL)
 
 
 def test_training_over_topics_gives_the_same_network_as_in_process(start_node, simulator, tmp_path):

@@ -1,0 +1,196 @@
+"""A second of a kind on the same topics is noticed and named, at the start and later."""
+
+import time
+
+import pytest
+import rclpy
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float32MultiArray, Float64MultiArray, String
+from std_srvs.srv import Trigger
+from test_dqn_policy import ENDLESS, TRAINING, finished_rounds, wait_until
+
+from neuron_reach.bags import layout
+from neuron_reach.errors import SpoiledError, UserError
+from neuron_reach.learning.checkpoint import load_checkpoint
+from neuron_reach.nodes import company
+from neuron_reach.nodes.common import latched
+from neuron_reach.nodes.company import (
+    ACTIVATION_RECORDER,
+    BAG_RECORDER,
+    POLICY,
+    SIMULATOR,
+    Company,
+    Watch,
+)
+
+NOTICED = 2.0
+"""Seconds within which a second of a kind must be noticed."""
+
+
+@pytest.fixture
+def make_node(peer):
+    """Nodes in this process; they need no spinning to be seen in the graph."""
+    made = []
+
+    def make(name, namespace=''):
+        made.append(rclpy.create_node(name, context=peer.context, namespace=namespace))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.destroy_node()
+
+
+def play(node, role):
+    """Have a node look like one that plays a part."""
+    if role == SIMULATOR:
+        node.create_publisher(JointState, layout.JOINT_STATES, 10)
+        node.create_service(Trigger, 'reset', lambda _, response: response)
+    elif role == POLICY:
+        node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+        node.create_publisher(Float32MultiArray, layout.OBSERVATION, 10)
+        node.create_service(Trigger, '~/save_checkpoint', lambda _, response: response)
+    elif role == ACTIVATION_RECORDER:
+        node.create_publisher(Float32MultiArray, layout.activation_topic('output'), 10)
+        node.create_subscription(String, layout.CHECKPOINT, print, latched())
+    else:
+        node.create_subscription(Float32MultiArray, layout.OBSERVATION, print, 10)
+
+
+def company_of(node, role):
+    watches = [
+        Watch(topic, company.role_of(topic))
+        for topic in (
+            layout.JOINT_STATES,
+            layout.COMMANDS,
+            layout.OBSERVATION,
+            layout.activation_topic('output'),
+        )
+    ]
+    return Company(node, role, watches, hears=layout.OBSERVATION if role == BAG_RECORDER else '')
+
+
+def until_noticed(look):
+    end = time.monotonic() + NOTICED
+    while time.monotonic() < end:
+        look()
+        time.sleep(0.02)
+
+
+ROLES = (SIMULATOR, POLICY, ACTIVATION_RECORDER, BAG_RECORDER)
+
+
+@pytest.mark.parametrize('name', ['same', 'other'])
+@pytest.mark.parametrize('role', ROLES, ids=lambda role: role.name)
+def test_a_second_of_a_kind_is_noticed_at_the_start_and_later(make_node, role, name):
+    if role == BAG_RECORDER and name == 'other':
+        pytest.skip('one of another name is somebody who looks on')
+    first, second = make_node('same'), make_node(name)
+    at_first = company_of(first, role)
+    at_first.look()
+    play(first, role)
+    with pytest.raises(UserError, match=f'/same is the {role.name} on /.* already'):
+        until_noticed(company_of(second, role).look)
+
+    play(second, role)
+    words = f'there is a second {role.name} on /.*: /{name}$'
+    with pytest.raises(SpoiledError, match=words):
+        until_noticed(at_first.check)
+
+
+def test_who_was_there_first_waits_for_the_newcomer_to_leave(make_node, monkeypatch):
+    monkeypatch.setattr(company, 'NEW_DURATION', 0.0)
+    first, second = make_node('first'), make_node('second')
+    at_first = company_of(first, SIMULATOR)
+    at_first.look()
+    play(first, SIMULATOR)
+    play(second, SIMULATOR)
+    deadline = time.monotonic() + NOTICED
+    while not at_first.suspect:
+        at_first.check()
+        assert time.monotonic() < deadline
+    second.destroy_node()
+    while at_first.suspect:
+        at_first.check()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_others_and_those_of_another_namespace_are_left_alone(make_node):
+    node = make_node('policy')
+    play(node, POLICY)
+    for namespace in ('/left', '/right'):
+        play(make_node('policy', namespace), POLICY)
+        play(make_node('simulator', namespace), SIMULATOR)
+    play(make_node('simulator'), SIMULATOR)
+    gui = make_node('gui')
+    gui.create_publisher(JointState, layout.JOINT_STATES, 10)
+    gui.create_subscription(Float32MultiArray, layout.OBSERVATION, print, 10)
+    helper = make_node('arm_reset')
+    helper.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+    time.sleep(0.5)
+    at_node = company_of(node, POLICY)
+    at_node.look()
+    at_node.check()
+    assert not at_node.suspect
+
+
+def test_newcomers_leave_and_what_was_there_goes_on(start_node, tmp_path):
+    there = [
+        start_node('arm_simulator', joints=1, arms=20),
+        start_node('activation_recorder'),
+        start_node('dqn_policy', run_dir=tmp_path / 'first', **ENDLESS),
+    ]
+    wait_until(lambda: max(finished_rounds(tmp_path / 'first'), default=0) > 0, 'save')
+    newcomers = {
+        'arm_simulator': start_node('arm_simulator', joints=1, arms=20),
+        'activation_recorder': start_node('activation_recorder'),
+        'dqn_policy': start_node('dqn_policy', run_dir=tmp_path / 'second', **ENDLESS),
+    }
+    for name, node in newcomers.items():
+        assert node.finish() == 2
+        assert f'{name}: error: /{name} is the' in node.text
+        assert node.text.count('\n') == 1, node.text
+    before = max(finished_rounds(tmp_path / 'first'))
+    wait_until(lambda: max(finished_rounds(tmp_path / 'first')) > before, 'save')
+    assert there[2].interrupt() == 130
+    assert [node.interrupt() for node in there[:2]] == [0, 0]
+    assert 'ignored' not in ''.join(node.text for node in there)
+
+
+@pytest.mark.parametrize('role', [POLICY, SIMULATOR], ids=lambda role: role.name)
+def test_a_training_ends_without_keeping_what_another_may_have_mixed_in(
+    start_node, make_node, tmp_path, role
+):
+    simulator = start_node('arm_simulator', joints=1, arms=20)
+    policy = start_node('dqn_policy', run_dir=tmp_path, **ENDLESS)
+    wait_until(lambda: max(finished_rounds(tmp_path), default=0) > 0, 'save')
+    time.sleep(3.0)  # the newcomer is the other one then
+    intruder = make_node('intruder')
+    play(intruder, role)
+    came = time.time()
+    assert policy.finish(timeout=10.0) == 2
+    assert f'there is a second {role.name}' in policy.text
+    assert ': /intruder' in policy.text
+    newest = tmp_path / 'checkpoints' / f'episode_{max(finished_rounds(tmp_path)):09d}'
+    assert newest.stat().st_mtime < came + 0.5, 'saved with the intruder there'
+    assert load_checkpoint(newest).metadata['joints'] == 1
+    assert 'saved' not in policy.text
+    if role == SIMULATOR:
+        assert simulator.finish(timeout=10.0) == 2
+        assert '/intruder' in simulator.text
+
+
+def test_a_stream_of_strange_commands_ends_the_simulator(peer, start_node, tmp_path):
+    simulator = start_node('arm_simulator', joints=1, arms=20)
+    start_node('dqn_policy', run_dir=tmp_path, **{**TRAINING, 'success_reward': 1.0})
+    wait_until(lambda: finished_rounds(tmp_path), 'save')
+    peer.wait(lambda: peer.node.count_publishers(layout.OBSERVATION), 'policy')
+    publisher = peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+    end = time.monotonic() + 20.0
+    while simulator.process.poll() is None and time.monotonic() < end:
+        publisher.publish(Float64MultiArray(data=[1.0] * 20))
+        peer.spin_for(0.03)
+    assert simulator.finish(timeout=1.0) == 2
+    assert 'several publish on /joint_position_controller/commands: ' in simulator.text
+    assert '/peer' in simulator.text
