@@ -1,0 +1,212 @@
+"""How nodes answer to bad input, tell of themselves, and end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import Log
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from test_dqn_policy import ENDLESS, SMALL
+
+from neuron_reach.bags import layout
+from neuron_reach.nodes.common import latched
+from neuron_reach.ros_environment import LAUNCHER
+
+
+def one_line(running):
+    assert running.finish() == 2, running.text
+    assert running.text.count('\n') == 1, running.text
+    return running.text
+
+
+@pytest.mark.parametrize(
+    ('variable', 'value', 'words'),
+    [
+        ('ROS_DOMAIN_ID', 'abc', "ROS_DOMAIN_ID must be a whole number from 0 to 232, not 'abc'"),
+        ('ROS_DOMAIN_ID', '500', "not '500'"),
+        ('ROS_DOMAIN_ID', '-1', "not '-1'"),
+        ('HOME', '/dev/null/home', '/dev/null/home/.ros/log: ROS cannot write its logs there'),
+        ('HOME', None, 'HOME is not set'),
+        ('ROS_LOG_DIR', '/dev/null', '/dev/null: ROS cannot write its logs there'),
+    ],
+)
+@pytest.mark.parametrize('entry', ['node', 'command'])
+def test_an_environment_without_ros_is_said_in_one_line(
+    start, monkeypatch, tmp_path, variable, value, words, entry
+):
+    for name in ('ROS_LOG_DIR', 'ROS_HOME'):
+        monkeypatch.delenv(name, raising=False)
+    if value is None:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, value)
+    command = ['neuron_reach.nodes', 'arm_simulator']
+    if entry == 'command':
+        command = ['neuron_reach', 'train', f'run_dir:={tmp_path / "run"}']
+    assert words in one_line(start(*command))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--params-file', 'nowhere.yaml'], 'nowhere.yaml'),
+        (['-p', 'gamma'], '-p gamma'),
+        (['-r', '__ns:=not a name'], '__ns:=not a name'),
+        (['--nonsense'], '--nonsense'),
+    ],
+)
+def test_arguments_that_ros_refuses_are_named_in_one_line(start, arguments, words):
+    node = start('neuron_reach.nodes', 'arm_simulator', '--ros-args', *arguments)
+    assert words in one_line(node)
+
+
+@pytest.mark.parametrize('words', [[], ['nobody']])
+def test_an_unknown_node_is_said_in_one_line(start, words):
+    assert 'one of activation_recorder, ' in one_line(start('neuron_reach.nodes', *words))
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'gamma': 0, 'hidden': 48, 'bend': 1, 'joints': 1.0}, 'parameter checkpoint is missing'),
+        ({'gamma': 7}, 'parameter gamma must be a number from 0 to 0.9999, not 7'),
+        ({'gamma': 'often'}, "parameter gamma must be a number from 0 to 0.9999, not 'often'"),
+        ({'hidden': '[a]'}, 'parameter hidden must be'),
+        ({'joints': 1.5}, 'parameter joints must be a whole number from 1 to 6, not 1.5'),
+        ({'mode': 'train'}, 'parameter run_dir is missing'),
+    ],
+)
+def test_parameters_are_taken_by_their_value_or_the_trouble_is_named(start_node, parameters, words):
+    assert words in one_line(start_node('dqn_policy', **parameters))
+
+
+def test_why_a_node_ends_reaches_rosout_and_diagnostics(peer, start_node, make_checkpoint):
+    said = peer.listen(Log, '/rosout', latched())
+    diagnosed = peer.listen(DiagnosticArray, '/diagnostics')
+    checkpoint = make_checkpoint(**SMALL)
+    start_node('arm_simulator', joints=1, arms=3)
+    policy = start_node('dqn_policy', checkpoint=checkpoint, simulator_timeout=2.5, **SMALL)
+    peer.wait(lambda: policy.process.poll() is not None, 'end')
+    peer.spin_for(0.5)
+    assert policy.process.returncode == 2
+    reason = 'waited for joint states after a reset; joint states ignored'
+    assert policy.text.count(reason) == 1
+    assert '3 positions, expected 20 x 1 (parameters arms and joints must' in policy.text
+    assert any(reason in each.msg and each.level == 40 for each in said)
+    assert any('joint states ignored' in each.msg and each.level == 30 for each in said)
+    levels = [
+        (status.level, status.message)
+        for message in diagnosed
+        for status in message.status
+        if status.name == '/dqn_policy'
+    ]
+    assert levels[-1][0] == DiagnosticStatus.ERROR
+    assert reason in levels[-1][1]
+    assert any(level == DiagnosticStatus.WARN for level, _ in levels)
+
+
+def test_a_quality_of_service_that_does_not_fit_is_named(start_node, make_checkpoint):
+    start_node('arm_simulator', joints=1, arms=20, clock='realtime')
+    checkpoint = make_checkpoint(**SMALL)
+    policy = start_node('dqn_policy', checkpoint=checkpoint, simulator_timeout=2.5, **SMALL)
+    assert policy.finish() == 2
+    assert "joint_states', offering incompatible QoS" in policy.text
+    assert 'RELIABILITY' in policy.text
+    assert 'use clock:=lockstep there or realtime:=true here' in policy.text
+
+
+def test_defaults_of_simulator_and_policy_fit_each_other(peer, start_node, make_checkpoint):
+    said = peer.listen(Log, '/rosout', latched())
+    simulator = start_node('arm_simulator')
+    policy = start_node('dqn_policy', checkpoint=make_checkpoint(), episodes=3)
+    peer.wait(lambda: policy.process.poll() is not None, 'end')
+    assert policy.finish() == 0, policy.text
+    assert any('recording: 3 of 3 episodes' in each.msg for each in said)
+    assert simulator.interrupt() == 0
+    assert 'WARN' not in policy.text + simulator.text
+
+
+def test_a_state_of_another_clock_or_another_robot_does_not_end_a_live_policy(
+    peer, start_node, make_checkpoint
+):
+    start_node('arm_simulator', joints=1, clock='realtime')
+    given = {**SMALL, 'arms': 1}
+    checkpoint = make_checkpoint(**given)
+    policy = start_node(
+        'dqn_policy', checkpoint=checkpoint, realtime=True, simulator_timeout=3.0, **given
+    )
+    publisher = peer.node.create_publisher(JointState, layout.JOINT_STATES, 10)
+    peer.wait(publisher.get_subscription_count, 'policy')
+    peer.wait(lambda: peer.node.count_publishers('/joint_states') == 2, 'simulator')
+    peer.spin_for(1.0)
+    for seconds in (2**31 - 1, -1):
+        state = JointState(position=[1.0], velocity=[0.0], name=['joint_1'])
+        state.header.stamp.sec = seconds
+        publisher.publish(state)
+    end = time.monotonic() + 4.0
+    while time.monotonic() < end:
+        publisher.publish(JointState(position=[1.0], velocity=[0.0], name=['gripper']))
+        peer.spin_for(0.1)
+    assert policy.process.poll() is None, policy.text
+    assert "joints of other names, such as 'gripper'" in policy.text, policy.text
+    assert policy.interrupt() == 130
+
+
+def test_a_validation_shows_its_progress_can_be_canceled_and_lets_others_save(
+    peer, start_node, make_checkpoint, tmp_path
+):
+    start_node('arm_simulator', joints=1, clock='realtime')
+    given = {**ENDLESS, 'arms': 1, 'run_dir': tmp_path, 'realtime': True, 'episode_steps': 10}
+    policy = start_node('dqn_policy', reach_steps=5, **given)
+    diagnosed = peer.listen(DiagnosticArray, '/diagnostics')
+    clients = {
+        name: peer.node.create_client(Trigger, f'dqn_policy/{name}')
+        for name in ('validate', 'save_checkpoint', 'cancel')
+    }
+    peer.wait(lambda: all(each.service_is_ready() for each in clients.values()), 'services')
+    validated = clients['validate'].call_async(Trigger.Request())
+    progress = peer.wait(
+        lambda: [
+            value.value
+            for message in diagnosed
+            for status in message.status
+            for value in status.values
+            if value.key == 'validation'
+        ],
+        'progress',
+    )
+    assert progress[0].endswith('300 to play')
+    saved = peer.call(Trigger, 'dqn_policy/save_checkpoint')
+    assert saved.success
+    assert not validated.done()
+    assert peer.call(Trigger, 'dqn_policy/cancel').success
+    peer.wait(validated.done, 'answer')
+    assert 'canceled' in validated.result().message
+    assert not peer.call(Trigger, 'dqn_policy/cancel').success
+    assert policy.interrupt() == 130
+
+
+def test_a_node_ends_with_its_launcher_but_not_with_its_shell(start, monkeypatch):
+    shell = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
+    try:
+        free = start('neuron_reach.nodes', 'arm_simulator', '--ros-args', '-r', '__ns:=/free')
+        monkeypatch.setenv(LAUNCHER, str(shell.pid))
+        launched = start('neuron_reach.nodes', 'arm_simulator')
+        time.sleep(4.0)
+        assert launched.process.poll() is None
+    finally:
+        shell.kill()
+        shell.wait()
+    start_time = time.monotonic()
+    assert launched.finish(timeout=10.0) == 0
+    assert time.monotonic() - start_time < 2.0
+    assert free.process.poll() is None
+    late = start('neuron_reach.nodes', 'arm_simulator')
+    assert late.finish(timeout=10.0) == 0, 'its launcher was gone before it began'
+    os.kill(free.process.pid, signal.SIGINT)
+    assert free.finish() == 0
