@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import logging
 import os
 import signal
 import subprocess
@@ -20,9 +21,12 @@ from launch.actions import (
     ExecuteProcess,
     GroupAction,
     OpaqueFunction,
+    RegisterEventHandler,
 )
+from launch.event_handlers import OnProcessStart
 from launch.events import matches_action
-from launch.events.process import ProcessExited, ShutdownProcess
+from launch.events.process import ProcessExited, ProcessStarted, ShutdownProcess
+from launch.logging import get_logger
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
@@ -31,7 +35,7 @@ from neuron_reach.errors import UserError
 from neuron_reach.graph import Phase, Process
 from neuron_reach.options import check_keys
 from neuron_reach.ros_environment import LAUNCHER
-from neuron_reach.starter import PATIENCE
+from neuron_reach.starter import INTERRUPTED, PATIENCE
 
 PACKAGE = 'neuron_reach'
 _LAUNCHS_OWN = {'launch-prefix', 'launch-prefix-filter'}
@@ -155,7 +159,17 @@ def _actions(phases: Sequence[Phase], scope: Scope) -> list[Any]:
 
     processes = [phase.leader, *phase.followers]
     actions = [_action(process, on_exit) for process in processes]
-    return scope.around(actions)
+    started = OnProcessStart(target_action=actions[0], on_start=_expect_interrupt)
+    return scope.around([RegisterEventHandler(started), *actions])
+
+
+def _expect_interrupt(event: ProcessStarted, context: LaunchContext) -> None:
+    """Have launch not call it an error that Ctrl-C interrupts the leader of a healthy run."""
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return not (context.is_shutdown and f'exit code {INTERRUPTED},' in record.getMessage())
+
+    get_logger(event.process_name).addFilter(is_told)
 
 
 def _fail(phase: Phase, scope: Scope, message: str) -> NoReturn:
