@@ -221,7 +221,7 @@ class ActivationRecorder:
                 self.loop.wait(1.0)
         except KeyboardInterrupt:
             self.loop.watch = lambda: None  # nobody comes any more who matters
-            while self.take_all():
+            while self.take_all() and not orphaned.is_set():
                 self.loop.wait(0.1)
             timeout = ORPHANS_TIMEOUT if orphaned.is_set() else FLUSH_TIMEOUT
             for publisher in self.publishers:
