@@ -232,6 +232,10 @@ class Rosout:
         name = self._node.get_logger().name
         self.publisher.publish(Log(stamp=stamp, level=level, name=name, msg=text))
 
+    def flush(self) -> None:
+        """Wait until those who listen have it all, for a short time at most."""
+        self.publisher.wait_for_all_acked(Duration(seconds=MEETING_DURATION))
+
 
 class Throttle:
     """Counts events and lets a warning through once a second at most."""

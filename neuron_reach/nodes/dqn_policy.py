@@ -302,6 +302,8 @@ def _body(node: Node) -> int:
             print(line, flush=True)
             policy.rosout.say(line)
         return INTERRUPTED
+    finally:
+        policy.rosout.flush()
 
 
 def main() -> int:

@@ -128,7 +128,8 @@ def test_defaults_of_simulator_and_policy_fit_each_other(peer, start_node, make_
     assert policy.finish() == 0, policy.text
     assert any('recording: 3 of 3 episodes' in each.msg for each in said)
     assert simulator.interrupt() == 0
-    assert 'WARN' not in policy.text + simulator.text
+    assert 'ignored' not in policy.text + simulator.text
+    assert 'incompatible' not in policy.text + simulator.text
 
 
 def test_a_state_of_another_clock_or_another_robot_does_not_end_a_live_policy(
