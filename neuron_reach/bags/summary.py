@@ -66,6 +66,8 @@ class BagSummary:
         types: message types by topic.
         left_alone: messages of our types that are laid out in another way, by topic.
         continuity: by topic, of the observations and of the activations of each layer.
+        fewer: by how many messages the motion recorded (commands, joint states) falls short of
+            one for each control cycle, by topic; only where it does.
         sealed: there is a digest of every file.
         has_checksums: every file has a checksum over all its messages.
         incomplete: what cannot be read, is missing or came twice, in one line; None if nothing.
@@ -79,6 +81,7 @@ class BagSummary:
     types: dict[str, str]
     left_alone: dict[str, int]
     continuity: dict[str, Continuity]
+    fewer: dict[str, int]
     sealed: bool
     has_checksums: bool
     incomplete: str | None
@@ -109,6 +112,8 @@ class BagSummary:
         notes = [str(self.continuity[topic])] if topic in self.continuity else []
         if topic in self.left_alone:
             notes.append(f'{self.left_alone[topic]} of another layout')
+        if topic in self.fewer:
+            notes.append(f'{self.fewer[topic]} missing')
         kind = _printable(self.types[topic]) or 'unknown type'
         return str(self.messages[topic]), kind, ', '.join(notes)
 
@@ -118,6 +123,8 @@ class BagSummary:
         if not self.robots:
             return 'Everything can be read.'
         if all(robot.asked is not None for robot in self.robots.values()):
+            if self.fewer:
+                return "All episodes are complete; of the arm's motion, messages are missing."
             return 'The bag is complete.'
         announced = any(robot.networks for robot in self.robots.values())
         reason = 'no number was asked for' if announced else 'the bag does not say'
@@ -156,6 +163,7 @@ def summarize(
         types={topic: ', '.join(sorted(types)) for topic, types in tally.types.items()},
         left_alone=dict(tally.left_alone),
         continuity=dict(sorted(tally.continuity.items())),
+        fewer=tally.fewer(),
         sealed=all(reader.sealed for reader in readers),
         has_checksums=all(reader.has_checksums for reader in readers),
         incomplete='; '.join(tally.problems) or None,
@@ -258,6 +266,17 @@ class _Tally:
         if reader.incomplete:
             self.problems.append(reader.incomplete)
         self._judge(_ours(found, places.values()), read_seal(bag))
+
+    def fewer(self) -> dict[str, int]:
+        """Return by how many messages the topics of motion fall short of the control cycles."""
+        short = {}
+        for namespace in self.robots:
+            cycles = self.continuity.get(f'{namespace}/{layout.OBSERVATION}', Continuity()).messages
+            for name in (layout.COMMANDS, layout.JOINT_STATES):
+                topic = f'{namespace}/{name}'
+                if topic in self.messages and self.messages[topic] < cycles:
+                    short[topic] = cycles - self.messages[topic]
+        return short
 
     def _judge(self, found: dict[str, Episodes], seal: Seal | None) -> None:
         """Take down what the robots of a bag did, and what is missing."""

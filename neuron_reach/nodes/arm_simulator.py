@@ -25,6 +25,7 @@ from std_srvs.srv import Trigger
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions, FleetSimulator
 from neuron_reach.bags import layout
 from neuron_reach.nodes.common import (
+    CYCLES_DEPTH,
     Diagnostics,
     Problem,
     Throttle,
@@ -116,7 +117,7 @@ class ArmSimulator:
         self.publisher = node.create_publisher(
             JointState,
             layout.JOINT_STATES,
-            reliable(10) if self.lockstep else qos_profile_sensor_data,
+            reliable(CYCLES_DEPTH) if self.lockstep else qos_profile_sensor_data,
         )
         self.clock = node.create_publisher(Clock, 'clock', 10) if self.lockstep else None
         self.state = JointState()

@@ -42,6 +42,9 @@ MEETING_DURATION = 0.3
 LITTLE_SPACE = 500_000_000
 """Bytes of disk space below which a node that writes files warns."""
 
+CYCLES_DEPTH = 1000
+"""Control cycles that a recorder may lag behind arm and policy before any is lost."""
+
 T = TypeVar('T')
 
 

@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 from neuron_reach.arm.simulator import CONTROL_PERIOD
 from neuron_reach.bags import layout
 from neuron_reach.errors import UserError
-from neuron_reach.nodes.common import Throttle, reliable
+from neuron_reach.nodes.common import CYCLES_DEPTH, Throttle, reliable
 from neuron_reach.nodes.loop import Loop
 
 ANSWER_PERIOD = 0.5
@@ -82,7 +82,9 @@ class TopicArms:
             layout.JOINT_STATES,
             qos_profile_sensor_data if realtime else reliable(10),
         )
-        self._publisher = node.create_publisher(Float64MultiArray, layout.COMMANDS, reliable(10))
+        self._publisher = node.create_publisher(
+            Float64MultiArray, layout.COMMANDS, reliable(CYCLES_DEPTH)
+        )
         self._reset = node.create_client(Trigger, 'reset')
         self._command = Float64MultiArray()
         self._sequence = 0

@@ -35,6 +35,7 @@ def write_activity(types):
         layers=LAYERS,
         numbers=None,
         announced=(),
+        commands=None,
     ):
         cycles = cycles or {}
         usual = [(episode, step) for episode in (0, 2) for step in range(STEPS)]
@@ -62,6 +63,12 @@ def write_activity(types):
             for checkpoint in announced:
                 text = types.types[STRING](layout.encode_checkpoint(checkpoint))
                 bag.write('/arm/checkpoint', 0, types.serialize_cdr(text, STRING))
+            if commands is not None:
+                topic = f'/arm/{layout.COMMANDS}'
+                bag.add_topic(topic, FLOAT64)
+                for sequence in range(commands):
+                    targets = np.zeros((ARMS, 2)), sequence + 1
+                    bag.write(topic, 0, multiarray(FLOAT64, layout.fill_commands, *targets))
 
     return write
 
@@ -166,6 +173,18 @@ def test_only_what_is_whole_is_called_complete(tmp_path, write_activity, change,
     text = str(summarize(tmp_path / 'bag')).splitlines()[-1]
     assert words in text
     assert ('is complete' in text) == (words in ('complete', 'The bag is complete.'))
+
+
+@pytest.mark.parametrize('recorded', [2 * STEPS - 2, 2 * STEPS, 2 * STEPS + 1])
+def test_lost_commands_are_told(tmp_path, write_activity, recorded):
+    announced = [layout.Checkpoint('x', 1, 0, 'ab' * 32, 4)]
+    write_activity(tmp_path / 'bag', announced=announced, commands=recorded)
+    summary = summarize(tmp_path / 'bag')
+    lost = recorded < 2 * STEPS
+    assert summary.incomplete is None
+    assert summary.fewer == ({'/arm/joint_position_controller/commands': 2} if lost else {})
+    assert ('The bag is complete.' in str(summary)) is not lost
+    assert ('2 missing' in str(summary)) is lost
 
 
 def test_a_seal_says_how_many_there_must_be(tmp_path, write_activity):
