@@ -112,6 +112,13 @@ def test_pairs_are_resampled_by_network_not_by_pair():
     assert (pairs.low, pairs.high) == pytest.approx((networks.low, networks.high))
 
 
+def test_a_single_source_has_the_interval_of_its_targets():
+    interval = mean_interval([[0.0, 1.0, 2.0, 3.0, 4.0]])
+    targets = np.random.default_rng(0).choice(5, (5000, 5)).mean(axis=1)
+    expected = np.quantile(targets, [0.025, 0.975])
+    assert [interval.low, interval.high] == pytest.approx(expected, abs=0.15)
+
+
 def test_networks_of_one_name_are_drawn_together():
     generator = np.random.default_rng(0)
     effect = generator.normal(0, 10, 6)
