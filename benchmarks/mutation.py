@@ -53,6 +53,7 @@ TESTS = {
     'arm/pid': ('arm/simulator',),
     'arm/simulator': ('arm/simulator', 'learning/setup'),
     'arm/task': ('arm/task', 'learning/setup'),
+    'learning/setup': ('learning/setup', 'learning/dqn'),
     'learning/kernels': ('learning/dqn', 'learning/qnetwork', 'learning/replay'),
     'analysis/active_set': ('analysis/projection',),
     'analysis/bootstrap': ('analysis/metrics', 'study/verdict'),

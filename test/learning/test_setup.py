@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuron_reach.errors import UserError
-from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.setup import SessionOptions, Setup
 
 CONTRADICTORY = {'reach_steps', 'episode_steps'}
 
@@ -107,14 +107,17 @@ PROMISED = {
     'seed': (0, 0, 4294967295),
     'validation_interval': (200, 1, 10000000),
     'max_episodes': (60000, 1, 1000000000),
+    'test_episodes': (3000, 0, 10000000),
+    'checkpoint_interval': (10.0, 0.0, 86400.0),
+    'simulator_timeout': (10.0, 0.1, 3600.0),
 }
 """The default of every number, its least and its greatest value: results depend on them."""
 
 
 def test_defaults_and_ranges_stay_what_they_are():
     found = {
-        name: (field.default, field.metadata['low'], field.metadata['high'])
-        for name, field in FIELDS.items()
+        field.name: (field.default, field.metadata['low'], field.metadata['high'])
+        for field in (*FIELDS.values(), *dataclasses.fields(SessionOptions))
         if not field.metadata['choices']
     }
     assert found == PROMISED
