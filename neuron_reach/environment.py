@@ -7,6 +7,7 @@ Importing this module registers `neuron_reach/Reach-v0`; `gymnasium.make` can do
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ PICTURE_SIZE = 400
 
 
 class _Episodes:
-    """One round of episodes, played by a fleet step by step; all of them end together."""
+    """Episodes of a fleet, one for each arm, played step by step."""
 
     def __init__(self, arms: int, options: Mapping[str, Any], render_mode: str | None) -> None:
         groups = (ArmOptions, TaskOptions)
@@ -49,8 +50,9 @@ class _Episodes:
         self._targets = np.empty((arms, setup.arm.joints))
         self._angles = self.fleet.joint_angles
         self._traced = render_mode is not None
-        self._trail: list[NDArray[np.floating]] = []
-        self._steps_left = 0
+        self._trail: deque[NDArray[np.floating]] = deque(maxlen=setup.task.episode_steps + 1)
+        self.steps_left = np.zeros(arms, int)
+        self.begun = np.zeros(arms, bool)
 
     def observation_space(self) -> Any:  # how Gymnasium types a Box differs by its version
         """Return the Box of one arm's observation, with the bounds it keeps to."""
@@ -66,42 +68,36 @@ class _Episodes:
         """Return the space of one arm's action."""
         return gymnasium.spaces.Discrete(len(self.task.actions))
 
-    @property
-    def running(self) -> bool:
-        """Whether there are steps to go."""
-        return self._steps_left > 0
-
-    def begin(
-        self, generators: Sequence[np.random.Generator]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Draw new goals and return the first observations and the distances."""
-        for arm, generator in enumerate(generators):
-            self.goals[arm] = self.task.sample_goals(generator, 1)[0]
-        self._angles = self.fleet.reset()
-        self._targets[:] = self.task.arm.start_pose
-        self._steps_left = self.task.options.episode_steps
+    def begin(self, chosen: NDArray[np.bool_], generators: Sequence[np.random.Generator]) -> None:
+        """Begin new episodes on the chosen arms, each with a goal from its own generator."""
+        for arm in np.flatnonzero(chosen):
+            self.goals[arm] = self.task.sample_goals(generators[int(arm)], 1)[0]
+        self._angles = self.fleet.reset(chosen)
+        self._targets[chosen] = self.task.arm.start_pose
+        self.steps_left[chosen] = self.task.options.episode_steps
+        self.begun |= chosen
         if self._traced:
-            self._trail = [self._ends()[:, -1]]
+            if self._trail:
+                self._trail.pop()
+            self._trail.append(self._ends()[:, -1])
+
+    def advance(self, moving: NDArray[np.bool_], actions: NDArray[np.int64]) -> None:
+        """Play one control cycle; what arms do that are not moving is for `begin` to undo."""
+        if not (self.steps_left[moving].all() and self.begun.all()):
+            raise gymnasium.error.ResetNeeded('the episode is over or has not begun: call reset()')
+        self._targets[moving] += self.task.actions[actions[moving]]
+        self.fleet.send(self._targets)
+        self._angles = self.fleet.receive()
+        self.steps_left[moving] -= 1
+        if self._traced:
+            self._trail.append(self._ends()[:, -1])
+
+    def see(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the observations and the distances."""
         return (
             self.task.observe(self._angles, self.goals),
             self.task.distance(self._angles, self.goals),
         )
-
-    def advance(
-        self, actions: NDArray[np.int64] | np.int64
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
-        """Play one control cycle; return observations, rewards and distances."""
-        if not self.running:
-            raise gymnasium.error.ResetNeeded('the episode is over or has not begun: call reset()')
-        self._targets += self.task.actions[actions]
-        self.fleet.send(self._targets)
-        self._angles = self.fleet.receive()
-        self._steps_left -= 1
-        distances = self.task.distance(self._angles, self.goals)
-        rewards = self.task.reward_at(distances)
-        if self._traced:
-            self._trail.append(self._ends()[:, -1])
-        return self.task.observe(self._angles, self.goals), rewards, distances
 
     def _ends(self) -> NDArray[np.floating]:
         return link_ends(self._angles, self.task.arm.link_lengths)
@@ -116,8 +112,10 @@ class _Episodes:
         limit = 1.1 * self.task.arm.arm_length
         axes = figure.add_axes((0, 0, 1, 1), xlim=(-limit, limit), ylim=(-limit, limit))
         axes.axis('off')
-        if self._trail:  # none before the first episode
-            axes.plot(*np.array([tips[arm] for tips in self._trail]).T, color='tab:green')
+        if self.begun[arm]:
+            played = self.task.options.episode_steps - self.steps_left[arm]
+            trail = [tips[arm] for tips in self._trail][-played - 1 :]
+            axes.plot(*np.array(trail).T, color='tab:green')
         links = np.vstack((np.zeros(2), self._ends()[arm]))
         axes.plot(*links.T, color='black', linewidth=4, marker='o')
         axes.plot(*self.goals[arm], color='tab:red', marker='*', markersize=14)
@@ -125,6 +123,9 @@ class _Episodes:
         pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         picture: NDArray[np.uint8] = pixels[..., :3]
         return picture
+
+
+_ALONE = np.ones(1, bool)
 
 
 class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
@@ -192,9 +193,10 @@ class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     envs = gymnasium.make_vec('neuron_reach/Reach-v0', num_envs=128, joints=3)
     ```
 
-    The vectorised form is one fleet. Its episodes end together, and the step after the last one
-    begins new ones (next-step autoreset). `reset(seed=s)` seeds arm i with s + i, so that each arm
-    behaves exactly like a single environment with that seed.
+    The vectorised form is one fleet. The step after the last one of an arm's episode begins its
+    next one (next-step autoreset). `reset(seed=s)` seeds arm i with s + i, so that each arm behaves
+    exactly like a single environment with that seed; `reset(options={'reset_mask': mask})` resets
+    the arms where the mask is true, and the others go on as if nothing had happened.
     """
 
     metadata = METADATA
@@ -211,7 +213,8 @@ class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Put the arm into the start pose and draw a goal; there are no `options`."""
         super().reset(seed=seed)
-        observations, distances = self._episodes.begin([self.np_random])
+        self._episodes.begin(_ALONE, [self.np_random])
+        observations, distances = self._episodes.see()
         return observations[0], {'distance': float(distances[0])}
 
     def step(
@@ -219,10 +222,11 @@ class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Play one control cycle of 50 ms."""
         assert self.action_space.contains(action), f'{action!r} is no action of {self.action_space}'
-        observations, rewards, distances = self._episodes.advance(action)
-        reward = float(rewards[0])
+        self._episodes.advance(_ALONE, np.array([action]))
+        observations, distances = self._episodes.see()
+        reward = float(self.task.reward_at(distances)[0])
         info: dict[str, Any] = {'distance': float(distances[0])}
-        truncated = not self._episodes.running
+        truncated = not self._episodes.steps_left[0]
         if truncated:
             info['is_success'] = bool(self.task.success(reward))
         return observations[0], reward, False, truncated, info
@@ -251,6 +255,7 @@ class ReachVectorEnv(
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._generators = [seeding.np_random()[0] for _ in range(num_envs)]
+        self._ended = np.zeros(num_envs, bool)
 
     def reset(
         self,
@@ -258,35 +263,80 @@ class ReachVectorEnv(
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode on every arm; an integer seed s gives arm i the seed s + i."""
-        if isinstance(seed, int):
-            seed = range(seed, seed + self.num_envs)
-        for arm, own in enumerate(seed or ()):
-            if own is not None:
-                self._generators[arm] = seeding.np_random(own)[0]
-        observations, distances = self._episodes.begin(self._generators)
-        return observations, self._infos(distance=distances)
+        """Begin an episode on every arm, or on some.
+
+        Args:
+            seed: an integer s gives arm i the seed s + i; a sequence has one for each arm, or None.
+            options: `reset_mask`, (arms,) of bool: which arms; the others stay as they are.
+
+        Raises:
+            ValueError: `seed` or `reset_mask` is of the wrong length, or the mask is all False.
+            TypeError: `seed` or `reset_mask` is of the wrong type.
+        """
+        if seed is None or isinstance(seed, int):
+            seeds = [None if seed is None else seed + arm for arm in range(self.num_envs)]
+        elif len(seed) != self.num_envs:
+            raise ValueError(f'seed must be one for each of {self.num_envs} arms, not {len(seed)}')
+        else:
+            seeds = list(seed)
+        chosen = np.ones(self.num_envs, bool)
+        if options is not None and 'reset_mask' in options:
+            chosen = self._checked_mask(options['reset_mask'])
+        fresh = {
+            arm: seeding.np_random(seeds[arm])[0]
+            for arm in np.flatnonzero(chosen)
+            if seeds[arm] is not None
+        }
+        for arm, generator in fresh.items():
+            self._generators[arm] = generator
+        self._ended[chosen] = False
+        self._episodes.begin(chosen, self._generators)
+        observations, distances = self._episodes.see()
+        return observations, self._infos(chosen, distance=distances)
+
+    def _checked_mask(self, mask: Any) -> NDArray[np.bool_]:
+        """Return a copy of a `reset_mask`, which may be the user's own to reuse."""
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise TypeError(f"options['reset_mask'] must be a NumPy array of bool, not {kind}")
+        if mask.shape != (self.num_envs,):
+            raise ValueError(
+                f"options['reset_mask'] must be of shape ({self.num_envs},), not {mask.shape}"
+            )
+        if not mask.any():
+            raise ValueError("options['reset_mask'] must be True for at least one arm")
+        if not (self._episodes.begun | mask).all():
+            raise gymnasium.error.ResetNeeded('the first reset must be one of all arms')
+        checked: NDArray[np.bool_] = mask.copy()
+        return checked
 
     def step(
         self, actions: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Play one control cycle of 50 ms, or begin new episodes after the last one."""
-        never = np.zeros(self.num_envs, bool)
-        if not self._episodes.running:
-            observations, infos = self.reset()
-            return observations, np.zeros(self.num_envs), never, never.copy(), infos
+        """Play one control cycle of 50 ms; arms whose episode is over begin a new one instead."""
+        moving = ~self._ended
+        if np.shape(actions) == moving.shape:
+            actions = np.where(moving, actions, 0)
         assert self.action_space.contains(actions), f'{actions!r} is not of {self.action_space}'
-        observations, rewards, distances = self._episodes.advance(actions)
-        infos = self._infos(distance=distances)
-        truncations = np.full(self.num_envs, not self._episodes.running)
-        if not self._episodes.running:
-            infos |= self._infos(is_success=self.task.success(rewards))
-        return observations, rewards, never, truncations, infos
+        if moving.any():
+            self._episodes.advance(moving, actions)
+        if self._ended.any():
+            self._episodes.begin(self._ended, self._generators)
+        self._ended = self._episodes.steps_left == 0
+        observations, distances = self._episodes.see()
+        rewards = np.where(moving, self.task.reward_at(distances), 0.0)
+        infos = self._infos(np.ones(self.num_envs, bool), distance=distances)
+        if self._ended.any():
+            infos |= self._infos(self._ended, is_success=self.task.success(rewards))
+        never = np.zeros(self.num_envs, bool)
+        return observations, rewards, never, self._ended.copy(), infos
 
-    def _infos(self, **values: NDArray[Any]) -> dict[str, Any]:
+    def _infos(self, arms: NDArray[np.bool_], **values: NDArray[Any]) -> dict[str, Any]:
         """Return information in Gymnasium's form: each with a mask of the arms that have it."""
-        masks = {f'_{name}': np.ones(self.num_envs, bool) for name in values}
-        return {**values, **masks}
+        infos: dict[str, Any] = {}
+        for name, value in values.items():
+            infos |= {name: np.where(arms, value, value.dtype.type(0)), f'_{name}': arms.copy()}
+        return infos
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Return a picture of every arm, (400, 400, 3) each, or None without a render mode."""

@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import SyncVectorEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,12 +140,26 @@ def test_a_seed_decides_the_goals_of_all_episodes_after_it():
     assert len(np.unique(first, axis=0)) == 4
 
 
-def test_a_vector_environment_steps_exactly_like_single_ones():
-    count, steps = 5, 3 * 8  # an episode of 7 steps and the step that resets, three times
-    envs = gymnasium.make_vec(ENVIRONMENT_ID, num_envs=count, **SHORT)
-    reference = gymnasium.vector.SyncVectorEnv(
+def fleet_and_reference(count):
+    """Return our vector environment, and Gymnasium's of as many single ones."""
+    return gymnasium.make_vec(ENVIRONMENT_ID, num_envs=count, **SHORT), SyncVectorEnv(
         [lambda: gymnasium.make(ENVIRONMENT_ID, **SHORT) for _ in range(count)]
     )
+
+
+def assert_same(ours, theirs):
+    for one, other in zip(ours[:-1], theirs[:-1], strict=True):
+        assert np.array_equal(one, other)
+        assert one.dtype == other.dtype
+    assert ours[-1].keys() == theirs[-1].keys()
+    for key, value in theirs[-1].items():
+        assert np.array_equal(ours[-1][key], value)
+        assert ours[-1][key].dtype == value.dtype
+
+
+def test_a_vector_environment_steps_exactly_like_single_ones():
+    count, steps = 5, 3 * 8  # an episode of 7 steps and the step that resets, three times
+    envs, reference = fleet_and_reference(count)
     assert isinstance(envs, ReachVectorEnv)
     assert envs.metadata.get('autoreset_mode') == reference.metadata.get('autoreset_mode')
     for space in (
@@ -154,15 +169,6 @@ def test_a_vector_environment_steps_exactly_like_single_ones():
         'single_action_space',
     ):
         assert getattr(envs, space) == getattr(reference, space)
-
-    def assert_same(ours, theirs):
-        for one, other in zip(ours[:-1], theirs[:-1], strict=True):
-            assert np.array_equal(one, other)
-            assert one.dtype == other.dtype
-        assert ours[-1].keys() == theirs[-1].keys()
-        for key, value in theirs[-1].items():
-            assert np.array_equal(ours[-1][key], value)
-            assert ours[-1][key].dtype == value.dtype
 
     generator = np.random.default_rng(1)
     for seed in (11, [3, 1, 4, 1, 5]):
@@ -174,6 +180,107 @@ def test_a_vector_environment_steps_exactly_like_single_ones():
             assert_same(ours, reference.step(actions))
             ends += int(ours[3].all())
         assert ends == 3
+
+
+def masks(seed, count, steps):
+    """Yield now and then which arms to reset, and with which seeds."""
+    generator = np.random.default_rng(seed)
+    for _ in range(steps):
+        mask = generator.random(count) < 0.4
+        if generator.random() < 0.3 and mask.any():
+            seeds = [int(s) if s < 50 else None for s in generator.integers(100, size=count)]
+            yield mask, [None, int(generator.integers(100)), seeds][generator.integers(3)]
+        else:
+            yield None, None
+
+
+@pytest.mark.skipif(not hasattr(gymnasium.vector, 'AutoresetMode'), reason='Gymnasium 1.0')
+@pytest.mark.parametrize('seed', range(4))
+def test_a_reset_of_some_arms_is_what_gymnasiums_own_is(seed):
+    count, steps = 5, 60
+    envs, reference = fleet_and_reference(count)
+    assert_same(envs.reset(seed=seed), reference.reset(seed=seed))
+    generator = np.random.default_rng(seed)
+    lengths = set()
+    for mask, seeds in masks(seed, count, steps):
+        if mask is not None:
+            kept = mask.copy()
+            ours = envs.reset(seed=seeds, options={'reset_mask': mask})
+            assert_same(ours, reference.reset(seed=seeds, options={'reset_mask': kept}))
+            assert np.array_equal(mask, kept)
+        actions = generator.integers(9, size=count)
+        ours = envs.step(actions)
+        assert_same(ours, reference.step(actions))
+        lengths.add(int(ours[3].sum()))
+    assert {0, 1, 2} <= lengths  # episodes of single arms have ended
+
+
+def test_the_arms_that_are_not_reset_go_on_as_if_nothing_had_happened():
+    mask = np.array([True, False, False])
+
+    def course(interrupted):
+        envs = ReachVectorEnv(3, **SHORT)
+        envs.reset(seed=9)
+        for step in range(20):
+            if interrupted and step in (3, 11):
+                envs.reset(seed=step, options={'reset_mask': mask})
+            yield [part[1:] for part in envs.step(np.full(3, step % 9))[:4]]
+
+    for with_, without in zip(course(True), course(False), strict=True):
+        assert all(map(np.array_equal, with_, without))
+
+
+FLAGS = np.array([True, False, False, True])
+
+
+@pytest.mark.skipif(not hasattr(gymnasium.vector, 'AutoresetMode'), reason='Gymnasium 1.0')
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        *({'seed': seed} for seed in ([1, 2], [], (1, 2, 3, 4, 5), 1.5, 'abcd', 'ab', -1)),
+        *({'seed': seed} for seed in ([1, 2, 3, -4], [1, 2, 3, 0.5], [1, 2, 3, '4'])),
+        *({'seed': seed} for seed in (np.int64(1), np.array([1, 2]), np.arange(4), {1, 2})),
+        *(
+            {'options': {'reset_mask': mask}}
+            for mask in (
+                FLAGS.tolist(),
+                FLAGS.astype(int),
+                FLAGS[:3],
+                FLAGS[None],
+                ~FLAGS & FLAGS,
+                True,
+                None,
+            )
+        ),
+        {'seed': [1, 2], 'options': {'reset_mask': FLAGS}},
+    ],
+    ids=str,
+)
+def test_a_wrong_reset_is_refused_as_gymnasiums_own_vector_environments_do(arguments):
+    envs, reference = fleet_and_reference(4)
+    for each in (envs, reference):
+        each.reset(seed=0)
+    options = arguments.get('options')
+    with pytest.raises(Exception) as theirs:  # which one is what is compared
+        reference.reset(**{**arguments, 'options': options and dict(options)})
+    with pytest.raises(type(theirs.value)):
+        envs.reset(**arguments)
+    untouched, _ = fleet_and_reference(4)
+    untouched.reset(seed=0)
+    for _ in range(12):  # over the end of the episodes, so goals of the next ones as well
+        ours, expected = envs.step(np.ones(4, int)), untouched.step(np.ones(4, int))
+        assert np.array_equal(ours[0], expected[0])
+
+
+def test_a_vector_environment_has_to_be_reset_first():
+    envs = ReachVectorEnv(2, **SHORT)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        envs.step(np.zeros(2, int))
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        envs.reset(options={'reset_mask': np.array([True, False])})
+    envs.reset()
+    with pytest.raises(AssertionError, match='MultiDiscrete'):
+        envs.step(np.int64(3))
 
 
 def test_vector_environments_of_the_same_seed_do_the_same():
@@ -235,4 +342,7 @@ def test_a_picture_shows_the_arm_moving():
         assert one.dtype == np.uint8
         assert (one != other).any()
     assert (after[0] != after[1]).any()
+    envs.reset(seed=0, options={'reset_mask': np.array([True, False])})
+    assert np.array_equal(envs.render()[0], before[0])
+    assert np.array_equal(envs.render()[1], after[1])
     assert ReachEnv(**SHORT).render() is None

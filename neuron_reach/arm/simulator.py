@@ -87,12 +87,17 @@ class FleetSimulator:
         velocities: NDArray[np.float64] = self._velocities.copy()
         return velocities
 
-    def reset(self) -> NDArray[np.float64]:
-        """Put every arm at rest into the start pose and return the joint angles, (arms, n)."""
-        self._angles[:] = self.options.start_pose
-        self._targets[:] = self.options.start_pose
-        self._velocities[:] = 0.0
-        self._integral[:] = 0.0
+    def reset(self, chosen: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Put every arm, or those chosen, (arms,), at rest into the start pose.
+
+        Returns:
+            The joint angles, (arms, n).
+        """
+        where = slice(None) if chosen is None else chosen
+        self._angles[where] = self.options.start_pose
+        self._targets[where] = self.options.start_pose
+        self._velocities[where] = 0.0
+        self._integral[where] = 0.0
         return self.joint_angles
 
     def send(self, targets: ArrayLike) -> None:
