@@ -24,11 +24,11 @@ from launch.logging import launch_config
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from neuron_reach.arguments import describe_argument, full_namespace
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.gazebo.world import WORLD, robot_description
-from neuron_reach.graph import describe_argument, full_namespace
 from neuron_reach.launching import Scope, check_arguments
 from neuron_reach.options import fill
 from neuron_reach.shared import shared_file

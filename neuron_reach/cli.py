@@ -14,6 +14,14 @@ import textwrap
 from collections.abc import Sequence
 
 from neuron_reach import __version__, graph
+from neuron_reach.arguments import (
+    COMMANDS,
+    DESCRIPTIONS,
+    RunOptions,
+    argument_fields,
+    describe_argument,
+    read_arguments,
+)
 from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
 from neuron_reach.errors import UserError
@@ -60,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for name, description in graph.DESCRIPTIONS.items():
-        command = add_command(commands, graph.COMMANDS[name], description, _graph_command)
+    for name, description in DESCRIPTIONS.items():
+        command = add_command(commands, COMMANDS[name], description, _graph_command)
         command.set_defaults(graph=name)
         _add_run_arguments(command, name)
     description = 'Train in this process, without ROS; same arguments and results as train.'
@@ -82,12 +90,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run_arguments(command: Parser, name: str = 'train') -> None:
     lines = [f'{"config":<20}YAML file with any of the arguments below as `key: value`']
-    for field in graph.argument_fields(name):
-        text = textwrap.wrap(graph.describe_argument(field), 78)
+    for field in argument_fields(name):
+        text = textwrap.wrap(describe_argument(field), 78)
         lines.append(f'{field.name:<20}{text[0]}')
         lines += [' ' * 20 + more for more in text[1:]]
     command.epilog = 'arguments (name:=value):\n' + textwrap.indent('\n'.join(lines), '  ')
-    command.arguments = {'config', *(field.name for field in graph.argument_fields(name))}
+    command.arguments = {'config', *(field.name for field in argument_fields(name))}
     command.add_argument('arguments', nargs='*', metavar='name:=value')
 
 
@@ -130,9 +138,9 @@ def _learn(options: argparse.Namespace) -> int:
     from neuron_reach.learning.setup import Setup
     from neuron_reach.options import fill
 
-    values = graph.read_arguments(_given(options.arguments))
+    values = read_arguments(_given(options.arguments))
     setup = Setup.from_values(values, 'arguments')
-    run = fill(graph.RunOptions, values, 'arguments')
+    run = fill(RunOptions, values, 'arguments')
     _require_torch()
     run_dir = graph.run_folder(setup, run)
     graph.check_folder(run_dir)

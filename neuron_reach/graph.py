@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from neuron_reach.arguments import RunOptions, full_namespace, read_arguments
 from neuron_reach.bags.layout import recorded_topics
 from neuron_reach.bags.seal import read_seal
 from neuron_reach.errors import UserError
 from neuron_reach.files import read_json
 from neuron_reach.gazebo import tree
-from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.setup import SessionOptions, Setup, whole_rounds
-from neuron_reach.options import allowed, check_keys, fill, load_yaml, option
+from neuron_reach.options import fill
 from neuron_reach.places import (
     BAG,
     CHECKPOINT,
@@ -33,32 +32,6 @@ from neuron_reach.places import (
 )
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions, step_seed
 from neuron_reach.shared import has_package
-
-
-@dataclasses.dataclass(frozen=True)
-class RunOptions(GazeboOptions, SessionOptions):
-    """What to run and where to keep the results."""
-
-    run_dir: str = option('', 'folder of the results; by default runs/joints<n>_seed<s>', path=True)
-    checkpoint: str = option(
-        '', 'folder of a trained network; by default that of run_dir', path=True
-    )
-    record: int = option(
-        300, 'sample episodes to record into a bag; 0: none', low=0, high=10_000_000
-    )
-    storage: str = option('mcap', 'format of the bag', choices=('mcap', 'sqlite3'))
-    backend: str = option('kinematic', 'what moves the arm', choices=('kinematic', 'gazebo'))
-    namespace: str = option('', 'ROS namespace of the nodes, such as left or /robots/left')
-
-    @property
-    def gazebo(self) -> GazeboOptions:
-        """The options of Gazebo alone."""
-        return GazeboOptions(**_shared(self, GazeboOptions))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Configured:
-    config: str = option('', 'YAML file with any of the arguments as its keys', path=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,66 +70,11 @@ class Phase:
         return dataclasses.replace(self, leader=leader, followers=tuple(followers))
 
 
-DESCRIPTIONS = {
-    'train': 'Train an arm to reach over ROS topics, then record sample episodes into a bag.',
-    'record': 'Record sample episodes of a trained network, with all activations, into a bag.',
-    'run': 'Run a trained network live, one control cycle every 50 ms, until Ctrl-C.',
-    'prune': 'Reduce a trained network over ROS: record, prune and train on, several times.',
-}
-"""The graphs there are."""
-
-COMMANDS = {name: name for name in DESCRIPTIONS} | {'prune': 'reduce'}
-"""What they are called on the command line, where `prune` does it once, and without ROS."""
-
-
-def argument_fields(graph: str = 'train') -> list[dataclasses.Field[Any]]:
-    """Return the fields of all launch arguments but `config`, those of the run first."""
-    inherited = len(dataclasses.fields(SessionOptions)) + len(dataclasses.fields(GazeboOptions))
-    run = dataclasses.fields(RunOptions)
-    run = (*run[inherited:], *run[:inherited])
-    if graph != 'prune':
-        return [*run, *Setup.fields()]
-    # Everything else stays as it was when the network was trained.
-    budget = [field for field in Setup.fields() if field.name == 'max_episodes']
-    own = dataclasses.fields(PruningOptions), dataclasses.fields(ReductionOptions)
-    return [*own[0], *own[1], *budget, *run]
-
-
-def describe_argument(field: dataclasses.Field[Any]) -> str:
-    """Return the description of a launch argument: meaning, allowed values and default."""
-    default = field.default
-    if isinstance(default, tuple):
-        default = f'[{", ".join(map(str, default))}]'
-    said = '' if default == '' else f', default {default}'
-    return f'{field.metadata["description"]} ({allowed(field)}{said})'
-
-
-def read_arguments(given: Mapping[str, str], graph: str = 'train') -> dict[str, Any]:
-    """Merge launch arguments over the `config` file's keys; empty arguments are not given.
-
-    Raises:
-        UserError: an unknown argument or key.
-    """
-    keys = {field.name for field in argument_fields(graph)}
-    check_keys(given, keys | {'config'}, 'arguments')
-    values: dict[str, Any] = {}
-    if given.get('config'):
-        file = fill(_Configured, given, 'arguments').config
-        values = load_yaml(file)
-        check_keys(values, keys, file)
-        # Checked here as well, for a message that names the file.
-        Setup.from_values(values, file)
-        for options in (RunOptions, PruningOptions, ReductionOptions):
-            fill(options, values, file)
-    values.update({key: text for key, text in given.items() if text != '' and key != 'config'})
-    return values
-
-
 def build(graph: str, given: Mapping[str, str], parent: str = '/') -> list[Phase]:
     """Return the phases of a graph for launch arguments as the user wrote them.
 
     Args:
-        graph: one of `DESCRIPTIONS`.
+        graph: one of `arguments.DESCRIPTIONS`.
         given: the arguments.
         parent: the namespace in which the graph is started.
 
@@ -169,22 +87,6 @@ def build(graph: str, given: Mapping[str, str], parent: str = '/') -> list[Phase
     if run.backend == 'gazebo' and not _native_gazebo():
         tree.require()
     return [phase.within(run.namespace) for phase in _phases(graph, values, run)]
-
-
-def full_namespace(own: str, parent: str = '/') -> str:
-    """Return a namespace from the root on; one that begins with / is that already.
-
-    Raises:
-        UserError: it is no valid name.
-    """
-    full = own if own.startswith('/') else f'{parent.rstrip("/")}/{own}'
-    full = full if full == '/' else full.removesuffix('/')
-    if not re.fullmatch(r'/|(/[A-Za-z_]\w*)+', full, re.ASCII) or len(full) > 150:
-        raise UserError(
-            'arguments: namespace must be names of letters, digits and _ that begin with no digit, '
-            f'with / between them, at most 150 characters, not {own!r}'
-        )
-    return full
 
 
 def _phases(graph: str, values: dict[str, Any], run: RunOptions) -> list[Phase]:
@@ -398,15 +300,11 @@ def _clock(run: RunOptions, wanted: str) -> str:
     return 'realtime' if native else wanted
 
 
-def _shared(run: RunOptions, options: Any) -> dict[str, Any]:
-    return {field.name: getattr(run, field.name) for field in dataclasses.fields(options)}
-
-
 def _policy(setup: Setup, run: RunOptions, **own: Any) -> Process:
     native = {}
     if run.backend == 'gazebo' and _native_gazebo():
         native = {'use_sim_time': True, 'start_timeout': NATIVE_START}
-    session = _shared(run, SessionOptions)
+    session = run.shared(SessionOptions)
     return Process('dqn_policy', {**setup.values(), **session, **native, **own})
 
 

@@ -31,6 +31,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from neuron_reach import graph
+from neuron_reach.arguments import argument_fields, describe_argument
 from neuron_reach.errors import UserError
 from neuron_reach.graph import Phase, Process
 from neuron_reach.options import check_keys
@@ -48,10 +49,10 @@ def describe(name: str) -> LaunchDescription:
         DeclareLaunchArgument(
             field.name,
             default_value='',
-            description=graph.describe_argument(field),
+            description=describe_argument(field),
             choices=['', *field.metadata['choices']] if field.metadata['choices'] else None,
         )
-        for field in graph.argument_fields(name)
+        for field in argument_fields(name)
     ]
     config = DeclareLaunchArgument(
         'config', default_value='', description='YAML file with any of these arguments as its keys'

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuron_reach import graph
+from neuron_reach.arguments import DESCRIPTIONS, argument_fields, describe_argument
 from neuron_reach.bags.seal import seal
 from neuron_reach.bags.writer import BagWriter
 from neuron_reach.errors import UserError
@@ -468,12 +469,12 @@ def test_a_process_that_is_no_node_starts_as_it_is():
     assert command_of(graph.Process('bag_recorder', command=command)) == list(command)
 
 
-@pytest.mark.parametrize('name', graph.DESCRIPTIONS)
+@pytest.mark.parametrize('name', DESCRIPTIONS)
 def test_all_arguments_say_what_they_mean(name):
-    for field in graph.argument_fields(name):
-        text = graph.describe_argument(field)
+    for field in argument_fields(name):
+        text = describe_argument(field)
         assert text[0].islower() or text[0].isupper()
         assert '(' in text and text.endswith(')')
         assert not (isinstance(field.default, float) and math.isnan(field.default))
-    keys = [field.name for field in graph.argument_fields(name)]
+    keys = [field.name for field in argument_fields(name)]
     assert len(keys) == len(set(keys))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from neuron_reach import graph
+from neuron_reach.arguments import DESCRIPTIONS, argument_fields
 from neuron_reach.graph import Phase, Process
 
 FOLDER = Path(__file__).parents[1] / 'launch'
@@ -15,7 +16,7 @@ FOLDER = Path(__file__).parents[1] / 'launch'
 
 def test_every_graph_has_its_launch_file():
     assert {file.name for file in FOLDER.glob('*.py')} == {
-        f'{name}.launch.py' for name in (*graph.DESCRIPTIONS, 'gazebo')
+        f'{name}.launch.py' for name in (*DESCRIPTIONS, 'gazebo')
     }
 
 
@@ -34,10 +35,10 @@ def load(name):
     return module.generate_launch_description()
 
 
-@pytest.mark.parametrize('name', graph.DESCRIPTIONS)
+@pytest.mark.parametrize('name', DESCRIPTIONS)
 def test_launch_files_declare_every_argument(launch, name):
     arguments = {a.name: a for a in load(name).get_launch_arguments()}
-    assert set(arguments) == {'config', *(field.name for field in graph.argument_fields(name))}
+    assert set(arguments) == {'config', *(field.name for field in argument_fields(name))}
     assert all(argument.description for argument in arguments.values())
     assert arguments['storage'].choices == ['', 'mcap', 'sqlite3']
 

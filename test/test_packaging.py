@@ -17,6 +17,7 @@ import pytest
 
 import neuron_reach
 from neuron_reach import graph
+from neuron_reach.arguments import RunOptions, read_arguments
 from neuron_reach.learning.setup import Setup
 from neuron_reach.options import allowed, fill
 
@@ -140,7 +141,7 @@ def default_configuration():
         '# that are no paths, with their defaults. Copy the lines you want to change into a file',
         '# of your own and name it with config:=FILE; arguments on the command line count more.',
     ]
-    groups = [graph.RunOptions, *(field.default_factory for field in dataclasses.fields(Setup))]
+    groups = [RunOptions, *(field.default_factory for field in dataclasses.fields(Setup))]
     for group in groups:
         lines += ['', f'# == {group.__doc__.splitlines()[0]} ==', '']
         for field in dataclasses.fields(group):
@@ -158,9 +159,9 @@ def test_the_default_configuration_states_every_default_and_its_meaning():
     # After a change of options, `python test/test_packaging.py` writes the file anew.
     text = (ROOT / 'config' / 'default.yaml').read_text()
     assert text == default_configuration()
-    values = graph.read_arguments({'config': str(ROOT / 'config' / 'default.yaml')})
+    values = read_arguments({'config': str(ROOT / 'config' / 'default.yaml')})
     assert Setup.from_values(values, 'default.yaml') == Setup()
-    assert fill(graph.RunOptions, values, 'default.yaml') == graph.RunOptions()
+    assert fill(RunOptions, values, 'default.yaml') == RunOptions()
 
 
 def shared_folders():
