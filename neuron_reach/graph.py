@@ -26,6 +26,9 @@ from neuron_reach.options import fill
 from neuron_reach.places import (
     BAG,
     CHECKPOINT,
+    METADATA,
+    PRUNED,
+    RESULTS,
     checkpoint_in,
     holds_nothing,
     is_checkpoint,
@@ -161,7 +164,7 @@ def _reduce(values: dict[str, Any], run: RunOptions) -> list[Phase]:
     phases = [summary]
     for step in range(1, options.steps + 1):
         own = folder / f'step_{step}'
-        if not (own / 'pruning.json').exists():
+        if not (own / RESULTS['prune']).exists():
             before = source if step == 1 else folder / f'step_{step - 1}' / CHECKPOINT
             bag = _whole_bag(own)
             if holds_nothing(bag):
@@ -170,7 +173,7 @@ def _reduce(values: dict[str, Any], run: RunOptions) -> list[Phase]:
                 phases.append(_keep('checking', run, before, bag))
             merge = ('prune', str(before), '--bag', str(bag), '-o', str(own), *flags)
             phases.append(_command('pruning', *merge))
-        learning = _learning(_with_seed(setup, step), run, own, str(own / 'pruned'))
+        learning = _learning(_with_seed(setup, step), run, own, str(own / PRUNED))
         phases.append(dataclasses.replace(learning, after_failure=summary.leader.command))
     return [*phases, summary]
 
@@ -209,7 +212,7 @@ def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions
         run = dataclasses.replace(run, checkpoint=str(run_dir / CHECKPOINT))
     elif (found := checkpoint_in(Path(run.checkpoint))) is not None:
         run = dataclasses.replace(run, checkpoint=str(found))
-    metadata_file = Path(run.checkpoint) / 'metadata.json'
+    metadata_file = Path(run.checkpoint) / METADATA
     if not metadata_file.exists():
         raise UserError(
             f'{metadata_file}: no trained network there; '

@@ -15,8 +15,14 @@ from neuron_reach.belonging import check_record, check_whole
 from neuron_reach.errors import UserError
 from neuron_reach.files import read_json
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest
-from neuron_reach.places import CHECKPOINT, bag_in, checkpoint_in, find_checkpoint, is_checkpoint
-from neuron_reach.pruning import RESULTS
+from neuron_reach.places import (
+    CHECKPOINT,
+    RESULTS,
+    bag_in,
+    checkpoint_in,
+    find_checkpoint,
+    is_checkpoint,
+)
 from neuron_reach.recording import read_records
 
 MOST_COMPUTED = 2**30
@@ -154,9 +160,9 @@ def _of_pruned(folder: Path) -> bool:
 
     A step of a reduction records the network before it, and trains another one.
     """
-    if not (folder / RESULTS).exists():
+    if not (folder / RESULTS['prune']).exists():
         return False
-    results = read_json(folder / RESULTS, {'source': str})
+    results = read_json(folder / RESULTS['prune'], {'source': str})
     pruned_by, own = results.get('bag'), folder.resolve()
     if not isinstance(pruned_by, str) or Path(pruned_by).parent.name != own.name:
         return False  # by episodes from elsewhere

@@ -1,7 +1,7 @@
 """What lies at a path, told by names alone: a checkpoint, a bag, or the folder of a run.
 
-The one place that knows how run folders are laid out. Imports nothing, as `ros2 launch` may run it
-with another Python than the nodes'.
+The one place that knows what the files and folders of checkpoints, runs and results are called.
+Imports no libraries, as `ros2 launch` may run it with another Python than the nodes'.
 """
 
 from __future__ import annotations
@@ -17,7 +17,20 @@ CHECKPOINT, BAG, STATES = 'checkpoint', 'bag', 'checkpoints'
 PARTIAL = '.partial'
 """Ends the name of a recording that is not checked yet."""
 
-_CHECKPOINT_FILES = ('metadata.json', 'model.safetensors')
+METADATA, MODEL = 'metadata.json', 'model.safetensors'
+"""In a checkpoint: the files that other programs need."""
+
+RESULTS = {
+    'analyze': 'analysis.json',
+    'prune': 'pruning.json',
+    'map': 'mapping.json',
+    'prune-train': 'reduction.json',
+}
+"""The file by which the results of a command are known, and which is written last."""
+
+PRUNED = 'pruned'
+"""In the results of `prune`: the checkpoint of the pruned network."""
+
 _STORAGE = re.compile(r'.*\.(mcap|db3)(\.zstd)?', re.DOTALL)
 _EMPTY_BAG = 2**18
 """Bytes of a bag that are more than descriptions of topics, whatever its metadata say."""
@@ -25,7 +38,7 @@ _EMPTY_BAG = 2**18
 
 def is_checkpoint(path: Path) -> bool:
     """Tell whether a checkpoint is there, whole or damaged."""
-    return any((path / name).exists() for name in _CHECKPOINT_FILES)
+    return any((path / name).exists() for name in (METADATA, MODEL))
 
 
 def is_storage(name: str) -> bool:

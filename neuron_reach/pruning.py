@@ -25,11 +25,9 @@ from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
+from neuron_reach.places import PRUNED, RESULTS
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.results import RESULTS as FILES
 from neuron_reach.results import forget_results, make_folder, write_arrays, write_csv, write_json
-
-RESULTS, NETWORK = FILES['prune'], 'pruned'
 
 PRUNING_STREAMS = 1
 """Sets the random streams of pruning apart from those of training with the same seed."""
@@ -149,11 +147,11 @@ def prune_checkpoint(
     results = _results(checkpoint, record, options, found, pruned, bag)
     setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
     metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
-    save_checkpoint(folder / NETWORK, pruned.network, {**metadata, 'pruning': results})
+    save_checkpoint(folder / PRUNED, pruned.network, {**metadata, 'pruning': results})
     write_csv(folder / 'neurons.csv', _neuron_lines(record, pruned))
     write_arrays(folder / 'linkage.npz', pruned.trees)
     _draw(folder, record, pruned)
-    write_json(folder / RESULTS, results)
+    write_json(folder / RESULTS['prune'], results)
     return results
 
 

@@ -21,14 +21,13 @@ from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, networ
 from neuron_reach.learning.session import NotTrainedError, Session
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
-from neuron_reach.places import CHECKPOINT, saved_states
-from neuron_reach.pruning import NETWORK, RESULTS, prune_checkpoint, trials
+from neuron_reach.places import CHECKPOINT, PRUNED, RESULTS, saved_states
+from neuron_reach.pruning import prune_checkpoint, trials
 from neuron_reach.pruning_options import ReductionOptions, step_seed
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.results import RESULTS as FILES
 from neuron_reach.results import claim_folder, write_csv, write_json
 
-RECORD, SUMMARY = FILES['prune-train'], 'summary'
+SUMMARY = 'summary'
 
 _PRUNING: Kind = {
     'hidden_before': [int],
@@ -99,7 +98,7 @@ class Reduction:
             'episodes': self.episodes,
             'samples': self.options.samples,
         }
-        file = self.folder / RECORD
+        file = self.folder / RESULTS['prune-train']
         if file.exists():
             saved = read_json(file)
             for key, value in record.items():
@@ -153,7 +152,7 @@ class Reduction:
 
     def _prune(self, step: int, report: Report) -> None:
         folder = self.step_folder(step)
-        if (folder / RESULTS).exists():
+        if (folder / RESULTS['prune']).exists():
             return
         samples = self.options.samples
 
@@ -167,7 +166,7 @@ class Reduction:
         prune_checkpoint(checkpoint, record, self.pruning, found, folder)
 
     def _train(self, step: int, interval: float, test_episodes: int, report: Report) -> None:
-        pruned = load_checkpoint(self.step_folder(step) / NETWORK)
+        pruned = load_checkpoint(self.step_folder(step) / PRUNED)
         setup = self.setup(step, pruned)
         session = Session(setup, self.step_folder(step), interval, pruned.network)
         training = session.training
@@ -193,7 +192,7 @@ class Reduction:
         """
         steps = []
         for step in range(1, self.options.steps + 1):
-            if not (self.step_folder(step) / RESULTS).exists():
+            if not (self.step_folder(step) / RESULTS['prune']).exists():
                 break
             steps.append(self._step(step))
         done = sum(entry['status'] == 'trained' for entry in steps)
@@ -215,7 +214,7 @@ class Reduction:
 
     def _step(self, step: int) -> dict[str, Any]:
         folder = self.step_folder(step)
-        pruning = read_json(folder / RESULTS, _PRUNING)
+        pruning = read_json(folder / RESULTS['prune'], _PRUNING)
         entry: dict[str, Any] = {
             'step': step,
             'seed': step_seed(self.source.setup.training.seed, step),

@@ -8,8 +8,8 @@ from typing import Any
 from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.errors import UserError
 from neuron_reach.files import NO_DIGEST
-from neuron_reach.learning.metadata import METADATA, MODEL, read_metadata, read_parameters
-from neuron_reach.places import bag_in, checkpoint_in, saved_states
+from neuron_reach.learning.metadata import read_metadata, read_parameters
+from neuron_reach.places import METADATA, MODEL, bag_in, checkpoint_in, saved_states
 
 
 def describe_path(

@@ -13,15 +13,8 @@ import numpy as np
 
 from neuron_reach.errors import UserError
 from neuron_reach.files import JSON_LIMIT, json_bytes, read_json, write_bytes
+from neuron_reach.places import RESULTS
 from neuron_reach.tensors import tensor_bytes
-
-RESULTS = {
-    'analyze': 'analysis.json',
-    'prune': 'pruning.json',
-    'map': 'mapping.json',
-    'prune-train': 'reduction.json',
-}
-"""The file by which the results of a command are known, and which is written last."""
 
 
 def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:

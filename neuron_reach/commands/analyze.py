@@ -133,8 +133,8 @@ def _write(
     """Write tables, arrays and figures, and the summary last; return it."""
     from neuron_reach.activity import layer_summaries, neuron_lines, pairs, spread
     from neuron_reach.learning.checkpoint import versions
+    from neuron_reach.places import RESULTS
     from neuron_reach.results import (
-        RESULTS,
         forget_results,
         write_arrays,
         write_csv,

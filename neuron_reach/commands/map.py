@@ -177,8 +177,8 @@ def _write(
     """Write results as tables, figures and arrays, and the JSON of them all last."""
     from neuron_reach.figures.style import save
     from neuron_reach.learning.checkpoint import versions
+    from neuron_reach.places import RESULTS
     from neuron_reach.results import (
-        RESULTS,
         forget_results,
         write_csv,
         write_json,

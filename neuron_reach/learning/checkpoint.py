@@ -25,8 +25,6 @@ from neuron_reach.files import Kind, atomic_folder, json_bytes, read_json, write
 from neuron_reach.learning.metadata import (
     FLOAT32,
     FORMAT,
-    METADATA,
-    MODEL,
     facts,
     read_metadata,
     read_parameters,
@@ -35,6 +33,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
+from neuron_reach.places import METADATA, MODEL
 from neuron_reach.tensors import read_tensors, tensor_bytes, tensors_digest
 
 STATE_TENSORS, STATE_COUNTERS = 'training_state.safetensors', 'training_state.json'

@@ -17,7 +17,6 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.tensors import read_tensors
 
 FORMAT = 1
-METADATA, MODEL = 'metadata.json', 'model.safetensors'
 FLOAT32 = np.dtype(np.float32)
 
 _ACCURACY: Kind = {'successes': int, 'episodes': int, 'value': float, 'interval_95': [float]}
