@@ -56,9 +56,9 @@ class PolicyOptions(SessionOptions):
     checkpoint: str = option('', 'folder of the trained network (mode run)', path=True)
     realtime: bool = option(False, 'the arms move by the wall clock, not by commands')
     start_timeout: float = option(
-        10.0,
+        0.0,
         'seconds until the arm must be there, if more than simulator_timeout',
-        low=0.1,
+        low=0.0,
         high=3600.0,
     )
     episodes: int = option(
