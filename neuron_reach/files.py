@@ -169,28 +169,36 @@ def json_digest(plain: Mapping[str, Any]) -> str:
 # --- reading --------------------------------------------------------------------------------------
 
 
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file for reading, if it is one: a pipe would be waited for, a device never ends.
+
+    Raises:
+        OSError: it cannot be opened.
+        UserError: it is not a regular file.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = 'a folder' if stat.S_ISDIR(mode) else 'no regular file'
+        raise UserError(f'{path}: cannot be read: it is {kind}')
+    return path.open('rb')
+
+
 def read_bytes(path: Path, limit: int) -> bytes:
     """Read a file of at most `limit` bytes.
 
     Raises:
-        UserError: it is missing, cannot be read, is no regular file (a FIFO would be waited for
-            without end) or is larger.
+        UserError: it is missing, cannot be read, is not a regular file or is larger.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, 'rb') as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise UserError(f'{path}: cannot be read: is no regular file')
-            if found.st_size > limit:
-                raise UserError(
-                    f'{path}: has {found.st_size} bytes; such a file has at most {limit}'
-                )
-            return file.read(found.st_size)
-    except IsADirectoryError:
-        raise UserError(f'{path}: cannot be read: is a folder') from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a zero in it
-        raise UserError(f'{path}: cannot be read: {getattr(error, "strerror", error)}') from None
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
+                raise UserError(f'{path}: is too large: it has {size} bytes; at most {limit}')
+            return file.read(size)
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
+    except ValueError:  # a zero byte in it
+        raise UserError(f'{path}: cannot be read: no file can have this name') from None
 
 
 def read_json(

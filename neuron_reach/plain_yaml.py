@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import yaml
 
 from neuron_reach.errors import UserError
+from neuron_reach.files import read_bytes
 
 LIMIT = 100_000
 """Size of the largest file, bytes; the limit of a single argument is about the same."""
@@ -68,20 +68,7 @@ def load(path: str | Path) -> Any:
         UserError: it cannot be read, is too large, no YAML, or has something in it that is refused.
     """
     path = Path(path)
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise UserError(f'{path}: cannot be read: it is a folder, not a YAML file')
-        if not stat.S_ISREG(status.st_mode):  # a pipe might never end, or never begin
-            raise UserError(f'{path}: cannot be read: it is no ordinary file')
-        with path.open('rb') as file:
-            content = file.read(LIMIT + 1)
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except ValueError:  # a zero byte in the name
-        raise UserError(f'{str(path)!r}: cannot be read: no name of a file') from None
-    if len(content) > LIMIT:
-        raise UserError(f'{path}: is too large for a YAML file of options; at most {LIMIT} bytes')
+    content = read_bytes(path, LIMIT)
     try:
         return parse(content.decode('utf-8-sig'))
     except UnicodeDecodeError:

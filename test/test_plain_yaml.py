@@ -119,16 +119,16 @@ def test_a_bad_file_is_named(tmp_path, content, problem):
     assert '\n' not in str(caught.value)
 
 
-def test_only_ordinary_files_are_opened(tmp_path):
+def test_only_regular_files_are_opened(tmp_path):
     os.mkfifo(tmp_path / 'pipe')
     for path in (tmp_path / 'pipe', '/dev/zero', '/dev/tty'):
-        with pytest.raises(UserError, match='cannot be read: it is no ordinary file'):
+        with pytest.raises(UserError, match='cannot be read: it is no regular file'):
             load(path)
     with pytest.raises(UserError, match='cannot be read: it is a folder'):
         load(tmp_path)
     with pytest.raises(UserError, match='cannot be read: No such file'):
         load(tmp_path / 'none')
-    with pytest.raises(UserError, match='cannot be read: no name of a file'):
+    with pytest.raises(UserError, match='cannot be read: no file can have this name'):
         load('a\0b')
 
 

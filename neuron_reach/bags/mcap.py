@@ -19,8 +19,9 @@ import lz4.frame  # type: ignore[import-untyped]
 from backports import zstd
 
 from neuron_reach.bags.packed import LARGEST, Allowance
-from neuron_reach.bags.storage import Channel, DamageError, Message, open_regular
+from neuron_reach.bags.storage import Channel, DamageError, Message
 from neuron_reach.errors import UserError
+from neuron_reach.files import open_regular
 
 MAGIC = b'\x89MCAP0\r\n'
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import yaml
-
-from neuron_reach.bags.storage import open_regular
+from neuron_reach import plain_yaml
 from neuron_reach.errors import UserError
+from neuron_reach.files import open_regular
 
 METADATA = 'metadata.yaml'
 
 _LARGEST = 2**20
-_DEEPEST = 20
-_LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
 def read_metadata(file: Path) -> tuple[list[str], str | None]:
@@ -29,8 +25,10 @@ def read_metadata(file: Path) -> tuple[list[str], str | None]:
             content = opened.read(_LARGEST + 1)
     except FileNotFoundError:
         return [], 'there is no metadata.yaml: the recorder was stopped'
+    if len(content) > _LARGEST:
+        return [], 'metadata.yaml is too large to be that of a bag'
     try:
-        information = _load(content)['rosbag2_bagfile_information']
+        information = plain_yaml.parse(content.decode())['rosbag2_bagfile_information']
         # Older recordings list paths from another folder's point of view.
         names = [PurePosixPath(name).name for name in information['relative_file_paths']]
         compression = str(information.get('compression_format') or '')
@@ -41,16 +39,3 @@ def read_metadata(file: Path) -> tuple[list[str], str | None]:
     if mode.lower() in ('file', 'message') and compression not in ('', 'zstd'):
         raise UserError(f'{file.parent} is compressed with {compression!r}; only zstd can be read')
     return names, None
-
-
-def _load(content: bytes) -> Any:
-    """Parse YAML that is neither large nor deep, and that repeats nothing by name."""
-    if len(content) > _LARGEST:
-        raise ValueError('too large')
-    depth = 0
-    for event in yaml.parse(content, _LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
-            raise ValueError('no metadata of a bag')
-    return yaml.load(content, _LOADER)

@@ -22,9 +22,9 @@ from neuron_reach.bags.storage import (
     Message,
     StorageFile,
     humble_types,
-    open_regular,
 )
 from neuron_reach.errors import UserError
+from neuron_reach.files import open_regular
 from neuron_reach.places import is_storage
 
 _COMPRESSED = '.zstd'

@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import Kind, check_kinds, json_bytes, read_json, write_bytes
+from neuron_reach.files import Kind, check_kinds, json_bytes, open_regular, read_json, write_bytes
 from neuron_reach.places import is_storage
 
 SEAL = 'recording.json'
@@ -89,9 +89,10 @@ def describe_file(path: Path) -> StoredFile:
 
     Raises:
         OSError: it cannot be read.
+        UserError: it is not a regular file.
     """
     digest, size = hashlib.sha256(), 0
-    with path.open('rb') as file:
+    with open_regular(path) as file:
         while part := file.read(_PART):
             digest.update(part)
             size += len(part)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from neuron_reach.bags.packed import LARGEST
-from neuron_reach.bags.storage import Channel, DamageError, Message, open_regular
+from neuron_reach.bags.storage import Channel, DamageError, Message
 from neuron_reach.errors import UserError
+from neuron_reach.files import open_regular
 
 MAGIC = b'SQLite format 3\0'
 

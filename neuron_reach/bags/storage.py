@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import functools
-import stat
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import IO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
-
-from neuron_reach.errors import UserError
 
 
 @functools.cache
@@ -59,15 +55,3 @@ class StorageFile(Protocol):
 
     def messages(self, wanted: Callable[[Channel], bool]) -> Iterator[Message]:
         """Yield the messages of the wanted channels; damage ends it, and shows in `incomplete`."""
-
-
-def open_regular(path: Path) -> IO[bytes]:
-    """Open a file for reading, if it is one: a pipe would be waited for, a device never ends.
-
-    Raises:
-        OSError: it cannot be opened.
-        UserError: it is no regular file.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise UserError(f'{path} is no regular file')
-    return path.open('rb')
