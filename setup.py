@@ -58,7 +58,6 @@ setup(
         'pillow',
         'pyyaml',
         'rosbags>=0.11,<0.12',
-        'ruamel.yaml',
         'safetensors',
         'scipy>=1.8',
         'threadpoolctl',

@@ -35,8 +35,8 @@ COMMANDS = {'analyze', 'map', 'prune', 'prune-train'}
 # Imported names whose package is called otherwise, as rosdep and as PyPI call it.
 LIBRARIES = ('matplotlib', 'numba', 'numpy', 'scipy', 'tqdm', 'yaml')
 ROSDEP = {name: f'python3-{name}' for name in LIBRARIES}
-ROSDEP.update(PIL='python3-pil', ruamel='python3-ruamel.yaml')
-PYPI = {'PIL': 'pillow', 'backports': 'backports.zstd', 'ruamel': 'ruamel.yaml', 'yaml': 'pyyaml'}
+ROSDEP['PIL'] = 'python3-pil'
+PYPI = {'PIL': 'pillow', 'backports': 'backports.zstd', 'yaml': 'pyyaml'}
 # Without a rosdep key that installs anywhere but into the system's Python; the README names them.
 PIP_ONLY = {'backports', 'gymnasium', 'lz4', 'rosbags', 'safetensors', 'threadpoolctl', 'torch'}
 # ROS packages that have no wheels; imported only where ROS 2 is installed.
