@@ -66,8 +66,8 @@ class BagSummary:
         types: message types by topic.
         left_alone: messages of our types that are laid out in another way, by topic.
         continuity: by topic, of the observations and of the activations of each layer.
-        fewer: by how many messages the motion recorded (commands, joint states) falls short of
-            one for each control cycle, by topic; only where it does.
+        fewer: by how many messages commands and joint states fall short of one for each control
+            cycle, and goals of one for each round of episodes, by topic; only where they do.
         sealed: there is a digest of every file.
         has_checksums: every file has a checksum over all its messages.
         incomplete: what cannot be read, is missing or came twice, in one line; None if nothing.
@@ -124,7 +124,9 @@ class BagSummary:
             return 'Everything can be read.'
         if all(robot.asked is not None for robot in self.robots.values()):
             if self.fewer:
-                return "All episodes are complete; of the arm's motion, messages are missing."
+                return (
+                    f'All episodes are complete; messages are missing of {", ".join(self.fewer)}.'
+                )
             return 'The bag is complete.'
         announced = any(robot.networks for robot in self.robots.values())
         reason = 'no number was asked for' if announced else 'the bag does not say'
@@ -268,14 +270,16 @@ class _Tally:
         self._judge(_ours(found, places.values()), read_seal(bag))
 
     def fewer(self) -> dict[str, int]:
-        """Return by how many messages the topics of motion fall short of the control cycles."""
+        """Return by how many messages topics fall short of what was done, see `BagSummary`."""
         short = {}
         for namespace in self.robots:
             cycles = self.continuity.get(f'{namespace}/{layout.OBSERVATION}', Continuity()).messages
-            for name in (layout.COMMANDS, layout.JOINT_STATES):
+            rounds = self.messages.get(f'{namespace}/{layout.EPISODE}', 0)
+            least = {layout.COMMANDS: cycles, layout.JOINT_STATES: cycles, layout.GOAL: rounds}
+            for name, count in least.items():
                 topic = f'{namespace}/{name}'
-                if topic in self.messages and self.messages[topic] < cycles:
-                    short[topic] = cycles - self.messages[topic]
+                if topic in self.messages and self.messages[topic] < count:
+                    short[topic] = count - self.messages[topic]
         return short
 
     def _judge(self, found: dict[str, Episodes], seal: Seal | None) -> None:

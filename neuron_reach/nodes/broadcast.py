@@ -31,6 +31,8 @@ GREEN = ColorRGBA(r=0.0, g=0.7, b=0.2, a=1.0)
 GREY = ColorRGBA(r=0.5, g=0.5, b=0.5, a=1.0)
 OBSERVATION_DEPTH = 20_000
 """Observations that a recorder may lag behind before any is lost."""
+GOAL_DEPTH = 100
+"""Rounds that a recorder may lag behind before their goals are lost."""
 
 
 class Broadcast:
@@ -54,7 +56,9 @@ class Broadcast:
         else:
             self._goal_message = PointStamped(point=self._points[0])
         self._goal_message.header.frame_id = FRAME
-        self._goal = node.create_publisher(type(self._goal_message), layout.GOAL, latched())
+        self._goal = node.create_publisher(
+            type(self._goal_message), layout.GOAL, latched(GOAL_DEPTH)
+        )
         self._marker = node.create_publisher(MarkerArray, layout.GOAL_MARKER, latched())
         self._observation = node.create_publisher(
             Float32MultiArray, layout.OBSERVATION, reliable(OBSERVATION_DEPTH)

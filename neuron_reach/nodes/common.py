@@ -55,9 +55,9 @@ def reliable(depth: int) -> QoSProfile:
     )
 
 
-def latched() -> QoSProfile:
-    """Return a profile whose newest message also reaches those who join later."""
-    profile = reliable(1)
+def latched(depth: int = 1) -> QoSProfile:
+    """Return a profile whose last `depth` messages also reach those who join later."""
+    profile = reliable(depth)
     profile.durability = DurabilityPolicy.TRANSIENT_LOCAL
     return profile
 

@@ -185,6 +185,7 @@ def test_lost_commands_are_told(tmp_path, write_activity, recorded):
     assert summary.fewer == ({'/arm/joint_position_controller/commands': 2} if lost else {})
     assert ('The bag is complete.' in str(summary)) is not lost
     assert ('2 missing' in str(summary)) is lost
+    assert (f'messages are missing of /arm/{layout.COMMANDS}.' in str(summary)) is lost
 
 
 def test_a_seal_says_how_many_there_must_be(tmp_path, write_activity):
