@@ -27,7 +27,7 @@ from neuron_reach.learning.training import Member
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
 from neuron_reach.places import PRUNED, RESULTS
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.results import forget_results, make_folder, write_arrays, write_csv, write_json
+from neuron_reach.results import replaced_results, write_arrays, write_csv, write_json
 
 PRUNING_STREAMS = 1
 """Sets the random streams of pruning apart from those of training with the same seed."""
@@ -135,8 +135,6 @@ def prune_checkpoint(
     Raises:
         UserError: a file cannot be written.
     """
-    make_folder(folder)
-    forget_results(folder, 'prune')
     pruned = prune(checkpoint.network, record, options)
     for values in (*pruned.network.weights, *pruned.network.biases):
         if not values.isfinite().all():
@@ -147,11 +145,12 @@ def prune_checkpoint(
     results = _results(checkpoint, record, options, found, pruned, bag)
     setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
     metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
-    save_checkpoint(folder / PRUNED, pruned.network, {**metadata, 'pruning': results})
-    write_csv(folder / 'neurons.csv', _neuron_lines(record, pruned))
-    write_arrays(folder / 'linkage.npz', pruned.trees)
-    _draw(folder, record, pruned)
-    write_json(folder / RESULTS['prune'], results)
+    with replaced_results(folder, 'prune') as new:
+        save_checkpoint(new / PRUNED, pruned.network, {**metadata, 'pruning': results})
+        write_csv(new / 'neurons.csv', _neuron_lines(record, pruned))
+        write_arrays(new / 'linkage.npz', pruned.trees)
+        _draw(new, record, pruned)
+        write_json(new / RESULTS['prune'], results)
     return results
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neuron_reach.errors import UserError
-from neuron_reach.files import JSON_LIMIT, json_bytes, read_json, write_bytes
+from neuron_reach.files import JSON_LIMIT, fsync, json_bytes, read_json, write_bytes
 from neuron_reach.places import RESULTS
 from neuron_reach.tensors import tensor_bytes
 
@@ -47,17 +49,53 @@ def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
     make_folder(folder)
 
 
-def forget_results(folder: Path, command: str) -> None:
-    """Take away the mark of earlier results, which are about to be replaced.
+@contextmanager
+def replaced_results(folder: Path, command: str) -> Iterator[Path]:
+    """Write results aside; on success they take the place of the earlier ones, else none does.
+
+    Args:
+        folder: of the results; made if need be.
+        command: a key of `RESULTS`.
+
+    Yields:
+        A folder to write into, among others the file by which the results are known.
 
     Raises:
-        UserError: it cannot be taken away.
+        UserError: a file cannot be written.
     """
-    file = folder / RESULTS[command]
+    mark = RESULTS[command]
+    aside = folder / f'{mark}.partial'
+    make_folder(folder)
+    _remove(aside)  # that of a killed command
+    make_folder(aside)
     try:
-        file.unlink(missing_ok=True)
+        yield aside
+        # The earlier mark goes first and the new one comes last: what is mixed has none.
+        _remove(folder / mark)
+        for item in sorted(aside.iterdir(), key=lambda item: item.name == mark):
+            if item.is_dir():
+                _remove(folder / item.name)
+            item.replace(folder / item.name)
+        fsync(folder)
     except OSError as error:
-        raise UserError(f'{file}: cannot be replaced: {error.strerror}') from None
+        raise UserError(f'{folder}: cannot be written: {error.strerror}') from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, if it is there.
+
+    Raises:
+        UserError: it cannot be removed.
+    """
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f'{path}: cannot be replaced: {error.strerror}') from None
 
 
 def make_folder(path: Path) -> None:

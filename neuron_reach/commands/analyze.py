@@ -135,13 +135,13 @@ def _write(
     from neuron_reach.learning.checkpoint import versions
     from neuron_reach.places import RESULTS
     from neuron_reach.results import (
-        forget_results,
+        replaced_results,
         write_arrays,
         write_csv,
         write_json,
     )
 
-    record, folder = activity.record, options.output
+    record = activity.record
     summary = {
         'sources': _sources(options),
         'network': dict(record.network),
@@ -153,17 +153,17 @@ def _write(
         'all_to_all': {'neurons': record.neurons, **spread(pairs(activity.distances))},
         'layers': layer_summaries(activity),
     }
-    forget_results(folder, 'analyze')
-    write_csv(folder / 'neurons.csv', neuron_lines(activity))
     names = {'layers': list(record.layers), 'sizes': list(record.sizes)}
-    write_arrays(folder / 'distances.npz', {'distances': activity.distances, **names})
-    write_arrays(folder / 'linkage.npz', activity.clustering.trees)
-    _draw(options, activity, whole)
-    write_json(folder / RESULTS['analyze'], summary)
+    with replaced_results(options.output, 'analyze') as folder:
+        write_csv(folder / 'neurons.csv', neuron_lines(activity))
+        write_arrays(folder / 'distances.npz', {'distances': activity.distances, **names})
+        write_arrays(folder / 'linkage.npz', activity.clustering.trees)
+        _draw(folder, activity, whole, options.raster)
+        write_json(folder / RESULTS['analyze'], summary)
     return summary
 
 
-def _draw(options: argparse.Namespace, activity: Activity, whole: ActivityRecord) -> None:
+def _draw(folder: Path, activity: Activity, whole: ActivityRecord, episode: int) -> None:
     from neuron_reach.activity import pairs
     from neuron_reach.figures import activity as figures
     from neuron_reach.figures.style import save
@@ -175,7 +175,7 @@ def _draw(options: argparse.Namespace, activity: Activity, whole: ActivityRecord
             pairs(activity.distances),
             {name: pairs(activity.within(name)) for name in record.layers},
         ),
-        'raster': figures.raster_figure(whole, options.raster, whole.maxima()),
+        'raster': figures.raster_figure(whole, episode, whole.maxima()),
     }
     if clusters:
         drawings['dendrograms'] = figures.dendrogram_figure(activity.clustering, dead)
@@ -188,7 +188,7 @@ def _draw(options: argparse.Namespace, activity: Activity, whole: ActivityRecord
         }
         drawings['sizes'] = figures.sizes_figure(counts, list(clusters))
     for name, figure in drawings.items():
-        save(figure, options.output / name)
+        save(figure, folder / name)
 
 
 def _table(summary: dict[str, Any]) -> str:

@@ -179,7 +179,7 @@ def _write(
     from neuron_reach.learning.checkpoint import versions
     from neuron_reach.places import RESULTS
     from neuron_reach.results import (
-        forget_results,
+        replaced_results,
         write_csv,
         write_json,
         write_tensors,
@@ -197,24 +197,24 @@ def _write(
         'groups': [_group_record(group) for group in groups],
         'pairs': [{**vars(pair), 'layers': pair.layers.tolist()} for pair in pairs],
     }
-    forget_results(folder, 'map')
-    write_csv(folder / 'pairs.csv', [_flat(vars(pair)) for pair in pairs])
-    write_csv(folder / 'groups.csv', [_flat(_group_record(group)) for group in groups])
-    for name, figure in _figures(groups, examples).items():
-        save(figure, folder / name)
-    for example in examples:
-        projection = example.projection
-        arrays = {
-            'projection': projection.matrix,
-            'rescaled': projection.rescaled(),
-            'targets': projection.targets,
-            'source_scale': projection.source_scale,
-            'target_scale': projection.target_scale,
-        }
-        names = {'source': example.pair.source, 'target': example.pair.target}
-        file = folder / f'{_file_name("projection", example.pair)}.safetensors'
-        write_tensors(file, arrays, names)
-    write_json(folder / RESULTS['map'], results)
+    with replaced_results(folder, 'map') as new:
+        write_csv(new / 'pairs.csv', [_flat(vars(pair)) for pair in pairs])
+        write_csv(new / 'groups.csv', [_flat(_group_record(group)) for group in groups])
+        for name, figure in _figures(groups, examples).items():
+            save(figure, new / name)
+        for example in examples:
+            projection = example.projection
+            arrays = {
+                'projection': projection.matrix,
+                'rescaled': projection.rescaled(),
+                'targets': projection.targets,
+                'source_scale': projection.source_scale,
+                'target_scale': projection.target_scale,
+            }
+            names = {'source': example.pair.source, 'target': example.pair.target}
+            file = new / f'{_file_name("projection", example.pair)}.safetensors'
+            write_tensors(file, arrays, names)
+        write_json(new / RESULTS['map'], results)
 
 
 def _figures(groups: list[Group], examples: list[Example]) -> dict[str, Figure]:

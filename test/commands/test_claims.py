@@ -1,8 +1,12 @@
 """A folder of results is that of one command and its inputs."""
 
+import errno
 import json
+import os
 
 import pytest
+
+from neuron_reach.places import RESULTS
 
 FEW = ['--episodes', '4']
 PRUNE = [*FEW, '--samples', '1']
@@ -23,10 +27,10 @@ def test_results_are_replaced_by_the_same_command_for_the_same_input_only(
         'prune': ['prune', one, '-o', tmp_path / 'prune', *PRUNE],
         'map': ['map', one, other, '-o', tmp_path / 'map', *FEW, '--lambda', 0],
     }
-    results = {'analyze': 'analysis.json', 'prune': 'pruning.json', 'map': 'mapping.json'}
     for words in commands.values():
         assert command(*words)[0] == 0
-    for name, file in results.items():
+    for name in commands:
+        file = RESULTS[name]
         folder = tmp_path / name
         before = {item.name: item.read_bytes() for item in folder.glob('*.*')}
         for foreign in commands:
@@ -42,16 +46,49 @@ def test_results_are_replaced_by_the_same_command_for_the_same_input_only(
         assert command(*commands[name])[0] == 0
 
 
-def test_results_that_are_only_partly_replaced_are_none(tmp_path, untrained, command, monkeypatch):
-    words = ['analyze', untrained().path, '-o', tmp_path / 'out', *FEW]
+@pytest.mark.parametrize('name', ['analyze', 'prune', 'map'])
+def test_results_stay_until_all_new_ones_are_written(
+    tmp_path, untrained, command, refused, monkeypatch, name
+):
+    out = tmp_path / 'out'
+    inputs = {'map': [untrained('one').path, untrained('other', seed=1).path, '--lambda', 0]}
+    words = [name, *inputs.get(name, [untrained().path]), '-o', out]
+    words += PRUNE if name == 'prune' else FEW
+    changed = [*words, {'analyze': '--tau', 'prune': '--tau', 'map': '--tolerance'}[name], 0.4]
     assert command(*words)[0] == 0
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
-        patch.setattr('neuron_reach.results.write_arrays', lambda *_: broken())
-        command(*words)
-    assert not (tmp_path / 'out' / 'analysis.json').exists()
-    assert command(*words)[0] == 0
-    assert json.loads((tmp_path / 'out' / 'analysis.json').read_text())['episodes'] == 4
+    before = everything(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(f'neuron_reach.{MODULES[name]}write_json', full_disk)
+        refused(*changed, words=['cannot be written: No space left on device'])
+    assert everything(out) == before
+    assert command(*changed)[0] == 0
+    after = everything(out)
+    assert after.keys() == before.keys()
+    file = RESULTS[name]
+    assert json.loads(after[file])['options'] != json.loads(before[file])['options']
 
 
-def broken():
-    raise RuntimeError
+def test_what_a_kill_leaves_of_new_results_is_not_taken_for_results(tmp_path, untrained, command):
+    words = ['prune', untrained().path, '-o', tmp_path / 'out', *PRUNE]
+    left = tmp_path / 'out' / 'pruning.json.partial' / 'pruned'
+    left.mkdir(parents=True)
+    (left / 'model.safetensors').touch()
+    assert command(*words)[0] == 0
+    assert not left.parent.exists()
+    assert (tmp_path / 'out' / 'pruned' / 'metadata.json').exists()
+
+
+MODULES = {'analyze': 'results.', 'prune': 'pruning.', 'map': 'results.'}
+"""Where the commands look up the function that writes the last file."""
+
+
+def full_disk(path, _):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def everything(folder):
+    return {
+        str(item.relative_to(folder)): item.read_bytes()
+        for item in folder.rglob('*')
+        if item.is_file()
+    }
