@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 
-from neuron_reach.bags.seal import read_seal, seal
+from neuron_reach.bags.seal import SEAL, read_seal, seal
 from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.belonging import check_record, check_whole
 from neuron_reach.errors import UserError
@@ -60,6 +61,43 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
     partial.rename(bag)
     fsync(bag.parent)
     return dataclasses.replace(summary, bags=(str(bag),), sealed=True)
+
+
+def remove_unfinished(bag: Path, checkpoint: Path) -> list[Path]:
+    """Remove what earlier tries to record this bag left; return what else was set aside there.
+
+    Args:
+        bag: found whole; unfinished recordings in its place were moved to `<bag>.partial-<n>`.
+        checkpoint: the network whose activity it is.
+
+    Returns:
+        Recordings of other networks, those that had been found whole, and what cannot be read or
+        removed.
+    """
+    digest = network_digest(load_checkpoint(checkpoint).network)
+    name = re.compile(re.escape(f'{bag.name}{PARTIAL}-') + r'\d+')
+    others = []
+    for folder in sorted(item for item in bag.parent.iterdir() if name.fullmatch(item.name)):
+        if _is_of(folder, digest):
+            shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            others.append(folder)
+    return others
+
+
+def _is_of(folder: Path, network: str) -> bool:
+    """Tell whether all there is in a folder is an unfinished recording of a network."""
+    if holds_nothing(folder):
+        return True
+    if (folder / SEAL).exists() or not is_bag(folder):
+        return False
+    try:
+        summary = summarize(folder)
+    except UserError:
+        return False
+    if not sum(summary.messages.values()):
+        return True
+    return [robot.networks for robot in summary.robots.values()] == [(network,)]
 
 
 def check(bag: Path, checkpoint: Path, episodes: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from neuron_reach.commands.flags import path, whole
@@ -20,13 +21,16 @@ def add(commands: Any) -> None:
 
 
 def _recording(options: argparse.Namespace) -> int:
-    from neuron_reach.keeping import check, keep
+    from neuron_reach.keeping import check, keep, remove_unfinished
     from neuron_reach.report import describe_path
 
     if options.action == 'check':
         check(options.bag, options.checkpoint, options.episodes)
         return 0
     summary = keep(options.bag, options.checkpoint, options.episodes)
+    for other in remove_unfinished(options.bag, options.checkpoint):
+        line = f'{other}: an earlier recording that took no part; move it away or remove it'
+        print(f'neuron_reach: warning: {line}', file=sys.stderr)
     if options.info is not None:
         print(describe_path(options.info, summary=summary))
     return 0

@@ -91,6 +91,27 @@ def test_a_recording_of_another_network_is_not_kept(run_dir, untrained, refused)
     refused(*keep(run_dir), words=['nothing was recorded'])
 
 
+def test_unfinished_recordings_of_the_same_go_when_it_is_recorded(run_dir, untrained, command):
+    record(run_dir, run_dir / 'bag.partial-1', results=[0, 1])
+    (run_dir / 'bag.partial-2').mkdir()
+    record(run_dir, run_dir / 'bag.partial-10')
+    shutil.copytree(run_dir / 'bag.partial-1', run_dir / 'bag.partial-mine')
+    record(run_dir, run_dir / 'bag.partial')
+    assert command(*keep(run_dir))[0] == 0
+    shutil.copytree(run_dir / 'bag', run_dir / 'bag.partial-4')  # sealed
+    shutil.rmtree(run_dir / 'bag')
+    record(untrained('other/checkpoint', seed=1).path.parent, run_dir / 'bag.partial-3')
+    record(run_dir, run_dir / 'bag.partial')
+    code, _, errors = command(*keep(run_dir))
+    assert code == 0
+    left = {item.name for item in run_dir.glob('bag*')}
+    assert left == {'bag', 'bag.partial-3', 'bag.partial-4', 'bag.partial-mine'}
+    assert [line.split(':')[2].rpartition('/')[2] for line in errors.splitlines()] == [
+        'bag.partial-3',
+        'bag.partial-4',
+    ]
+
+
 # --- beside a network -----------------------------------------------------------------------------
 
 
