@@ -29,6 +29,7 @@ from neuron_reach.places import (
     METADATA,
     PRUNED,
     RESULTS,
+    check_holder,
     checkpoint_in,
     holds_nothing,
     is_checkpoint,
@@ -123,8 +124,10 @@ def check_folder(run_dir: Path) -> None:
     """Make sure that the network to be trained in a folder is not put beside another one's bag.
 
     Raises:
-        UserError: there is a bag, but no trained network.
+        UserError: there is a bag, but no trained network; or it is no run folder, but a bag or a
+            checkpoint.
     """
+    check_holder(run_dir)
     bag = run_dir / BAG
     if not holds_nothing(bag) and not is_checkpoint(run_dir / CHECKPOINT):
         raise UserError(
@@ -155,6 +158,7 @@ def _reduce(values: dict[str, Any], run: RunOptions) -> list[Phase]:
     setup, found = _trained(values, dataclasses.replace(run, run_dir=''))
     source = Path(found.checkpoint)
     folder = Path(run.run_dir) if run.run_dir else source.parent / 'reduced'
+    check_holder(folder)
     flags = _flags(pruning) + _flags(options, ('samples',)) + ('--episodes', str(run.record))
     summary = _command(
         'summary',
@@ -237,7 +241,9 @@ def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
         policy = _policy(setup, run, mode='run', checkpoint=str(checkpoint), arms=1, realtime=True)
         return [Phase('running', policy, (_ACTIVATIONS, _simulator(setup, run, 1, 'realtime')))]
     clock = 'realtime' if graph == 'run' else 'lockstep'
-    bag = (Path(run.run_dir) if run.run_dir else checkpoint.parent) / BAG
+    run_dir = Path(run.run_dir) if run.run_dir else checkpoint.parent
+    check_holder(run_dir)
+    bag = run_dir / BAG
     if not holds_nothing(bag):
         raise UserError(f'{bag}: exists already; move it away or name another run_dir')
     if not run.record:

@@ -79,6 +79,17 @@ def bag_in(path: Path) -> Path | None:
     return next((at for at in (path, path / BAG) if is_bag(at)), None)
 
 
+def check_holder(folder: Path) -> None:
+    """Make sure that a folder for results is not itself a result.
+
+    Raises:
+        UserError: it is a checkpoint or a bag.
+    """
+    for holds, what in ((is_checkpoint, 'a checkpoint'), (is_bag, 'a bag')):
+        if holds(folder):
+            raise UserError(f'{folder}: is {what}, and can hold nothing else; name another folder')
+
+
 def saved_states(run_dir: Path) -> list[Path]:
     """Return the training states saved in a run folder, oldest first."""
     folders = (run_dir / STATES).glob('episode_*')

@@ -9,7 +9,17 @@ from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.errors import UserError
 from neuron_reach.files import NO_DIGEST
 from neuron_reach.learning.metadata import read_metadata, read_parameters
-from neuron_reach.places import METADATA, MODEL, bag_in, checkpoint_in, saved_states
+from neuron_reach.places import (
+    BAG,
+    METADATA,
+    MODEL,
+    PARTIAL,
+    RESULTS,
+    bag_in,
+    checkpoint_in,
+    is_bag,
+    saved_states,
+)
 
 
 def describe_path(
@@ -31,6 +41,11 @@ def describe_path(
         parts.append(_describe_checkpoint(checkpoint))
     elif states := saved_states(path):
         parts.append(_describe_checkpoint(states[-1]))
+    unfinished = path / (BAG + PARTIAL)
+    if bag is None and is_bag(unfinished):
+        parts.append(f'{unfinished}: a recording that was not finished, or is being made')
+    if bag is None and not parts and path.is_dir():
+        raise UserError(f'{path}: is no run folder, checkpoint or bag{_results_in(path)}')
     if bag is None and not parts:
         bag = path if path.exists() else None  # the reader says what a bag is
     if bag is not None:
@@ -43,6 +58,11 @@ def describe_path(
     if not parts:
         raise UserError(f'{path}: no such file or folder')
     return '\n\n'.join(parts)
+
+
+def _results_in(folder: Path) -> str:
+    found = [f'{command} ({name})' for command, name in RESULTS.items() if (folder / name).exists()]
+    return f', but holds results of {", ".join(found)}' if found else ''
 
 
 def _describe_checkpoint(path: Path) -> str:
@@ -66,8 +86,11 @@ def _checkpoint_lines(path: Path, metadata: dict[str, Any]) -> list[tuple[str, s
     if validation['training_duration'] is None:
         lines.append(('Trained', f'not yet; {len(validation["history"])} validation tests played'))
         return lines
-    lines.append(('Trained', f'test first passed after {validation["training_duration"]} episodes'))
-    if validation['confirmed'] is not None:
+    passed = f'test first passed after {validation["training_duration"]} episodes'
+    if validation['confirmed'] is None:
+        lines.append(('Trained', f'not yet; {passed}, but not confirmed by a second one'))
+    else:
+        lines.append(('Trained', passed))
         episode, successes, played = validation['history'][-1]
         lines.append(
             (

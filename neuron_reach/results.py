@@ -15,7 +15,7 @@ import numpy as np
 
 from neuron_reach.errors import UserError
 from neuron_reach.files import JSON_LIMIT, fsync, json_bytes, read_json, write_bytes
-from neuron_reach.places import RESULTS
+from neuron_reach.places import RESULTS, check_holder
 from neuron_reach.tensors import tensor_bytes
 
 
@@ -28,8 +28,10 @@ def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
         inputs: what the file of results says of the inputs, by its keys.
 
     Raises:
-        UserError: the folder holds results of another command or input, or cannot be made.
+        UserError: the folder holds results of another command or input, is a checkpoint or a bag,
+            or cannot be made.
     """
+    check_holder(folder)
     advice = 'move them away or name another folder'
     for other, name in RESULTS.items():
         if not (folder / name).exists():

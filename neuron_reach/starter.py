@@ -192,7 +192,9 @@ def _run_phase(phase: Phase) -> int:
             for child in children:
                 child.end()
             return INTERRUPTED
-        if failed is not None and leader.code is None:
+        if leader.code is not None and leader.code < 0:
+            print(f'{leader.name} was killed (signal {-leader.code})', file=sys.stderr)
+        elif failed is not None and leader.code is None:
             print(f'{failed.name} ended early (exit code {failed.code})', file=sys.stderr)
         codes = [leader.end(), *(child.end() for child in followers)]
     except KeyboardInterrupt:  # the second one: no more patience

@@ -63,6 +63,19 @@ def test_train_can_leave_out_the_recording(tmp_path):
     assert names(phases) == [PLAYING, ['report']]
 
 
+@pytest.mark.parametrize('file', ['model.safetensors', 'metadata.json', 'bag_0.mcap', 'x.db3.zstd'])
+def test_a_checkpoint_or_bag_is_no_run_folder(tmp_path, checkpoint, file):
+    folder = tmp_path / 'own'
+    folder.mkdir()
+    (folder / file).touch()
+    given = {'run_dir': str(folder)}
+    for name, more in (('train', {}), ('record', {'checkpoint': str(checkpoint)})):
+        with pytest.raises(UserError, match=r'own: is a (checkpoint|bag), and can hold nothing'):
+            graph.build(name, {**given, **more})
+    with pytest.raises(UserError, match=r'own: is a (checkpoint|bag)'):
+        graph.build('prune', {**given, 'checkpoint': str(checkpoint)})
+
+
 def test_train_never_records_over_a_bag(tmp_path, checkpoint):
     bag, own = tmp_path / 'run' / 'bag', tmp_path / 'run' / 'checkpoint'
     bag.mkdir()

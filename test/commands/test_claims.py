@@ -68,6 +68,17 @@ def test_results_stay_until_all_new_ones_are_written(
     assert json.loads(after[file])['options'] != json.loads(before[file])['options']
 
 
+@pytest.mark.parametrize('file', ['metadata.json', 'bag_0.mcap'])
+def test_a_checkpoint_or_bag_takes_no_results(tmp_path, untrained, refused, file):
+    folder = tmp_path / 'own'
+    folder.mkdir()
+    (folder / file).touch()
+    for name in ('analyze', 'prune', 'prune-train'):
+        refused(name, untrained().path, '-o', folder, words=['own: is a', 'another folder'])
+    refused('map', untrained().path, untrained('b').path, '-o', folder, words=['own: is a'])
+    assert [item.name for item in folder.iterdir()] == [file]
+
+
 def test_what_a_kill_leaves_of_new_results_is_not_taken_for_results(tmp_path, untrained, command):
     words = ['prune', untrained().path, '-o', tmp_path / 'out', *PRUNE]
     left = tmp_path / 'out' / 'pruning.json.partial' / 'pruned'

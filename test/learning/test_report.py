@@ -38,3 +38,23 @@ def test_a_damaged_checkpoint_is_one_line(saved, name):
     os.mkfifo(file)
     with pytest.raises(UserError, match='is no regular file'):
         describe_path(saved)
+
+
+def test_a_first_pass_alone_is_not_called_trained(saved):
+    values = json.loads((saved / METADATA).read_text())
+    del values['sha256']
+    values['validation'] |= {'training_duration': 900, 'confirmed': None}
+    (saved / METADATA).write_text(json.dumps(values))
+    text = describe_path(saved)
+    assert 'Trained    not yet; test first passed after 900 episodes, but not confirmed' in text
+
+
+def test_folders_that_hold_something_else_are_told_apart(tmp_path):
+    with pytest.raises(UserError, match=r'is no run folder, checkpoint or bag$'):
+        describe_path(tmp_path)
+    (tmp_path / 'pruning.json').touch()
+    with pytest.raises(UserError, match=r'but holds results of prune \(pruning.json\)$'):
+        describe_path(tmp_path)
+    (tmp_path / 'bag.partial').mkdir()
+    (tmp_path / 'bag.partial' / 'bag.partial.mcap').touch()
+    assert describe_path(tmp_path).startswith(f'{tmp_path / "bag.partial"}: a recording that was')
