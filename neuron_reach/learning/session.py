@@ -33,10 +33,6 @@ from neuron_reach.places import CHECKPOINT, saved_states
 KEPT_CHECKPOINTS = 2
 
 
-def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 class NotTrainedError(UserError):
     """The validation test was not passed within the episodes allowed."""
 
@@ -55,7 +51,6 @@ class Session:
         run_dir: str | Path,
         checkpoint_interval: float,
         network: QNetwork | None = None,
-        tell: Callable[[str], None] = _print,
     ) -> None:
         """Take up the run in `run_dir`, or begin it there.
 
@@ -64,7 +59,6 @@ class Session:
             run_dir: made if need be; used by one session at a time.
             checkpoint_interval: seconds between two savings of the training state.
             network: whose weights a new run begins with, a stack of one member; by default random.
-            tell: told, in a line, of a damaged state that an older one takes the place of.
 
         Raises:
             UserError: the folder is in use, cannot be written, or holds a run with other options
@@ -82,20 +76,20 @@ class Session:
                 trained = load_checkpoint(self.final)
             except UserError as error:
                 raise UserError(
-                    f'{error}; without {self.final}, the same command trains again from the '
-                    'states that are left'
+                    f'{error}; once {self.final} is removed, the same command resumes training '
+                    'from the saved states'
                 ) from None
             _check_same_options(trained, setup)
         else:
             start = None if network is None else network.copy()
-            self.training = self._resume(tell) or Training(setup, network=start)
+            self.training = self._resume() or Training(setup, network=start)
             self.save()
 
     def metadata(self) -> dict[str, Any]:
         """Return the metadata of the newest checkpoint."""
         return load_checkpoint(self.newest).metadata
 
-    def _resume(self, tell: Callable[[str], None]) -> Training | None:
+    def _resume(self) -> Training | None:
         """Return the training as of the newest state that is whole, None if there are no states."""
         states = self.run_dir / 'checkpoints'
         for partial in states.glob('*.partial'):
@@ -112,12 +106,13 @@ class Session:
             training.setup = self.setup  # max_episodes may be another
             for other, problem in problems.items():  # training will come by there, and save
                 set_aside(other)
-                tell(f'{problem}; training goes on from {folder}')
+                said = f'{problem}; training resumes from {folder}'
+                print(said, file=sys.stderr, flush=True)
             return training
         if problems:
             raise UserError(
-                f'{"; ".join(map(str, problems.values()))}; no state is left to go on from: '
-                f'without {states}, the same command trains afresh'
+                f'{"; ".join(map(str, problems.values()))}; no saved state is whole: '
+                f'once {states} is removed, the same command trains from the start'
             )
         return None
 

@@ -297,7 +297,7 @@ def test_what_a_killed_writer_left_is_swept_up(setup, tmp_path, train):
 @pytest.mark.parametrize('name', [MODEL, METADATA, STATE_TENSORS, STATE_COUNTERS])
 @pytest.mark.parametrize('damage', ['missing', 'cut', 'foreign'])
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(
-    setup, tmp_path, train, name, damage
+    setup, tmp_path, train, name, damage, capsys
 ):
     train(setup(), tmp_path / 'run', rounds=5)
     train(setup(), tmp_path / 'straight', rounds=8)
@@ -308,11 +308,11 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(
         file.write_bytes(file.read_bytes()[:-10])
     else:
         file.write_bytes(b'{"foreign": true}')
-    told = []
-    session = Session(setup(), tmp_path / 'run', 0.0, tell=told.append)
+    capsys.readouterr()
+    session = Session(setup(), tmp_path / 'run', 0.0)
     assert session.training.episodes == 20
     session.close()
-    [line] = told
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(str(file))
     assert line.endswith('/checkpoints/episode_000000020')
     assert 'episode_000000025.damaged' in names(tmp_path / 'run' / 'checkpoints')
@@ -330,7 +330,7 @@ def test_when_all_checkpoints_are_damaged_nothing_is_thrown_away(setup, tmp_path
     for state in (tmp_path / 'checkpoints').iterdir():
         (state / STATE_TENSORS).write_bytes(b'')
     before = names(tmp_path / 'checkpoints')
-    with pytest.raises(UserError, match='the same command trains afresh') as caught:
+    with pytest.raises(UserError, match='the same command trains from the start') as caught:
         Session(setup(), tmp_path, 0.0)
     for state in before:
         assert str(tmp_path / 'checkpoints' / state / STATE_TENSORS) in str(caught.value)
@@ -341,7 +341,9 @@ def test_when_all_checkpoints_are_damaged_nothing_is_thrown_away(setup, tmp_path
 def test_a_damaged_trained_network_is_an_error(easy_setup, tmp_path, train):
     train(easy_setup(), tmp_path, interval=3600.0)
     (tmp_path / 'checkpoint' / MODEL).write_bytes(b'')
-    with pytest.raises(UserError, match=f'checkpoint/{MODEL}: .*; without .* trains again'):
+    with pytest.raises(
+        UserError, match=f'checkpoint/{MODEL}: .*; once .* is removed, .* resumes training'
+    ):
         Session(easy_setup(), tmp_path, 0.0)
 
 
