@@ -50,7 +50,7 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
     if problems:
         raise UserError(
             f'{partial}: the recording is not whole and is not used ({"; ".join(problems)}); '
-            'the same command records it anew'
+            'the same command records it again'
         )
     seal(partial, episodes, digest)
     if not holds_nothing(bag):

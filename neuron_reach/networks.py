@@ -209,7 +209,7 @@ def tell_origin(folder: Path, summary: BagSummary) -> str:
     if _of_pruned(folder):
         return 'It is of the network that was pruned here.'
     if len(summary.robots) != 1:
-        return f'Which robot is that of {checkpoint}, cannot be told.'
+        return f'It cannot be told which of its robots is that of {checkpoint}.'
     loaded = load_checkpoint(checkpoint)
     (namespace, robot), *_ = summary.robots.items()
     if robot.networks:
@@ -221,5 +221,5 @@ def tell_origin(folder: Path, summary: BagSummary) -> str:
     try:
         note = check_record(loaded, read_records(bag, namespace=namespace), bag)
     except UserError as error:
-        return f'It does not fit to this network: {error}'
+        return f'It does not fit this network: {error}'
     return note or 'It is of this network: the activations are those that it computes.'

@@ -72,7 +72,7 @@ def _inverse(maxima: Array) -> Single | Array:
     return inverse.astype(np.float32) if single else inverse
 
 
-def _normalise(block: Single, scale: Single | Array) -> Single:
+def _normalize(block: Single, scale: Single | Array) -> Single:
     return (block * scale).astype(np.float32, copy=False)
 
 
@@ -80,7 +80,7 @@ def _within(record: ActivityRecord, scale: Single | Array) -> Array:
     """Sum the norms over the episodes, of the upper triangle only."""
     total = np.zeros((record.neurons, record.neurons))
     for block in record.blocks():
-        normalised = _normalise(block, scale)
+        normalised = _normalize(block, scale)
         _add_block(normalised, normalised, total, symmetric=True)
     whole: Array = total + total.T
     return whole
@@ -99,8 +99,8 @@ def _between(
         theirs = other.activations[start : start + len(block), :steps]
         start += len(block)
         _add_block(
-            _normalise(block[:, :steps], scale),
-            _normalise(theirs, other_scale),
+            _normalize(block[:, :steps], scale),
+            _normalize(theirs, other_scale),
             total,
             symmetric=False,
         )

@@ -195,7 +195,7 @@ def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[
     try:
         return prefix, values.reshape(shape)
     except ValueError:  # one dimension is zero, others are absurd
-        raise LayoutError(f'dimensions {shape} are of no array') from None
+        raise LayoutError(f'no array has the dimensions {shape}') from None
 
 
 def _strides(shape: Sequence[int]) -> tuple[int, ...]:

@@ -65,7 +65,9 @@ class _Channels:
             raise DamageError(f'topic {topic!r} has no message type')
         channel = Channel(topic, self.schemas[schema], encoding)
         if self.by_number.setdefault(number, channel) != channel:
-            raise DamageError(f'topics {self.by_number[number].topic!r} and {topic!r} are one')
+            raise DamageError(
+                f'topics {self.by_number[number].topic!r} and {topic!r} have the same number'
+            )
 
 
 class McapFile:
@@ -126,7 +128,7 @@ class McapFile:
                 raise DamageError(f'topic {channel.topic!r} is another one in the summary')
         if self._counts is not None and self._counts != counts:
             expected, found = sum(self._counts.values()), counts.total()
-            raise DamageError(f'there are {found} messages, and {expected} in its statistics')
+            raise DamageError(f'there are {found} messages, but its statistics say {expected}')
 
     def _read_header(self, start: bytes) -> int:
         """Check what the file begins with, and return where its data begin."""
@@ -188,7 +190,7 @@ class McapFile:
                 if block[position] != _MESSAGE:
                     opcode, position, stop = _read_record(block, position)
                     if opcode not in (_SCHEMA, _CHANNEL):
-                        raise DamageError('a chunk holds what does not belong there')
+                        raise DamageError('a chunk holds a record that does not belong there')
                     channels.read(opcode, block, position)
                     position = stop
                     continue

@@ -159,7 +159,7 @@ class BagReader:
 
         Args:
             topics: relative names; each stands for that topic in any namespace. None: all.
-            raw: give the serialised bytes instead of message objects.
+            raw: give the serialized bytes instead of message objects.
 
         Yields:
             Full topic name, time of receipt in ns, message (an object of ``rosbags`` with the
@@ -182,7 +182,7 @@ class BagReader:
             yield channel.topic, time, message
 
     def decode(self, channel: Channel, data: bytes) -> Any:
-        """Return the message object for serialised bytes.
+        """Return the message object for serialized bytes.
 
         Raises:
             LayoutError: they are no message of the channel's type, or ROS 2 Humble has no such.

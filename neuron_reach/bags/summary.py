@@ -129,14 +129,17 @@ class BagSummary:
                 )
             return 'The bag is complete.'
         announced = any(robot.networks for robot in self.robots.values())
-        reason = 'no number was asked for' if announced else 'the bag does not say'
-        return f'Nothing is missing in between; {reason} how many episodes there should be.'
+        if announced:
+            reason = 'no number was asked for, so that there may be any number of episodes'
+        else:
+            reason = 'the bag does not say how many episodes there should be'
+        return f'No gaps; {reason}.'
 
 
 def summarize(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], namespace: str | None = None
 ) -> BagSummary:
-    """Summarise bags, reading each once from front to back, in little memory.
+    """Summarize bags, reading each once from front to back, in little memory.
 
     Args:
         paths: as for `BagReader`.

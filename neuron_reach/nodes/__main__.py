@@ -15,8 +15,8 @@ names = [
     'gazebo_simulator',
 ]
 if len(sys.argv) < 2 or sys.argv[1] not in names:
-    given = repr(sys.argv[1]) if len(sys.argv) > 1 else 'none'
-    print(f'name a node, one of {", ".join(names)}; not {given}', file=sys.stderr)
+    given = f', not {sys.argv[1]!r}' if len(sys.argv) > 1 else ''
+    print(f'name one of the nodes {", ".join(names)}{given}', file=sys.stderr)
     raise SystemExit(2)
 module = importlib.import_module(f'neuron_reach.nodes.{sys.argv.pop(1)}')
 raise SystemExit(module.main())

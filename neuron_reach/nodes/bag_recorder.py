@@ -80,9 +80,9 @@ def read_options(node: Node) -> BagOptions:
 
 
 class BagRecorder:
-    """Writes what arrives, serialised as it came, with the wall time of receipt.
+    """Writes what arrives, serialized as it came, with the wall time of receipt.
 
-    Not the node's time: where that is simulated it may stand still or begin anew.
+    Not the node's time: where that is simulated it may stand still or start again.
     """
 
     def __init__(self, node: Node, options: BagOptions) -> None:

@@ -202,7 +202,7 @@ def declare(node: Node, options: type[T], **defaults: Any) -> T:
         try:
             values[field.name] = getattr(fill(options, {field.name: value}, ''), field.name)
         except UserError:
-            said = 'given as nothing' if value is None else repr(value)
+            said = 'empty' if value is None else repr(value)
             raise UserError(
                 f'parameter {field.name} must be {allowed(field)}, not {said}'
             ) from None

@@ -188,7 +188,9 @@ class Company:
         """
         ends = self._without_own(topic, self._node.get_publishers_info_by_topic(topic))
         names = ', '.join(sorted(map(_full, ends)))
-        raise SpoiledError(f'several publish on {self._node.resolve_topic_name(topic)}: {names}')
+        raise SpoiledError(
+            f'several nodes publish on {self._node.resolve_topic_name(topic)}: {names}'
+        )
 
     @property
     def suspect(self) -> bool:

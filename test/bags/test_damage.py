@@ -207,7 +207,7 @@ def test_real_checksums_are_written(tmp_path, write_texts):
 def test_a_summary_that_tells_something_else_is_noticed(tmp_path, text_message):
     blocks = topic_records('/checkpoint', STRING, 'cdr', 7) + message_record(7, text_message('x'))
     for topic, kind, count, words in (
-        ('/checkpoint', STRING, 2, '1 messages, and 2'),
+        ('/checkpoint', STRING, 2, '1 messages, but its statistics say 2'),
         ('/other', STRING, 1, 'another one in the summary'),
         ('/checkpoint', 'std_msgs/msg/Int32', 1, 'another one in the summary'),
     ):

@@ -78,7 +78,7 @@ def test_a_whole_recording_is_sealed_and_named(run_dir, command):
 )
 def test_what_is_not_whole_stays_what_it_is(run_dir, refused, changes, words):
     record(run_dir, run_dir / 'bag.partial', **changes)
-    refused(*keep(run_dir), words=['not whole', 'records it anew', *words])
+    refused(*keep(run_dir), words=['not whole', 'records it again', *words])
     assert not (run_dir / 'bag').exists()
     assert (run_dir / 'bag.partial').exists()
 

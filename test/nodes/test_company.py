@@ -192,5 +192,5 @@ def test_a_stream_of_strange_commands_ends_the_simulator(peer, start_node, tmp_p
         publisher.publish(Float64MultiArray(data=[1.0] * 20))
         peer.spin_for(0.03)
     assert simulator.finish(timeout=1.0) == 2
-    assert 'several publish on /joint_position_controller/commands: ' in simulator.text
+    assert 'several nodes publish on /joint_position_controller/commands: ' in simulator.text
     assert '/peer' in simulator.text
