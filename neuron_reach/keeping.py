@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.seal import SEAL, read_seal, seal
 from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.belonging import check_record, check_whole
@@ -119,8 +120,9 @@ def check(bag: Path, checkpoint: Path, episodes: int) -> None:
             raise UserError(f'{bag}: is of another network than {checkpoint}; {advice}')
         if sealed.episodes < episodes:
             raise UserError(f'{bag}: holds {sealed.episodes} of {episodes} episodes; {advice}')
-        return
     try:
+        if sealed is not None:
+            return BagReader(bag).check_digests()
         record = read_records(bag)
         check_record(loaded, record, bag)
         check_whole(record, bag, episodes)

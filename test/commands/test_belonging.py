@@ -44,7 +44,7 @@ def keep(folder, episodes=EPISODES):
 # --- becoming a bag -------------------------------------------------------------------------------
 
 
-def test_a_whole_recording_is_sealed_and_named(run_dir, command):
+def test_a_whole_recording_is_sealed_and_named(run_dir, command, refused):
     record(run_dir, run_dir / 'bag.partial')
     (run_dir / 'bag').mkdir()  # left by a recording that failed
     code, text, _ = command(*keep(run_dir), '--info', run_dir)
@@ -59,6 +59,11 @@ def test_a_whole_recording_is_sealed_and_named(run_dir, command):
     assert (seal.episodes, seal.network) == (EPISODES, network_digest(network))
     check = ['recording', 'check', *keep(run_dir)[2:4]]
     assert [command(*check, number)[0] for number in (0, EPISODES)] == [0, 0]
+    file = run_dir / 'bag' / 'bag.partial.mcap'
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    refused(*check, 0, words=[str(file), 'not as it was recorded', 'another run_dir'])
 
 
 @pytest.mark.parametrize(
