@@ -18,6 +18,8 @@ from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.nodes.common import (
+    OBSERVATION_DEPTH,
+    RECORDED_DEPTH,
     Diagnostics,
     Problem,
     Throttle,
@@ -31,12 +33,6 @@ from neuron_reach.nodes.company import ACTIVATION_RECORDER, POLICY, Company, Spe
 from neuron_reach.nodes.launcher import orphaned
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.options import option
-
-DEPTH = 10_000
-"""Messages that a subscriber may lag behind before any is lost; as many as the recorder keeps."""
-
-OBSERVATION_DEPTH = 20_000
-"""Observations that this node may lag behind the policy before any is lost."""
 
 FLUSH_TIMEOUT = 10.0  # s
 
@@ -131,7 +127,7 @@ class ActivationRecorder:
             layers = layout.layer_names(len(checkpoint.network.sizes) - 2)
             self.publishers = [
                 self.node.create_publisher(
-                    Float32MultiArray, layout.activation_topic(layer), reliable(DEPTH)
+                    Float32MultiArray, layout.activation_topic(layer), reliable(RECORDED_DEPTH)
                 )
                 for layer in layers
             ]

@@ -36,10 +36,8 @@ from neuron_reach.nodes.common import (
 )
 from neuron_reach.nodes.company import POLICY, SIMULATOR, Company, Pace, Watch
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.nodes.topic_arms import LARGEST_ANGLE, MOST_LOST
+from neuron_reach.nodes.topic_arms import CONTROL_PERIOD_NS, LARGEST_ANGLE, MOST_LOST
 from neuron_reach.options import option
-
-CONTROL_PERIOD_NS = round(CONTROL_PERIOD * 1e9)
 
 SILENCE = 0.4
 """Seconds without a command after which another sender may take over; it must ask twice."""

@@ -23,6 +23,7 @@ from neuron_reach.bags.writer import STORAGES, BagWriter
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.nodes import rosbag2
 from neuron_reach.nodes.common import (
+    RECORDED_DEPTH,
     Diagnostics,
     Problem,
     Throttle,
@@ -34,7 +35,6 @@ from neuron_reach.nodes.common import (
 )
 from neuron_reach.nodes.company import BAG_RECORDER, SIMULATOR, Company, Speaker, Watch, role_of
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.nodes.rosbag2 import DEPTH
 from neuron_reach.options import option
 
 DISCOVERY_PERIOD = 0.05
@@ -122,7 +122,7 @@ class BagRecorder:
                 self.node.get_logger().error(f'{name} is not recorded: it carries {kind}')
                 continue
             offered = [publisher.qos_profile for publisher in publishers]
-            qos = reliable(DEPTH)
+            qos = reliable(RECORDED_DEPTH)
             if any(one.reliability != ReliabilityPolicy.RELIABLE for one in offered):
                 qos.reliability = ReliabilityPolicy.BEST_EFFORT
             if all(one.durability == DurabilityPolicy.TRANSIENT_LOCAL for one in offered):
@@ -131,7 +131,7 @@ class BagRecorder:
             self.writer.add_topic(
                 topic,
                 kind,
-                depth=DEPTH,
+                depth=RECORDED_DEPTH,
                 reliable=qos.reliability == ReliabilityPolicy.RELIABLE,
                 transient_local=qos.durability == DurabilityPolicy.TRANSIENT_LOCAL,
             )
@@ -147,7 +147,7 @@ class BagRecorder:
         busy = False
         for topic, subscription in self.subscriptions.items():
             # Not more than the history holds, else one busy topic would starve the others.
-            for _ in range(DEPTH):
+            for _ in range(RECORDED_DEPTH):
                 taken = self.loop.take_from(subscription)
                 if taken is None:
                     break

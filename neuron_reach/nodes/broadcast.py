@@ -22,15 +22,13 @@ from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.bags import layout
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
-from neuron_reach.nodes.common import latched, reliable
+from neuron_reach.nodes.common import OBSERVATION_DEPTH, latched, reliable
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.topic_arms import TopicArms
 
 FRAME = 'base_link'
 GREEN = ColorRGBA(r=0.0, g=0.7, b=0.2, a=1.0)
 GREY = ColorRGBA(r=0.5, g=0.5, b=0.5, a=1.0)
-OBSERVATION_DEPTH = 20_000
-"""Observations that a recorder may lag behind before any is lost."""
 GOAL_DEPTH = 100
 """Rounds that a recorder may lag behind before their goals are lost."""
 

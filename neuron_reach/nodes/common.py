@@ -45,6 +45,12 @@ LITTLE_SPACE = 500_000_000
 CYCLES_DEPTH = 1000
 """Control cycles that a recorder may lag behind arm and policy before any is lost."""
 
+OBSERVATION_DEPTH = 20_000
+"""Observations that the activation recorder may lag behind the policy before any is lost."""
+
+RECORDED_DEPTH = 10_000
+"""Messages of a topic that are kept for a bag recorder while the disk is slow."""
+
 T = TypeVar('T')
 
 

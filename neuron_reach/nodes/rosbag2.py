@@ -18,14 +18,12 @@ from rclpy.node import Node
 from neuron_reach.bags import layout
 from neuron_reach.bags.writer import lock, make_room
 from neuron_reach.errors import SpoiledError
+from neuron_reach.nodes.common import RECORDED_DEPTH
 from neuron_reach.nodes.company import BAG_RECORDER, Company, Watch, role_of
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.places import PARTIAL
 from neuron_reach.shared import has_package
 from neuron_reach.starter import end_with_parent
-
-DEPTH = 10_000
-"""Messages kept per topic while the disk is slow."""
 
 
 def is_installed() -> bool:
@@ -45,7 +43,7 @@ def overrides(names: dict[str, str]) -> dict[str, dict[str, object]]:
         names: full names of the topics by their relative ones.
     """
     adaptive = {layout.JOINT_STATES, layout.GOAL, layout.CHECKPOINT}
-    deep = {'history': 'keep_last', 'depth': DEPTH, 'reliability': 'reliable'}
+    deep = {'history': 'keep_last', 'depth': RECORDED_DEPTH, 'reliability': 'reliable'}
     return {
         full: {**deep, 'durability': 'volatile'}
         for topic, full in names.items()
