@@ -13,7 +13,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-from neuron_reach import __version__, graph
+from neuron_reach import __version__, graph, starter
 from neuron_reach.arguments import (
     COMMANDS,
     DESCRIPTIONS,
@@ -25,8 +25,6 @@ from neuron_reach.arguments import (
 from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
 from neuron_reach.errors import UserError
-
-INTERRUPTED = 130
 
 EPILOG = """\
 examples:
@@ -52,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'neuron_reach: error: {line}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return starter.INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
         return 0
@@ -126,8 +124,6 @@ def _require_torch() -> None:
 
 
 def _graph_command(options: argparse.Namespace) -> int:
-    from neuron_reach import starter
-
     phases = graph.build(options.graph, _given(options.arguments))
     _require_torch()
     _require('rclpy', 'source a ROS 2 installation or use ./run, or train without ROS: learn')

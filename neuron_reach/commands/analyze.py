@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuron_reach.commands.flags import (
+    SAMPLE_EPISODES,
     add_command,
     add_flags,
     add_namespace,
@@ -32,7 +33,6 @@ examples:
   neuron_reach analyze a/bag b/bag --layers hidden_1 hidden_2 --episodes 100 -o analysis
   neuron_reach analyze runs/joints3_seed0/checkpoint --include-io --linkage within -o analysis
 """
-SAMPLE_EPISODES = 300
 
 
 def add(commands: Any) -> None:

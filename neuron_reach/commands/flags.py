@@ -13,6 +13,9 @@ from neuron_reach.options import allowed, fill, meant, user_path
 
 T = TypeVar('T')
 
+SAMPLE_EPISODES = 300
+"""Played or recorded where the user names no number."""
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and how a word should be written."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuron_reach.commands.flags import (
+    SAMPLE_EPISODES,
     add_command,
     add_flags,
     add_namespace,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from neuron_reach.analysis import ActivityRecord
     from neuron_reach.learning.checkpoint import Checkpoint
 
-SAMPLE_EPISODES = 300
 DESCRIPTION = 'Prune a trained network: merge neurons that do the same in its sample episodes.'
 EPILOG = """\
 CHECKPOINT is a checkpoint or a run folder, BAG a bag or a folder that holds one. Without --bag,

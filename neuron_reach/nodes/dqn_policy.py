@@ -37,8 +37,8 @@ from neuron_reach.nodes.requests import Requests
 from neuron_reach.nodes.topic_arms import TopicArms
 from neuron_reach.options import option
 from neuron_reach.progress import Progress, training_note
+from neuron_reach.starter import INTERRUPTED
 
-INTERRUPTED = 130
 PATIENCE = 5.0
 """Seconds that somebody waits for a save before it is done in the middle of a test."""
 FLUSH_TIMEOUT = 10.0  # s
