@@ -78,11 +78,11 @@ def choose_robot(bag: Path, reader: BagReader, namespace: str | None = None) -> 
             )
         return robots[0]
     for robot in robots:
-        if robot.namespace == full_namespace(namespace):
+        if robot.namespace == topic_prefix(namespace):
             return robot
     raise UserError(f'{bag}: has no activations in namespace {namespace!r}, but in {said}')
 
 
-def full_namespace(given: str) -> str:
+def topic_prefix(given: str) -> str:
     """Return a namespace as topics have it, `/name` or empty, however it was given."""
     return f'/{given.strip("/")}'.rstrip('/')

@@ -13,7 +13,7 @@ import numpy as np
 from neuron_reach.bags import layout
 from neuron_reach.bags.episodes import Continuity, Episodes
 from neuron_reach.bags.reader import BagReader
-from neuron_reach.bags.robots import find_robots, full_namespace
+from neuron_reach.bags.robots import find_robots, topic_prefix
 from neuron_reach.bags.seal import SEAL, Seal, read_seal
 from neuron_reach.bags.storage import Channel
 from neuron_reach.errors import UserError
@@ -152,7 +152,7 @@ def summarize(
         paths = [paths]
     bags = tuple(str(Path(path)) for path in paths)
     readers = [BagReader(bag) for bag in bags] or [BagReader(bags)]  # which says what a bag is
-    tally = _Tally(None if namespace is None else full_namespace(namespace))
+    tally = _Tally(None if namespace is None else topic_prefix(namespace))
     for bag, reader in zip(bags, readers, strict=True):
         tally.add(Path(bag), reader)
     if tally.only is not None and tally.only not in tally.robots:
