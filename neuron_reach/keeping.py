@@ -14,7 +14,7 @@ from neuron_reach.belonging import check_record, check_whole
 from neuron_reach.errors import UserError
 from neuron_reach.files import fsync
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
-from neuron_reach.places import PARTIAL, holds_nothing, is_bag
+from neuron_reach.places import EMPTY_BAG, PARTIAL, holds_nothing, is_bag
 from neuron_reach.recording import read_records
 
 
@@ -94,8 +94,8 @@ def _is_of(folder: Path, network: str) -> bool:
         return False
     try:
         summary = summarize(folder)
-    except UserError:
-        return False
+    except UserError:  # such as the first bytes that a full disk took
+        return sum(item.stat().st_size for item in folder.iterdir()) < EMPTY_BAG
     if not sum(summary.messages.values()):
         return True
     return [robot.networks for robot in summary.robots.values()] == [(network,)]
@@ -122,7 +122,11 @@ def check(bag: Path, checkpoint: Path, episodes: int) -> None:
             raise UserError(f'{bag}: holds {sealed.episodes} of {episodes} episodes; {advice}')
     try:
         if sealed is not None:
-            return BagReader(bag).check_digests()
+            reader = BagReader(bag)
+            reader.check_digests()
+            if reader.incomplete:
+                raise UserError(reader.incomplete)
+            return
         record = read_records(bag)
         check_record(loaded, record, bag)
         check_whole(record, bag, episodes)

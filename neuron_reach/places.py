@@ -32,7 +32,7 @@ PRUNED = 'pruned'
 """In the results of `prune`: the checkpoint of the pruned network."""
 
 _STORAGE = re.compile(r'.*\.(mcap|db3)(\.zstd)?', re.DOTALL)
-_EMPTY_BAG = 2**18
+EMPTY_BAG = 2**18
 """Bytes of a bag that are more than descriptions of topics, whatever its metadata say."""
 
 
@@ -65,7 +65,7 @@ def holds_nothing(bag: Path) -> bool:
         return False
     text = others[0].read_bytes()
     count = re.search(rb'^  message_count: *([0-9]+)', text, re.MULTILINE)
-    small = sum(item.stat().st_size for item in items) < _EMPTY_BAG
+    small = sum(item.stat().st_size for item in items) < EMPTY_BAG
     return count is not None and int(count[1]) == 0 and small
 
 

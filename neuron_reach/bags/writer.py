@@ -316,9 +316,10 @@ class BagWriter:
                 self._writer.abort()
         self._release()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return UserError(
-            f'cannot write {self.path}: {reason}; what was recorded so far is in {self.partial}'
-        )
+        problem = f'cannot write {self.path}: {reason}'
+        if sum(self.counts.values()):
+            problem += f'; what was recorded so far is in {self.partial}'
+        return UserError(problem)
 
     def _release(self) -> None:
         self._writer = None

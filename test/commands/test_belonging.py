@@ -64,6 +64,8 @@ def test_a_whole_recording_is_sealed_and_named(run_dir, command, refused):
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     refused(*check, 0, words=[str(file), 'not as it was recorded', 'another run_dir'])
+    file.rename(file.with_name('other.mcap'))
+    refused(*check, 0, words=['bag.partial.mcap is missing', 'another run_dir'])
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,10 @@ def test_a_recording_of_another_network_is_not_kept(run_dir, untrained, refused)
 def test_unfinished_recordings_of_the_same_go_when_it_is_recorded(run_dir, untrained, command):
     record(run_dir, run_dir / 'bag.partial-1', results=[0, 1])
     (run_dir / 'bag.partial-2').mkdir()
+    (run_dir / 'bag.partial-5').mkdir()
+    (run_dir / 'bag.partial-5' / 'bag.partial.mcap').touch()  # on a full disk
+    (run_dir / 'bag.partial-6').mkdir()
+    (run_dir / 'bag.partial-6' / 'bag.partial.mcap').write_bytes(bytes(2**20))
     record(run_dir, run_dir / 'bag.partial-10')
     shutil.copytree(run_dir / 'bag.partial-1', run_dir / 'bag.partial-mine')
     record(run_dir, run_dir / 'bag.partial')
@@ -110,10 +116,11 @@ def test_unfinished_recordings_of_the_same_go_when_it_is_recorded(run_dir, untra
     code, _, errors = command(*keep(run_dir))
     assert code == 0
     left = {item.name for item in run_dir.glob('bag*')}
-    assert left == {'bag', 'bag.partial-3', 'bag.partial-4', 'bag.partial-mine'}
+    assert left == {'bag', *(f'bag.partial-{which}' for which in (3, 4, 6, 'mine'))}
     assert [line.split(':')[2].rpartition('/')[2] for line in errors.splitlines()] == [
         'bag.partial-3',
         'bag.partial-4',
+        'bag.partial-6',
     ]
 
 
