@@ -149,6 +149,7 @@ def network_at(path: Path, namespace: str | None = None) -> Network | None:
     if bag is None:
         return None
     reader = BagReader(bag)
+    reader.check_digests()
     robot = choose_robot(bag, reader, namespace)
     checkpoint, gone = _origin(bag, reader, robot)
     name = str(path) if namespace is None else f'{path} {robot.namespace or "/"}'

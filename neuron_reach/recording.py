@@ -20,6 +20,7 @@ from neuron_reach.bags import layout
 from neuron_reach.bags.blocks import Block, read_blocks
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import choose_robot
+from neuron_reach.bags.seal import SEAL, read_seal
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
@@ -212,6 +213,18 @@ def _read_bag(
                 assembly.add(item)
             else:
                 assembly.note(*item)
-        return assembly.finish(episodes, reader.incomplete)
+        record = assembly.finish(episodes, reader.incomplete)
     except layout.LayoutError as error:
         raise UserError(f'{bag}: {error}') from None
+    _compare(bag, record)
+    return record
+
+
+def _compare(bag: Path, record: ActivityRecord) -> None:
+    """Raise UserError if the seal of a bag, if any, tells something else than its messages."""
+    said = read_seal(bag)
+    if said is None:
+        return
+    for name, value in (('digest', said.network), ('episodes', said.episodes)):
+        if record.network.get(name, value) != value:
+            raise UserError(f'{bag}: its {SEAL} tells of another recording than its messages do')

@@ -46,7 +46,7 @@ class Continuity:
         parts = (
             (self.missing_steps, 'steps missing'),
             (self.missing_episodes, 'episodes missing'),
-            (self.duplicates, 'repeated'),
+            (self.duplicates, 'repeated or late'),
         )
         return ', '.join(f'{count} {what}' for count, what in parts if count) or 'no gaps'
 

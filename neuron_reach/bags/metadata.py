@@ -30,7 +30,10 @@ def read_metadata(file: Path) -> tuple[list[str], str | None]:
     try:
         information = plain_yaml.parse(content.decode())['rosbag2_bagfile_information']
         # Older recordings list paths from another folder's point of view.
-        names = [PurePosixPath(name).name for name in information['relative_file_paths']]
+        paths = information['relative_file_paths']
+        if not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
+            raise ValueError('no list of paths')
+        names = [PurePosixPath(path).name for path in paths]
         compression = str(information.get('compression_format') or '')
         mode = str(information.get('compression_mode') or '')
     # Whatever a damaged text makes the parser raise, the storage files tell their own tale.

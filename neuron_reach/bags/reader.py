@@ -207,7 +207,7 @@ class BagReader:
             self._notes.append(f'{path}: {note}')
         names = {member.name for member in members}
         if absent := [name for name in sealed if name not in names]:
-            self._notes.append(f'{path}: {", ".join(absent)} of its {SEAL} is missing')
+            self._notes.append(f'{path}: {_list(absent, f"of its {SEAL} ")} missing')
         failures = []
         opened: list[_File] = []
         for member in members:
@@ -260,10 +260,17 @@ def _members(folder: Path) -> tuple[list[Path], str | None]:
     if not found:
         raise UserError(f'{folder} holds no .mcap or .db3 file; {_ALLOWED}')
     listed, note = read_metadata(folder / METADATA)
-    if missing := [name for name in listed if name not in found]:
-        note = f'{", ".join(missing)} is missing'
     names = [name for name in listed if name in found] or sorted(found, key=_by_number)
+    if missing := [name for name in listed if name not in found]:
+        note = f'{_list(missing)} missing'
+    if unlisted := sorted(found.keys() - set(names), key=_by_number):
+        left_out = f'{_list(unlisted)} not named by {METADATA} and left out'
+        note = left_out if note is None else f'{note}; {left_out}'
     return [found[name] for name in names], note
+
+
+def _list(names: list[str], what: str = '') -> str:
+    return f'{", ".join(names)} {what}{"is" if len(names) == 1 else "are"}'
 
 
 def _by_number(name: str) -> list[str | int]:

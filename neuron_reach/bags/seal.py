@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from pathlib import Path
 
 from neuron_reach.errors import UserError
@@ -67,10 +68,10 @@ def read_seal(bag: Path) -> Seal | None:
         bag: a folder, or one of the files in it.
 
     Raises:
-        UserError: the seal is damaged.
+        UserError: the seal is damaged, or no file.
     """
     file = (bag if bag.is_dir() else bag.parent) / SEAL
-    if not file.is_file():  # a pipe would be waited for
+    if not os.path.lexists(file):  # a link that leads nowhere is a seal that cannot be read
         return None
     values = read_json(file, _KINDS)
     if values['format'] != _FORMAT:

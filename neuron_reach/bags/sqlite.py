@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from neuron_reach.bags.packed import LARGEST
 from neuron_reach.bags.storage import Channel, DamageError, Message
@@ -68,22 +68,35 @@ class SqliteFile:
         # known comes too, as it is a sign of damage.
         query = (
             f'SELECT id, topic_id, timestamp, CASE WHEN length(data) <= {LARGEST} THEN data END '
-            f'FROM messages WHERE topic_id NOT IN ({",".join(unwanted)}) ORDER BY id'
+            f'FROM messages WHERE topic_id NOT IN ({",".join(unwanted)})'
         )
         previous = None
         try:
-            with self._connection() as database:
-                for row, key, time, data in database.execute(query):
-                    if not (type(row) is int and type(time) is int and type(data) is bytes):
-                        raise DamageError('a message has values of the wrong kind')
-                    if key not in self._channels:
-                        raise DamageError('a message belongs to no topic')
-                    if previous is not None and row <= previous:
-                        raise DamageError('the messages are out of order')
-                    previous = row
-                    yield Message(self._channels[key], time, data)
+            for row, key, time, data in self._rows(query):
+                if not (type(row) is int and type(time) is int and type(data) is bytes):
+                    raise DamageError('a message has values of the wrong kind')
+                if key not in self._channels:
+                    raise DamageError('a message belongs to no topic')
+                if previous is not None and row <= previous:
+                    raise DamageError('the messages are out of order')
+                previous = row
+                yield Message(self._channels[key], time, data)
         except (sqlite3.Error, DamageError, MemoryError) as error:  # of an absurd length
             self.incomplete = self.incomplete or str(error) or 'the database is damaged'
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query with a WHERE, in the order of their keys, up to damage."""
+        last: Any = None
+        with self._connection() as database:
+            try:
+                for row in database.execute(f'{query} ORDER BY id'):
+                    last = row[0]
+                    yield row
+            except sqlite3.Error:
+                # Python looks for the next row before it gives one away, and so has lost the last.
+                after = '' if last is None else f'AND id > {int(last)}'
+                yield from database.execute(f'{query} {after} ORDER BY id LIMIT 1').fetchmany(1)
+                raise
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

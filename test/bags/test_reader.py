@@ -1,4 +1,5 @@
 import errno
+import os
 import random
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ import pytest
 from mcap_bytes import MAGIC, chunk, mcap_file, message_record, name, record, topic_records
 
 from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.writer import BagWriter
 from neuron_reach.errors import UserError
 
 STRING = 'std_msgs/msg/String'
@@ -278,6 +280,41 @@ def test_without_usable_metadata_the_files_are_read(tmp_path, storage, write_tex
     reader = BagReader(tmp_path / 'bag')
     assert texts_of(reader) == TEXTS
     assert 'metadata.yaml is damaged' in reader.incomplete
+
+
+@pytest.mark.parametrize('paths', ['bag.mcap', '[1, 2]', '[[bag.mcap]]', '{bag.mcap: 1}', ''])
+def test_what_is_no_list_of_paths_is_damage(tmp_path, storage, write_texts, paths):
+    write_texts(tmp_path / 'bag', storage, TEXTS)
+    text = f'rosbag2_bagfile_information:\n  relative_file_paths: {paths}\n'
+    (tmp_path / 'bag' / 'metadata.yaml').write_text(text)
+    reader = BagReader(tmp_path / 'bag')
+    assert texts_of(reader) == TEXTS
+    assert 'metadata.yaml is damaged' in reader.incomplete
+
+
+def test_files_that_metadata_does_not_name_are_left_out_and_told(tmp_path, storage, write_texts):
+    write_texts(tmp_path / 'bag', storage, TEXTS)
+    for other in ('a', 'b'):
+        file = write_texts(tmp_path / other, storage, ['another'])
+        file.rename(tmp_path / 'bag' / file.name)
+    reader = BagReader(tmp_path / 'bag')
+    assert texts_of(reader) == TEXTS
+    left = f'a{file.suffix}, b{file.suffix} are not named by metadata.yaml and left out'
+    assert left in reader.incomplete
+
+
+def test_the_only_message_of_a_topic_is_read_also_before_damage(tmp_path, storage, text_message):
+    with BagWriter(tmp_path / 'bag', storage) as bag:
+        for topic, count in (('/checkpoint', 1), ('/other', 3000)):
+            bag.add_topic(topic, STRING)
+            for time in range(count):
+                bag.write(topic, time, text_message(topic * 200))
+    file = tmp_path / 'bag' / f'bag{".mcap" if storage == "mcap" else ".db3"}'
+    os.truncate(file, file.stat().st_size * 4 // 5)
+    reader = BagReader(file)
+    assert texts_of(reader, ['checkpoint']) == ['/checkpoint' * 200]
+    assert reader.incomplete
+    assert 1000 < len(texts_of(reader, ['other'])) < 3000
 
 
 def test_metadata_never_leads_out_of_the_folder(tmp_path, storage, write_texts):

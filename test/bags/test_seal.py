@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 
 import pytest
 
@@ -28,6 +29,13 @@ def test_a_seal_comes_back_with_the_digests_of_the_messages_files(bag):
 
 def test_other_peoples_bags_have_none(bag):
     assert read_seal(bag) is None
+
+
+@pytest.mark.parametrize('make', [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path)])
+def test_a_seal_that_cannot_be_read_is_not_taken_for_none(bag, make):
+    make(bag / SEAL)
+    with pytest.raises(UserError, match=r'recording\.json: cannot be read'):
+        read_seal(bag)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from record_bags import write_record
 
-from neuron_reach.bags.seal import read_seal
+from neuron_reach.bags.seal import read_seal, seal
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.recording import record_checkpoint
 
@@ -55,8 +55,8 @@ def test_a_whole_recording_is_sealed_and_named(run_dir, command, refused):
     assert text.rstrip() == command('info', run_dir)[1].rstrip()
     assert not (run_dir / 'bag.partial').exists()
     network = load_checkpoint(run_dir / 'checkpoint').network
-    seal = read_seal(run_dir / 'bag')
-    assert (seal.episodes, seal.network) == (EPISODES, network_digest(network))
+    sealed = read_seal(run_dir / 'bag')
+    assert (sealed.episodes, sealed.network) == (EPISODES, network_digest(network))
     check = ['recording', 'check', *keep(run_dir)[2:4]]
     assert [command(*check, number)[0] for number in (0, EPISODES)] == [0, 0]
     file = run_dir / 'bag' / 'bag.partial.mcap'
@@ -122,6 +122,39 @@ def test_unfinished_recordings_of_the_same_go_when_it_is_recorded(run_dir, untra
         'bag.partial-4',
         'bag.partial-6',
     ]
+
+
+def test_a_seal_that_tells_something_else_is_not_believed(tmp_path, run_dir, command, refused):
+    record(run_dir, run_dir / 'bag')
+    own, bag = network_digest(load_checkpoint(run_dir / 'checkpoint').network), run_dir / 'bag'
+    for episodes, network in ((EPISODES, 'a' * 64), (EPISODES - 1, own), (EPISODES + 1, own)):
+        seal(bag, episodes, network)
+        for words in (['analyze', bag], ['prune', run_dir, '--bag', bag, '--samples', 1]):
+            out = ['-o', tmp_path / 'out']
+            refused(*words, *out, words=[str(bag), 'recording.json tells of another recording'])
+        assert 'Incomplete' in command('info', bag)[1]
+    seal(bag, EPISODES, own)
+    assert command('analyze', bag, '-o', tmp_path / 'out')[0] == 0
+
+
+def test_a_bag_changed_after_it_was_sealed_is_used_by_no_command(
+    tmp_path, run_dir, command, refused
+):
+    record(run_dir, run_dir / 'bag.partial')
+    assert command(*keep(run_dir))[0] == 0
+    bag, checkpoint = run_dir / 'bag', run_dir / 'checkpoint'
+    (file,) = bag.glob('*.mcap')
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    for words in (
+        ['analyze', bag, '-o', tmp_path / 'out'],
+        ['prune', run_dir, '--bag', bag, '--samples', 1, '-o', tmp_path / 'out'],
+        ['map', bag, checkpoint, '-o', tmp_path / 'out'],
+        ['map', checkpoint, bag, '-o', tmp_path / 'out'],
+        ['recording', 'check', bag, checkpoint, EPISODES],
+    ):
+        refused(*words, words=[str(file), 'is not as it was recorded'])
 
 
 # --- beside a network -----------------------------------------------------------------------------
