@@ -177,8 +177,8 @@ def _origin(bag: Path, reader: BagReader, robot: Robot) -> tuple[Path | None, st
     """
     places: list[Path] = []
     digests: set[str | None] = set()
-    topic = robot.topic(layout.CHECKPOINT)
-    for channel, _, data in reader.read(lambda channel: channel.topic == topic):
+    announcing = robot.namespace, layout.CHECKPOINT
+    for channel, _, data in reader.read(lambda channel: channel.own == announcing):
         with suppress(layout.LayoutError):  # somebody else's message
             announced = layout.decode_checkpoint(reader.decode(channel, data).data)
             places = [Path(announced.path)]

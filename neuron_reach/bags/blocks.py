@@ -46,7 +46,7 @@ def read_blocks(
 
     Args:
         reader: of one or more bags.
-        topics: full names; recordings of other types under these names are left alone.
+        topics: full names; what else was recorded under these names is left alone.
         left_alone: counts, by topic, the messages of the right type that are no activations.
 
     Raises:
@@ -54,8 +54,7 @@ def read_blocks(
     """
 
     def wanted(channel: Channel) -> bool:
-        ours = layout.own_topic(channel.topic, channel.msgtype)
-        return channel.topic in topics and ours is not None
+        return channel.own is not None and '/'.join(channel.own) in topics
 
     waiting: dict[Channel, list[bytes]] = {}
     size = 0

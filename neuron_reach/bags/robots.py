@@ -35,8 +35,8 @@ def find_robots(reader: BagReader) -> list[Robot]:
     """
     undecided: dict[Channel, tuple[str, str]] = {}
     for channel in reader.channels:
-        ours = layout.own_topic(channel.topic, channel.msgtype)
-        if ours and channel.encoding == 'cdr' and (layer := layout.layer_of(ours[1])):
+        ours = channel.own
+        if ours and (layer := layout.layer_of(ours[1])):
             undecided[channel] = ours[0], layer
     silent = dict(undecided)  # announced, but without any message
     found: dict[str, set[str]] = {}

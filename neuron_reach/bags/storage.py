@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
+from neuron_reach.bags import layout
+
 
 @functools.cache
 def humble_types() -> Typestore:
@@ -29,6 +31,11 @@ class Channel(NamedTuple):
     topic: str
     msgtype: str
     encoding: str
+
+    @property
+    def own(self) -> tuple[str, str] | None:
+        """Namespace and relative name if name, type and encoding are ours, else None."""
+        return layout.own_topic(self.topic, self.msgtype) if self.encoding == 'cdr' else None
 
 
 class Message(NamedTuple):

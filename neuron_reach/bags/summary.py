@@ -18,6 +18,8 @@ from neuron_reach.bags.seal import SEAL, Seal, read_seal
 from neuron_reach.bags.storage import Channel
 from neuron_reach.errors import UserError
 
+_LONGEST_SHOWN = 100
+
 
 @dataclass(frozen=True)
 class RobotSummary:
@@ -109,7 +111,8 @@ class BagSummary:
 
     def _describe(self, topic: str) -> tuple[str, str, str]:
         """Return the count and type of a topic, and what there is to say about it."""
-        notes = [str(self.continuity[topic])] if topic in self.continuity else []
+        name = _full(topic)
+        notes = [str(self.continuity[name])] if name in self.continuity else []
         if topic in self.left_alone:
             notes.append(f'{self.left_alone[topic]} of another layout')
         if topic in self.fewer:
@@ -175,9 +178,15 @@ def summarize(
     )
 
 
+def _full(topic: str) -> str:
+    """Return the full name of a topic; other recorders leave the first `/` out, or double it."""
+    return f'/{topic.lstrip("/")}'
+
+
 def _printable(text: str) -> str:
     """Return a text of somebody else as one that leaves the terminal as it is."""
-    return text if text.isprintable() else ascii(text)
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= _LONGEST_SHOWN else f'{text[: _LONGEST_SHOWN - 3]}...'
 
 
 @dataclass
@@ -245,11 +254,11 @@ class _Tally:
         places: dict[Channel, tuple[str, str] | None] = {}
 
         def wanted(channel: Channel) -> bool:
-            if self.only is not None and not channel.topic.startswith(f'{self.only}/'):
+            if self.only is not None and not _full(channel.topic).startswith(f'{self.only}/'):
                 return False
             self.messages[channel.topic] += 0
             self.types.setdefault(channel.topic, set()).add(channel.msgtype)
-            ours = layout.own_topic(channel.topic, channel.msgtype)
+            ours = channel.own
             places[channel] = ours if self.only in (None, ours and ours[0]) else None
             return True
 

@@ -116,6 +116,55 @@ def test_a_topic_with_two_types_is_ours_by_one(tmp_path, record):
     assert summarize(tmp_path / 'x.mcap').types['/activations/input'] == f'{FLOAT32}, {INT}'
 
 
+def as_mcap(bag, encodings=None, slashes='/'):
+    """Return the messages of a bag as another program might record them."""
+    own = BagReader(bag)
+    numbers = {topic: number for number, topic in enumerate(own.topics, 1)}
+    blocks = []
+    for topic, number in numbers.items():
+        encoding = (encodings or {}).get(topic, 'cdr')
+        name = slashes + topic.lstrip('/')
+        blocks.append(topic_records(name, own.topics[topic], encoding, number))
+    return [
+        *blocks,
+        *(message_record(numbers[name], data) for name, _, data in own.messages(raw=True)),
+    ]
+
+
+@pytest.mark.parametrize('slashes', ['', '//'])
+def test_names_need_not_begin_with_one_slash(tmp_path, record, slashes):
+    write_record(tmp_path / 'own', record, namespace='/a/arm', observations=True)
+    (tmp_path / 'x.mcap').write_bytes(mcap_file(as_mcap(tmp_path / 'own', slashes=slashes)))
+    same(read_records(tmp_path / 'x.mcap'), record)
+    for summary in (summarize(tmp_path / 'x.mcap'), summarize(tmp_path / 'x.mcap', 'a/arm')):
+        assert list(summary.robots) == ['/a/arm']
+        assert str(summary).count('no gaps') == 4
+        assert summary.incomplete is None
+
+
+@pytest.mark.parametrize('encoding', ['json', 'protobuf', 'ros1', ''])
+def test_other_encodings_are_not_ours(tmp_path, record, encoding):
+    write_record(tmp_path / 'own', record, observations=True)
+    topics = BagReader(tmp_path / 'own').topics
+    foreign = as_mcap(tmp_path / 'own', dict.fromkeys(topics, encoding))
+    (tmp_path / 'x.mcap').write_bytes(mcap_file(foreign))
+    summary = summarize(tmp_path / 'x.mcap')
+    assert (summary.robots, summary.left_alone, summary.incomplete) == ({}, {}, None)
+    with pytest.raises(UserError, match='holds no activations'):
+        read_records(tmp_path / 'x.mcap')
+    beside = [topic_records('/activations/input', FLOAT32, encoding, 99), message_record(99, b'{}')]
+    (tmp_path / 'y.mcap').write_bytes(mcap_file([*beside, *as_mcap(tmp_path / 'own')]))
+    found = read_records(tmp_path / 'y.mcap')
+    same(found, record)
+    assert found.notes == ()
+
+
+def test_a_name_of_any_length_leaves_a_table(tmp_path, record):
+    long = topic_records('/' + 'x' * 60_000, 'y' * 60_000, 'cdr', 1)
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([long]))
+    assert max(map(len, str(summarize(tmp_path / 'x.mcap')).splitlines())) < 300
+
+
 @pytest.fixture
 def two_robots(tmp_path, storage, record):
     other = dataclasses.replace(record, activations=record.activations + 1.0)
