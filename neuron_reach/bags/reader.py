@@ -40,6 +40,10 @@ class _File(NamedTuple):
         """Say if the file is not what was found when its recording was checked."""
         if self.sealed is None:
             return None
+        if isinstance(self.storage, sqlite.SqliteFile) and self.storage.logs:
+            return (
+                f'is not as it was recorded (now there is {self.path.name}{self.storage.logs[0]})'
+            )
         state = self.path.stat()
         if state.st_size == self.sealed.size:
             found = _describe(self.path, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)

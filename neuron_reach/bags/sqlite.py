@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -18,6 +19,7 @@ from neuron_reach.files import open_regular
 MAGIC = b'SQLite format 3\0'
 
 _HEADER_SIZE = 100
+_DAMAGE = (sqlite3.Error, DamageError, MemoryError)  # the last one of an absurd length
 
 
 class SqliteFile:
@@ -29,6 +31,7 @@ class SqliteFile:
 
     Attributes:
         incomplete: why not everything that was recorded is in the file, as far as known; else None.
+        logs: ends of the names of the logs beside it; a finished recording has none, or empty ones.
 
     Raises:
         UserError: not the database of a bag, or cut off before its first page ends.
@@ -42,19 +45,15 @@ class SqliteFile:
         # SQLite has the logs of a linked file beside the file itself.
         self._content = path.resolve() if unpacked is None else Path(unpacked.name)
         self._copy: sqlite3.Connection | None = None
-        # A finished recording leaves no log, or an empty one.
-        logs = [end for end in ('-wal', '-journal') if _size(f'{self._content}{end}')]
+        self.logs = [end for end in ('-wal', '-journal') if _is_log(Path(f'{self._content}{end}'))]
         try:
-            if logs:
-                self.incomplete = 'the database was not closed: its recorder was stopped'
-                self._copy = self._open_with_logs(logs)
-            else:
+            if not (self.logs and self._begin_with_logs()):
                 self._copy = self._cut_to_pages()
-            if unpacked is not None and self._copy is None:
-                self._copy = _open(self._content, 'immutable=1')
-            with self._connection() as database:
-                self._channels = _read_channels(database)
-        except (sqlite3.Error, DamageError, MemoryError) as error:
+                if unpacked is not None and self._copy is None:
+                    self._copy = _open(self._content, 'immutable=1')
+                with self._connection() as database:
+                    self._channels = _read_channels(database)
+        except _DAMAGE as error:
             raise UserError(f'{path} is no readable database of a bag ({error})') from None
 
     def channels(self) -> tuple[Channel, ...]:
@@ -67,7 +66,8 @@ class SqliteFile:
         # Filtered by SQLite, as it then need not load the data of the others; a topic that is not
         # known comes too, as it is a sign of damage.
         query = (
-            f'SELECT id, topic_id, timestamp, CASE WHEN length(data) <= {LARGEST} THEN data END '
+            "SELECT id, topic_id, timestamp, CASE WHEN typeof(data) = 'blob' "
+            f'AND length(data) <= {LARGEST} THEN data END '
             f'FROM messages WHERE topic_id NOT IN ({",".join(unwanted)})'
         )
         previous = None
@@ -81,7 +81,7 @@ class SqliteFile:
                     raise DamageError('the messages are out of order')
                 previous = row
                 yield Message(self._channels[key], time, data)
-        except (sqlite3.Error, DamageError, MemoryError) as error:  # of an absurd length
+        except _DAMAGE as error:
             self.incomplete = self.incomplete or str(error) or 'the database is damaged'
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
@@ -107,14 +107,30 @@ class SqliteFile:
         with closing(_open(self._content, 'immutable=1')) as database:
             yield database
 
-    def _open_with_logs(self, logs: list[str]) -> sqlite3.Connection:
-        """Open what a stopped recorder left, whose newest messages are in a log only."""
-        if '-wal' in logs and _size(f'{self._content}-shm'):
+    def _begin_with_logs(self) -> bool:
+        """Open what a stopped recorder left, whose newest messages are in a log only.
+
+        Returns:
+            Whether that can be read; a log may also be one of another database.
+        """
+        names = [f'{self._content}{end}' for end in self.logs]
+        if all(Path(name).is_file() for name in names):
+            self.incomplete = 'the database was not closed: its recorder was stopped'
+            with suppress(*_DAMAGE):
+                self._copy = self._open_with_logs()
+                self._channels = _read_channels(self._copy)
+                return True
+        listed = ' and '.join(Path(name).name for name in names)
+        self.incomplete = f'what is in {listed} is not of this database, or no log'
+        return False
+
+    def _open_with_logs(self) -> sqlite3.Connection:
+        if '-wal' in self.logs and Path(f'{self._content}-shm').is_file():
             # Maybe still being recorded; SQLite then sees to it that what is read is consistent.
             with suppress(sqlite3.Error):
                 return _open(self._content, 'mode=ro')
         # Else SQLite would have to write beside the file, to read the log.
-        return self._copied(['', *logs])
+        return self._copied(['', *self.logs])
 
     def _cut_to_pages(self) -> sqlite3.Connection | None:
         """Return a database without the half page at the end of a file that was cut.
@@ -130,7 +146,7 @@ class SqliteFile:
         page = page if page > 1 else 1 << 16  # 65536 does not fit in two bytes
         if size >= page * int.from_bytes(header[28:32], 'big'):
             return None
-        self.incomplete = 'the file was cut off'
+        self.incomplete = self.incomplete or 'the file was cut off'
         return self._copied([''], size - size % page) if size % page else None
 
     def _copied(self, ends: list[str], size: int | None = None) -> sqlite3.Connection:
@@ -159,9 +175,8 @@ class SqliteFile:
             ) from None
 
 
-def _size(path: str) -> int:
-    file = Path(path)
-    return file.stat().st_size if file.is_file() else 0
+def _is_log(path: Path) -> bool:
+    return os.path.lexists(path) and not (path.is_file() and not path.stat().st_size)
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ import sqlite3
 import struct
 import time
 import zlib
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal
@@ -117,7 +117,7 @@ class _Sqlite3(Sqlite3Writer):
 
     def close(self, version: int, metadata: str) -> None:
         self.flush()
-        # Fails while somebody reads the unfinished bag, which then keeps its log: also valid.
+        # Fails while somebody reads the unfinished bag, which then keeps its log.
         with suppress(sqlite3.OperationalError):
             self.conn.execute('PRAGMA journal_mode=DELETE')
         super().close(version, metadata)
@@ -276,7 +276,7 @@ class BagWriter:
             if not sum(self.counts.values()):
                 writer.min_timestamp = 0  # else an empty bag starts at the end of all time
             writer.close()
-            written_as.rename(named)
+            _give_name(written_as, named)
             for item in (*self.partial.iterdir(), self.partial):
                 fsync(item)
             if self.finished != self.partial:
@@ -326,6 +326,17 @@ class BagWriter:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _give_name(written_as: Path, name: Path) -> None:
+    """Rename what was written; a database that keeps its log is copied with what is in there."""
+    if not Path(f'{written_as}-wal').exists():
+        written_as.rename(name)
+        return
+    with closing(sqlite3.connect(written_as)) as database:
+        database.execute('VACUUM INTO ?', (str(name),))
+    for end in ('', '-wal', '-shm'):
+        Path(f'{written_as}{end}').unlink(missing_ok=True)
 
 
 def make_room(bag: Path, *, keep_partial: bool = False) -> Path | None:

@@ -312,6 +312,51 @@ def test_pipes_beside_the_messages_are_not_waited_for(tmp_path, storage, write_t
     assert messages is None or len(messages) == 1
 
 
+def of_another(path):
+    """Return the log of a database that is none of a bag."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute('PRAGMA journal_mode=WAL')
+        database.executescript('CREATE TABLE a(b); INSERT INTO a VALUES(zeroblob(90000));')
+        return path.with_name(f'{path.name}-wal').read_bytes()
+
+
+@pytest.mark.parametrize('kind', ['another', 'garbage', 'zeros', 'pipe', 'folder', 'nowhere'])
+@pytest.mark.parametrize('sealed', [False, True])
+def test_a_log_that_is_none_of_the_database(tmp_path, record_small, sealed, kind):
+    write_record(tmp_path / 'bag', record_small, 'sqlite3')
+    if sealed:
+        seal(tmp_path / 'bag', 4, 'a' * 64)
+    log = tmp_path / 'bag' / 'bag.db3-wal'
+    if kind in ('another', 'garbage', 'zeros'):
+        contents = {
+            'another': of_another(tmp_path / 'x'),
+            'garbage': random.Random(0).randbytes(9000),
+            'zeros': bytes(9000),
+        }
+        log.write_bytes(contents[kind])
+    else:
+        {'pipe': os.mkfifo, 'folder': os.mkdir, 'nowhere': lambda log: log.symlink_to('x')}[kind](
+            log
+        )
+    told = summarize(tmp_path / 'bag').incomplete
+    if sealed:
+        assert 'is not as it was recorded (now there is bag.db3-wal)' in told
+        assert activity(tmp_path / 'bag') is None
+    else:
+        assert ('not closed' if kind in ('garbage', 'zeros') else 'bag.db3-wal') in told
+        assert np.array_equal(activity(tmp_path / 'bag').activations, record_small.activations)
+
+
+def test_texts_in_a_database_may_be_no_texts(tmp_path, write_texts):
+    file = write_texts(tmp_path / 'bag', 'sqlite3', ['one', 'two', 'three'])
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE messages SET data = CAST(X'FF00' AS TEXT) WHERE id = 2")
+        database.commit()
+    messages, _ = everything(tmp_path / 'bag')
+    assert len(messages) == 1
+    assert summarize(tmp_path / 'bag').incomplete.endswith('a message has values of the wrong kind')
+
+
 ALIASES = 'a: &a [x, x]\n' + ''.join(
     f'{chr(98 + n)}: &{chr(98 + n)} [{", ".join([f"*{chr(97 + n)}"] * 9)}]\n' for n in range(20)
 )

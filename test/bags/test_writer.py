@@ -108,6 +108,23 @@ def test_until_it_is_closed_a_bag_has_another_name(tmp_path, storage, text_messa
     bag.close()
 
 
+def test_somebody_who_reads_a_bag_when_it_is_closed_costs_no_message(tmp_path, text_message):
+    with BagWriter(tmp_path / 'bag', 'sqlite3') as bag:
+        bag.add_topic('/a', STRING)
+        bag.write('/a', 0, text_message('one'))
+        bag._storage().conn.execute('PRAGMA busy_timeout=0')  # else it waits for 5 s
+        reading = sqlite3.connect(tmp_path / 'bag.partial' / 'bag.partial.db3')
+        rows = reading.execute('SELECT * FROM topics, messages')  # as long as rows are left
+        for number in range(100):
+            bag.write('/a', number, text_message('two'))
+    reader = BagReader(tmp_path / 'bag')
+    assert len(list(reader.messages())) == 101
+    assert reader.incomplete is None
+    assert {item.name for item in (tmp_path / 'bag').iterdir()} == {'bag.db3', 'metadata.yaml'}
+    assert rows.fetchone()
+    reading.close()
+
+
 def test_an_empty_bag_is_readable(tmp_path, storage):
     with BagWriter(tmp_path / 'bag', storage) as bag:
         bag.add_topic('/goal', 'geometry_msgs/msg/PoseArray')
