@@ -160,7 +160,8 @@ class Assembly:
         expected = np.arange(steps) < lengths[:, None]
         whole = begun & (lengths > 0) & (lengths <= steps) & (whole_steps | ~expected).all(axis=1)
         notes = [incomplete] if incomplete else []
-        gaps = int(((~whole_steps & expected).any(axis=1) & begun).sum())
+        gapped = (~whole_steps & expected).any(axis=1) | (lengths > steps)
+        gaps = int((gapped & begun).sum())
         last = np.flatnonzero(begun)[-1]
         figures = (
             (gaps, 'episodes left out, as steps of them are missing'),

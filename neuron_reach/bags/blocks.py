@@ -20,8 +20,6 @@ from neuron_reach.bags.storage import Channel
 BLOCK_BYTES = 64 * 2**20
 """Serialised messages kept until they are decoded together."""
 
-_LARGEST_COUNT = 2**31
-
 
 class Block(NamedTuple):
     """Control cycles of all arms on one topic; arm `a` of message `i` is in episode[i] + a.
@@ -103,7 +101,7 @@ def _decode(reader: BagReader, channel: Channel, messages: list[bytes]) -> Itera
         rows = table[:, head:] if alike.all() else table[alike, head:]
         floats = np.ascontiguousarray(rows).view('<f4')
         numbers = floats[:, :2]
-        counts = (numbers >= 0) & (numbers < _LARGEST_COUNT) & (numbers == np.floor(numbers))
+        counts = (numbers >= 0) & (numbers <= layout.LARGEST_COUNT) & (numbers == np.floor(numbers))
         if not (good := counts.all(axis=1)).all():
             floats, numbers = floats[good], numbers[good]
         episode, step = numbers.astype(np.int64).T

@@ -171,8 +171,10 @@ class Episodes:
         numbers, lengths = results[:, 0].astype(np.int64), results[:, 3].astype(np.int64)
         known, counts = np.unique(numbers, return_counts=True)
         found = []
-        if asked is not None and not np.array_equal(known, np.arange(asked)):
+        if asked is not None and len(known) != asked:
             found.append(f'{len(known)} of {asked} episodes')
+        elif asked is not None and known[-1] != asked - 1:
+            found.append(f'{asked} of {asked} episodes, but other ones than 0 to {asked - 1}')
         elif asked is None and not len(known):
             found.append('no episode')
         elif asked is None and known[-1] - known[0] + 1 != len(known):

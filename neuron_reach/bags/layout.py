@@ -32,7 +32,7 @@ EPISODE_FIELDS = ('number', 'goal_x', 'goal_z', 'steps', 'final_reward', 'succes
 
 _MOST_DIMENSIONS = 4
 _LONGEST_PATH, _LONGEST_NAME = 4095, 255  # bytes, of Linux
-_LARGEST_COUNT = 2**53
+LARGEST_COUNT = 2**53
 """Up to this, numbers of double precision are exact."""
 
 _FLOAT32_ARRAY = 'std_msgs/msg/Float32MultiArray'
@@ -259,7 +259,7 @@ def read_fleet_step(message: Any) -> FleetStep:
 
 
 def _count(entry: float, name: str) -> int:
-    if not (0 <= entry <= _LARGEST_COUNT and float(entry).is_integer()):
+    if not (0 <= entry <= LARGEST_COUNT and float(entry).is_integer()):
         raise LayoutError(f'{name} is {entry}, which is no count')
     return int(entry)
 
@@ -292,8 +292,10 @@ def read_episodes(message: Any) -> npt.NDArray[np.float64]:
     if prefix.size or values.ndim != 2 or values.shape[1] != len(EPISODE_FIELDS):
         raise LayoutError(f'expected (episode, field) with the fields {EPISODE_FIELDS}')
     counts = values[:, [EPISODE_FIELDS.index(name) for name in ('number', 'steps')]]
-    if not ((counts >= 0) & (counts <= _LARGEST_COUNT) & (counts == np.floor(counts))).all():
+    if not ((counts >= 0) & (counts <= LARGEST_COUNT) & (counts == np.floor(counts))).all():
         raise LayoutError('the number or the steps of an episode are no count')
+    if not np.isin(values[:, EPISODE_FIELDS.index('success')], (0.0, 1.0)).all():
+        raise LayoutError('an episode is neither a success nor none')
     return values.astype(np.float64, copy=False)
 
 
@@ -386,7 +388,7 @@ def decode_checkpoint(text: str) -> Checkpoint:
     if not isinstance(fields['path'], str) or not _is_path(fields['path']):
         raise LayoutError(f'checkpoint path must be that of a folder, got {fields["path"]!r:.80}')
     for name in fields.keys() & {'version', 'first_episode', 'episodes'}:
-        if type(fields[name]) is not int or fields[name] < 0:
+        if type(fields[name]) is not int or not 0 <= fields[name] <= LARGEST_COUNT:
             raise LayoutError(f'checkpoint {name} must be a count, got {fields[name]!r}')
     if not re.fullmatch('[0-9a-f]{64}', str(fields.get('network', '0' * 64))):
         raise LayoutError(f'checkpoint network must be a digest, got {fields["network"]!r}')

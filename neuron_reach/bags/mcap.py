@@ -149,7 +149,7 @@ class McapFile:
         file.seek(max(self._data_start, footer))
         tail = file.read()
         if not tail.endswith(MAGIC) or tail[:1] != bytes([_FOOTER]):
-            raise DamageError('the file has no end: its recorder was stopped')
+            raise DamageError('the file does not end as it should, as if its recorder was stopped')
         start, _, checksum = _FOOTER_FIELDS.unpack_from(tail, _RECORD.size)
         begin = start or footer
         data_end = begin - _DATA_END_SIZE

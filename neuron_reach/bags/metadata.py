@@ -24,7 +24,7 @@ def read_metadata(file: Path) -> tuple[list[str], str | None]:
         with open_regular(file) as opened:
             content = opened.read(_LARGEST + 1)
     except FileNotFoundError:
-        return [], 'there is no metadata.yaml: the recorder was stopped'
+        return [], 'there is no metadata.yaml, as if the recorder was stopped'
     if len(content) > _LARGEST:
         return [], 'metadata.yaml is too large to be that of a bag'
     try:

@@ -115,7 +115,7 @@ class SqliteFile:
         """
         names = [f'{self._content}{end}' for end in self.logs]
         if all(Path(name).is_file() for name in names):
-            self.incomplete = 'the database was not closed: its recorder was stopped'
+            self.incomplete = 'the database was not closed, as if its recorder was stopped'
             with suppress(*_DAMAGE):
                 self._copy = self._open_with_logs()
                 self._channels = _read_channels(self._copy)
@@ -170,7 +170,7 @@ class SqliteFile:
                 return _open(copy, 'mode=rw')
         except OSError as error:
             raise UserError(
-                f'{self.path}: its recorder was stopped, and a copy of it cannot be made in '
+                f'{self.path}: only a copy of it could be read, and cannot be made in '
                 f'{tempfile.gettempdir()} ({error.strerror}); choose another place with TMPDIR'
             ) from None
 

@@ -89,6 +89,12 @@ def test_numbers_that_are_no_counts_are_left_alone(tmp_path, number, place, firs
     assert list(read(reader, left_alone=1)[INPUT]) == [(0, 0)]
 
 
+def test_episodes_may_have_any_number_that_is_exact(tmp_path):
+    numbers = [(2**31, 0), (2**31, 1), (2**52, 0), (2**53, 2**53)]
+    messages = [(INPUT, step(np.ones((1, 4)), *key)) for key in numbers]
+    assert list(read(write(tmp_path / 'bag', 'mcap', messages))[INPUT]) == numbers
+
+
 def test_other_things_on_the_topic_are_left_alone(tmp_path):
     plain = multiarray(FLOAT32, layout.fill_multiarray, np.ones(3, 'f'), ('neuron',))
     empty = multiarray(FLOAT32, layout.fill_multiarray, np.ones((0, 9), 'f'), 'ab', (0, 0))

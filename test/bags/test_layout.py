@@ -161,12 +161,20 @@ def test_fleet_steps_need_whole_numbers_in_front(prefix):
 
 def test_episode_results_come_back_and_need_all_fields():
     results = np.arange(12.0).reshape(2, 6)
+    results[:, 5] = 0, 1
     message = bag_message('d')
     layout.fill_episodes(message, Dimension, results)
     assert layout.read_episodes(message).tolist() == results.tolist()
     layout.fill_multiarray(message, Dimension, results[:, :5], ('episode', 'field'))
     with pytest.raises(LayoutError):
         layout.read_episodes(message)
+    for column, values in ((0, (-1, 0.5, np.nan, 1e300)), (5, (-1, 0.5, np.nan, np.inf, 2))):
+        for value in values:
+            wrong = results.copy()
+            wrong[1, column] = value
+            layout.fill_episodes(message, Dimension, wrong)
+            with pytest.raises(LayoutError):
+                layout.read_episodes(message)
 
 
 @pytest.mark.parametrize('sequence', [None, 0, 2**40])
@@ -195,10 +203,10 @@ def test_commands_refuse_what_is_none():
 
 @given(
     path=st.text(min_size=1),
-    version=st.integers(0),
-    first=st.integers(0),
+    version=st.integers(0, 2**53),
+    first=st.integers(0, 2**53),
     network=st.none() | st.text('0123456789abcdef', min_size=64, max_size=64),
-    episodes=st.none() | st.integers(0),
+    episodes=st.none() | st.integers(0, 2**53),
 )
 def test_checkpoints_come_back(path, version, first, network, episodes):
     checkpoint = layout.Checkpoint(path, version, first, network, episodes)
@@ -217,6 +225,10 @@ GOOD = {'path': 'x', 'version': 1, 'first_episode': 0}
     [
         '',
         'no json',
+        *(
+            json.dumps({'path': 'x', 'version': 1, 'first_episode': 0} | {name: 2**53 + 1})
+            for name in ('version', 'first_episode', 'episodes')
+        ),
         '[' * 100_000,
         '[]',
         '{}',

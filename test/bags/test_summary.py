@@ -136,6 +136,11 @@ STEP_3 = [(episode, step) for episode in (0, 2) for step in range(STEPS)]
 CASES = {
     'complete': ({}, 'The bag is complete.'),
     'another number': ({'asked': 6}, 'Incomplete 4 of 6 episodes'),
+    'a great number': ({'asked': 2**53}, f'Incomplete 4 of {2**53} episodes'),
+    'others than asked for': (
+        {'numbers': [2, 3, 4, 5], 'cycles': {}},
+        'Incomplete 4 of 4 episodes, but other ones than 0 to 3',
+    ),
     'more than asked for': ({'asked': 2}, 'Incomplete 4 of 2 episodes'),
     'no number': ({'asked': None}, 'no number was asked for'),
     'older version': ({'announced': []}, 'the bag does not say how many episodes'),
