@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import io
 import signal
 import sys
 import textwrap
@@ -24,7 +25,7 @@ from neuron_reach.arguments import (
 )
 from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
-from neuron_reach.errors import UserError
+from neuron_reach.errors import UserError, printable
 
 EPILOG = """\
 examples:
@@ -41,13 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C."""
     # A shell starts background jobs with SIGINT ignored; `kill -INT` shall end those as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A path need not be text in the encoding of the terminal; to tell of it must not be an error.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
     try:
         options = _parser().parse_args(argv)
         code: int = options.command(options)
         return code
     except UserError as error:
-        line = str(error).replace('\n', '\\n')  # that of a path
-        print(f'neuron_reach: error: {line}', file=sys.stderr)
+        print(f'neuron_reach: error: {printable(str(error))}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return starter.INTERRUPTED

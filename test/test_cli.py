@@ -119,3 +119,10 @@ def test_the_home_folder_is_known_in_every_path(capsys, monkeypatch):
 )
 def test_the_name_and_the_value_that_were_meant(words, expected):
     assert spelled(words[0], words) == expected
+
+
+@pytest.mark.parametrize('name', ['x\ny', 'x\x1b[31m', 'x\udcff', 'x\u2028y'])
+def test_a_path_of_any_letters_is_told_in_one_printable_line(capsys, name):
+    said = refused(['info', name], capsys)
+    assert said.rstrip('\n').isprintable()
+    assert name.encode('unicode_escape').decode() in said

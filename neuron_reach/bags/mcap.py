@@ -19,7 +19,7 @@ import lz4.frame  # type: ignore[import-untyped]
 from backports import zstd
 
 from neuron_reach.bags.packed import LARGEST, Allowance
-from neuron_reach.bags.storage import Channel, DamageError, Message
+from neuron_reach.bags.storage import MOST_TOPICS, Channel, DamageError, Message
 from neuron_reach.errors import UserError
 from neuron_reach.files import open_regular
 
@@ -64,6 +64,8 @@ class _Channels:
         if schema not in self.schemas:
             raise DamageError(f'topic {topic!r} has no message type')
         channel = Channel(topic, self.schemas[schema], encoding)
+        if number not in self.by_number and len(self.by_number) >= MOST_TOPICS:
+            raise DamageError(f'more than {MOST_TOPICS} topics are those of no recording')
         if self.by_number.setdefault(number, channel) != channel:
             raise DamageError(
                 f'topics {self.by_number[number].topic!r} and {topic!r} have the same number'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ from neuron_reach.bags import layout
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.storage import Channel
 from neuron_reach.errors import UserError
+
+_MOST_LISTED = 10
 
 
 class Robot(NamedTuple):
@@ -70,7 +73,7 @@ def choose_robot(bag: Path, reader: BagReader, namespace: str | None = None) -> 
     robots = find_robots(reader)
     if not robots:
         raise UserError(f'{bag}: holds no activations (no topic {layout.ACTIVATIONS}/<layer>)')
-    said = ', '.join(robot.namespace or '/' for robot in robots)
+    said = list_namespaces(robot.namespace for robot in robots)
     if namespace is None:
         if len(robots) > 1:
             raise UserError(
@@ -81,6 +84,13 @@ def choose_robot(bag: Path, reader: BagReader, namespace: str | None = None) -> 
         if robot.namespace == topic_prefix(namespace):
             return robot
     raise UserError(f'{bag}: has no activations in namespace {namespace!r}, but in {said}')
+
+
+def list_namespaces(namespaces: Iterable[str]) -> str:
+    """Return namespaces as a list for a message; not all of them if they are many."""
+    names = sorted(name or '/' for name in namespaces)
+    rest = len(names) - _MOST_LISTED
+    return ', '.join(names[:_MOST_LISTED]) + (f' and {rest} others' if rest > 0 else '')
 
 
 def topic_prefix(given: str) -> str:

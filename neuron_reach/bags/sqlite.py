@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from neuron_reach.bags.packed import LARGEST
-from neuron_reach.bags.storage import Channel, DamageError, Message
+from neuron_reach.bags.storage import MOST_TOPICS, Channel, DamageError, Message
 from neuron_reach.errors import UserError
 from neuron_reach.files import open_regular
 
@@ -202,6 +202,8 @@ def _read_channels(database: sqlite3.Connection) -> dict[int, Channel]:
         if type(key) is not int or not all(isinstance(text, str) for text in texts):
             raise DamageError('the table of topics is damaged')
         channels[key] = Channel(*texts)
+        if len(channels) > MOST_TOPICS:
+            raise DamageError(f'more than {MOST_TOPICS} topics are those of no recording')
     return channels
 
 

@@ -21,6 +21,10 @@ def humble_types() -> Typestore:
     return get_typestore(Stores.ROS2_HUMBLE)
 
 
+MOST_TOPICS = 10_000
+"""A file with more of them is none that anybody recorded."""
+
+
 class DamageError(Exception):
     """A file is damaged from here on; what came before is good."""
 

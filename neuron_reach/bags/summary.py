@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +13,12 @@ import numpy as np
 from neuron_reach.bags import layout
 from neuron_reach.bags.episodes import Continuity, Episodes
 from neuron_reach.bags.reader import BagReader
-from neuron_reach.bags.robots import find_robots, topic_prefix
+from neuron_reach.bags.robots import find_robots, list_namespaces, topic_prefix
 from neuron_reach.bags.seal import SEAL, Seal, read_seal
 from neuron_reach.bags.storage import Channel
-from neuron_reach.errors import UserError
+from neuron_reach.errors import UserError, printable
 
-_LONGEST_SHOWN = 100
+_LONGEST_SHOWN, _MOST_TOLD = 100, 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class BagSummary:
         if not self.robots:
             lines.append('Robots     none of ours: no activations recorded')
         lines.append('Messages')
-        rows = [(_printable(topic), *self._describe(topic)) for topic in self.messages]
+        rows = [(_shown(topic), *self._describe(topic)) for topic in self.messages]
         widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
         for topic, count, kind, note in rows:
             line = f'  {topic:{widths[0]}}  {count:>{widths[1]}}  {kind:{widths[2]}}  {note}'
@@ -107,7 +107,7 @@ class BagSummary:
             lines.append('No digest  damage that leaves the bag readable would not be noticed')
         elif not self.sealed:
             lines.append('No digest  damage shows by the checksums of the storage only')
-        return '\n'.join([*lines, self._verdict()])
+        return '\n'.join(map(printable, [*lines, self._verdict()]))
 
     def _describe(self, topic: str) -> tuple[str, str, str]:
         """Return the count and type of a topic, and what there is to say about it."""
@@ -117,7 +117,7 @@ class BagSummary:
             notes.append(f'{self.left_alone[topic]} of another layout')
         if topic in self.fewer:
             notes.append(f'{self.fewer[topic]} missing')
-        kind = _printable(self.types[topic]) or 'unknown type'
+        kind = _shown(self.types[topic]) or 'unknown type'
         return str(self.messages[topic]), kind, ', '.join(notes)
 
     def _verdict(self) -> str:
@@ -159,8 +159,8 @@ def summarize(
     for bag, reader in zip(bags, readers, strict=True):
         tally.add(Path(bag), reader)
     if tally.only is not None and tally.only not in tally.robots:
-        found = {robot.namespace or '/' for reader in readers for robot in find_robots(reader)}
-        there = f'but in {", ".join(sorted(found))}' if found else 'nor in another one'
+        found = {robot.namespace for reader in readers for robot in find_robots(reader)}
+        there = f'but in {list_namespaces(found)}' if found else 'nor in another one'
         raise UserError(f'{", ".join(bags)}: no robot in namespace {namespace!r}, {there}')
     return BagSummary(
         bags=bags,
@@ -174,8 +174,13 @@ def summarize(
         fewer=tally.fewer(),
         sealed=all(reader.sealed for reader in readers),
         has_checksums=all(reader.has_checksums for reader in readers),
-        incomplete='; '.join(tally.problems) or None,
+        incomplete=_join(tally.problems) or None,
     )
+
+
+def _join(problems: Sequence[str]) -> str:
+    rest = len(problems) - _MOST_TOLD
+    return '; '.join(problems[:_MOST_TOLD]) + (f'; and {rest} others' if rest > 0 else '')
 
 
 def _full(topic: str) -> str:
@@ -183,9 +188,8 @@ def _full(topic: str) -> str:
     return f'/{topic.lstrip("/")}'
 
 
-def _printable(text: str) -> str:
-    """Return a text of somebody else as one that leaves the terminal as it is."""
-    text = text if text.isprintable() else ascii(text)
+def _shown(text: str) -> str:
+    text = printable(text)
     return text if len(text) <= _LONGEST_SHOWN else f'{text[: _LONGEST_SHOWN - 3]}...'
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from neuron_reach.commands.flags import (
     read_flags,
     whole,
 )
-from neuron_reach.errors import UserError
+from neuron_reach.errors import UserError, warn
 from neuron_reach.pruning_options import PruningOptions
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _analyze(options: argparse.Namespace) -> int:
     finally:
         progress.close()
     for note in summary['notes']:
-        print(f'neuron_reach: warning: {note}', file=sys.stderr)
+        warn(note)
     print(_table(summary))
     print(f'results: {options.output}')
     return 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuron_reach.commands.flags import add_command, number, path, whole
-from neuron_reach.errors import UserError
+from neuron_reach.errors import UserError, warn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,7 +122,7 @@ def _map(options: argparse.Namespace) -> int:
         raise UserError('source and target are the same network; nothing else to map')
     groups = summarise(pairs, mapper.same_networks, chosen.seed)
     for note in mapper.notes:
-        print(f'neuron_reach: warning: {note}', file=sys.stderr)
+        warn(note)
     _write(options.output, {**inputs, 'notes': mapper.notes}, chosen, groups, examples)
     print(_table(groups))
     print(f'results: {options.output}')

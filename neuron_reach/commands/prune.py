@@ -15,7 +15,7 @@ from neuron_reach.commands.flags import (
     read_flags,
     whole,
 )
-from neuron_reach.errors import UserError
+from neuron_reach.errors import UserError, printable
 from neuron_reach.pruning_options import PruningOptions, ReductionOptions
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _prune(options: argparse.Namespace) -> int:
     finally:
         progress.close()
     results = prune_checkpoint(checkpoint, record, pruning, found, options.output, bag)
-    print('\n'.join([*record.notes, describe_pruning(results)]))
+    print('\n'.join([*map(printable, record.notes), describe_pruning(results)]))
     print(f'results: {options.output}')
     return 0
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from neuron_reach.commands.flags import path, whole
+from neuron_reach.errors import warn
 
 
 def add(commands: Any) -> None:
@@ -29,8 +29,7 @@ def _recording(options: argparse.Namespace) -> int:
         return 0
     summary = keep(options.bag, options.checkpoint, options.episodes)
     for other in remove_unfinished(options.bag, options.checkpoint):
-        line = f'{other}: an earlier recording that took no part; move it away or remove it'
-        print(f'neuron_reach: warning: {line}', file=sys.stderr)
+        warn(f'{other}: an earlier recording that took no part; move it away or remove it')
     if options.info is not None:
         print(describe_path(options.info, summary=summary))
     return 0

@@ -385,6 +385,46 @@ def test_metadata_is_small_and_flat(tmp_path, storage, write_texts, text):
     assert told
 
 
+def many_topics(path, storage, count):
+    if storage == 'mcap':
+        topics = (
+            topic_records(f'/{n}/activations/input', FLOAT32, 'cdr', n) for n in range(1, count)
+        )
+        path.write_bytes(mcap_file(list(topics)))
+        return
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(
+            'CREATE TABLE topics(id INTEGER PRIMARY KEY, name, type, serialization_format)'
+        )
+        database.execute('CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id, timestamp, data)')
+        rows = ((n, f'/{n}/activations/input', FLOAT32, 'cdr') for n in range(count))
+        database.executemany('INSERT INTO topics VALUES(?, ?, ?, ?)', rows)
+        database.commit()
+
+
+@pytest.mark.parametrize(('count', 'refused'), [(1000, False), (20_000, True)])
+def test_topics_beyond_number_are_damage(tmp_path, storage, count, refused):
+    file = tmp_path / ('x.mcap' if storage == 'mcap' else 'x.db3')
+    many_topics(file, storage, count)
+    try:
+        summary = summarize(file)
+    except UserError as error:
+        told = str(error)
+    else:
+        told = summary.incomplete
+        assert max(map(len, str(summary).splitlines())) < 5000
+    assert ('more than 10000 topics' in told) == refused
+
+
+def test_names_of_strangers_leave_the_terminal_as_it_is(tmp_path, write_texts):
+    write_texts(tmp_path / 'bag', 'mcap', ['text'], topic='/a\x1b[31m\n/checkpoint')
+    listed = 'rosbag2_bagfile_information: {relative_file_paths: ["x\\e[31m\\n.mcap", bag.mcap]}'
+    (tmp_path / 'bag' / 'metadata.yaml').write_text(listed)
+    text = str(summarize(tmp_path / 'bag'))
+    assert text.count(r'\x1b[31m\n') == 2
+    assert text.replace('\n', '').isprintable()
+
+
 # --- what messages say ------------------------------------------------------------------------
 
 

@@ -419,7 +419,7 @@ def test_a_log_that_cannot_be_copied_is_named(logged_database, monkeypatch):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     monkeypatch.setattr('shutil.copyfileobj', full)
-    with pytest.raises(UserError, match=r'was stopped, and a copy .* \(No space left'):
+    with pytest.raises(UserError, match=r'cannot be made in .* \(No space left'):
         BagReader(logged_database)
 
 
