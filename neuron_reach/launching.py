@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import logging
@@ -150,13 +151,20 @@ def _actions(phases: Sequence[Phase], scope: Scope) -> list[Any]:
         interrupted = actions[0] in ended[:-1] and bool(process.command)
         # The `ros2` command answers an interrupt with its number.
         if event.returncode not in ({0, int(signal.SIGINT)} if interrupted else {0}):
-            _fail(phase, scope, f'{process.name} failed (exit code {event.returncode})')
+            fail(f'{process.name} failed (exit code {event.returncode})')
         if actions[0] not in ended:
-            _fail(phase, scope, f'{process.name} ended early')
+            fail(f'{process.name} ended early')
         remaining = [action for action in actions if action not in ended]
         if remaining:
             return [EmitEvent(event=ShutdownProcess(process_matcher=matches_action(remaining[0])))]
         return _actions(later, scope)
+
+    def fail(message: str) -> NoReturn:
+        nodes = [one for one, each in zip(actions, processes, strict=True) if not each.command]
+        _give_up(node for node in nodes if node not in ended)
+        if phase.after_failure:
+            subprocess.run(_words(phase.after_failure), check=False, env=scope.environment)
+        raise RuntimeError(message)  # ends the launch
 
     processes = [phase.leader, *phase.followers]
     actions = [_action(process, on_exit) for process in processes]
@@ -173,11 +181,12 @@ def _expect_interrupt(event: ProcessStarted, context: LaunchContext) -> None:
     get_logger(event.process_name).addFilter(is_told)
 
 
-def _fail(phase: Phase, scope: Scope, message: str) -> NoReturn:
-    """End the launch, but first run what the phase asks for."""
-    if phase.after_failure:
-        subprocess.run(_words(phase.after_failure), check=False, env=scope.environment)
-    raise RuntimeError(message)
+def _give_up(actions: Iterable[ExecuteProcess]) -> None:
+    """Have nodes end without working off what is on its way, as an interrupt by launch would."""
+    for action in actions:
+        if action.process_details is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(action.process_details['pid'], signal.SIGTERM)
 
 
 def _words(command: Sequence[str]) -> list[str]:

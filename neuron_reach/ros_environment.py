@@ -6,12 +6,24 @@ import os
 from pathlib import Path
 
 from neuron_reach.errors import UserError
+from neuron_reach.shared import shared_file
 
 HIGHEST_DOMAIN = 232
 """ROS domains above it would need port numbers that there are none of."""
 
 LAUNCHER = 'NEURON_REACH_LAUNCHER'
 """Process id of whoever started a node and will end it; the node ends when that one is gone."""
+
+
+PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+"""Variables that name a file with settings of Fast DDS: from version 3 on, and up to 2."""
+
+
+def set_up_discovery() -> None:
+    """Have nodes that start from here on find each other soon, unless the user has settings."""
+    if not any(os.environ.get(name) for name in PROFILES):
+        old = os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy')
+        os.environ[PROFILES[old]] = str(shared_file('config/discovery.xml'))
 
 
 def check_environment() -> None:

@@ -150,11 +150,16 @@ class _Child:
         """Exit code, None while it runs."""
         return self._popen.poll()
 
-    def end(self) -> int:
-        """Interrupt it, wait for its end and return the exit code."""
+    def end(self, *, given_up: bool = False) -> int:
+        """Interrupt it, wait for its end and return the exit code.
+
+        Args:
+            given_up: a node need not work off what is on its way.
+        """
         interrupted = self.code is None
         if interrupted:
-            self._popen.send_signal(signal.SIGINT)
+            number = signal.SIGTERM if given_up and self._is_node else signal.SIGINT
+            self._popen.send_signal(number)
         try:
             code = self._popen.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -196,7 +201,8 @@ def _run_phase(phase: Phase) -> int:
             print(f'{leader.name} was killed (signal {-leader.code})', file=sys.stderr)
         elif failed is not None and leader.code is None:
             print(f'{failed.name} ended early (exit code {failed.code})', file=sys.stderr)
-        codes = [leader.end(), *(child.end() for child in followers)]
+        given_up = failed is not None or leader.code != 0
+        codes = [child.end(given_up=given_up) for child in children]
     except KeyboardInterrupt:  # the second one: no more patience
         for child in children:
             child.kill()

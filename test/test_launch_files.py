@@ -179,8 +179,9 @@ def test_arguments_of_a_launch_file_that_includes_ours_are_its_own(launch, monke
 
 PROGRAM = """#!/bin/sh
 echo $ROS_DOMAIN_ID ${0##*/} "$@" >> LOG
-case $0 in *dqn_policy) sleep 0.5; exit 0;; *python3) exit 0;; esac
+case $0 in *dqn_policy) sleep 0.5; exit ${POLICYS_CODE:-0};; *python3) exit 0;; esac
 trap 'exit 0' INT
+trap 'echo x ${0##*/} was given up >> LOG; exit 0' TERM
 while :; do sleep 0.02; done
 """
 
@@ -200,12 +201,12 @@ def started(launch, tmp_path, monkeypatch):
     monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
     monkeypatch.chdir(tmp_path)
 
-    def play(*actions):
+    def play(*actions, code=0):
         from launch.launch_description import LaunchDescription
 
         service = launch()
         service.include_launch_description(LaunchDescription(actions))
-        assert service.run() == 0
+        assert service.run() == code
         lines = (tmp_path / 'log').read_text().splitlines()
         return [line for line in lines if line.split()[1] in nodes]
 
@@ -248,6 +249,13 @@ def test_a_namespace_from_the_root_on_replaces_that_of_the_group(started):
     said = started(PushRosNamespace('left'), include('record:=0', 'namespace:=/right'))
     assert len(said) == 3
     assert all('__ns:=/right -' in line for line in said)
+
+
+def test_nodes_do_not_work_off_what_is_on_its_way_when_one_has_failed(started, monkeypatch):
+    monkeypatch.setenv('POLICYS_CODE', '2')
+    said = started(include('record:=0'), code=1)
+    for name in ('activation_recorder', 'arm_simulator'):
+        assert f'x {name} was given up' in said
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """`python -m neuron_reach.nodes NAME ...`: start a node of the package."""
 
 import importlib
+import os
 import signal
 import sys
 
@@ -19,4 +20,8 @@ if len(sys.argv) < 2 or sys.argv[1] not in names:
     print(f'name one of the nodes {", ".join(names)}{given}', file=sys.stderr)
     raise SystemExit(2)
 module = importlib.import_module(f'neuron_reach.nodes.{sys.argv.pop(1)}')
-raise SystemExit(module.main())
+code = module.main()
+sys.stdout.flush()
+sys.stderr.flush()
+# To take PyTorch and the interpreter down takes several times longer than all the rest of the end.
+os._exit(code)

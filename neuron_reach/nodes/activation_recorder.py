@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
 
@@ -18,26 +17,23 @@ from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.nodes.common import (
+    FLUSH_TIMEOUT,
     OBSERVATION_DEPTH,
     RECORDED_DEPTH,
     Diagnostics,
     Problem,
     Throttle,
     declare,
+    flush,
     latched,
     problems,
     reliable,
     run_node,
 )
 from neuron_reach.nodes.company import ACTIVATION_RECORDER, POLICY, Company, Speaker, Watch
-from neuron_reach.nodes.launcher import orphaned
+from neuron_reach.nodes.launcher import abandoned
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.options import option
-
-FLUSH_TIMEOUT = 10.0  # s
-
-ORPHANS_TIMEOUT = 0.1
-"""Seconds for every layer, when those who listened are most likely gone as well."""
 
 MOST_DROPPED = 1_000_000
 """Control cycles beyond which a gap is none, but a message that belongs to something else."""
@@ -200,12 +196,13 @@ class ActivationRecorder:
         busy = False
         while (news := self.take(self.checkpoints, layout.CHECKPOINT)) is not None:
             self.learn_weights(news.data)
-        while self.observations is not None:
+        while self.observations is not None and not abandoned.is_set():
             message = self.take(self.observations, layout.OBSERVATION)
             if message is None:
                 break
             self.handle(message)
             busy = True
+            self.loop.attend()
         self.join_or_leave()
         return busy
 
@@ -217,11 +214,9 @@ class ActivationRecorder:
                 self.loop.wait(1.0)
         except KeyboardInterrupt:
             self.loop.watch = lambda: None  # nobody comes any more who matters
-            while self.take_all() and not orphaned.is_set():
+            while self.take_all():
                 self.loop.wait(0.1)
-            timeout = ORPHANS_TIMEOUT if orphaned.is_set() else FLUSH_TIMEOUT
-            for publisher in self.publishers:
-                publisher.wait_for_all_acked(Duration(seconds=timeout))
+            flush(self.publishers, FLUSH_TIMEOUT)
             if self.dropped.count:
                 self.node.get_logger().error(f'{self.dropped.count} observations dropped in all')
         return 0

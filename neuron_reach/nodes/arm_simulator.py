@@ -34,7 +34,7 @@ from neuron_reach.nodes.common import (
     reliable,
     run_node,
 )
-from neuron_reach.nodes.company import POLICY, SIMULATOR, Company, Pace, Watch
+from neuron_reach.nodes.company import GRACE, POLICY, SIMULATOR, Company, Pace, Watch
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.topic_arms import CONTROL_PERIOD_NS, LARGEST_ANGLE, MOST_LOST
 from neuron_reach.options import option
@@ -43,7 +43,7 @@ SILENCE = 0.4
 """Seconds without a command after which another sender may take over; it must ask twice."""
 
 STRANGE_COMMANDS = 30
-"""Commands out of order, one soon after the other, that are no accident any more."""
+"""Commands out of order, one soon after the other, that are no accident any more if they go on."""
 
 HIGHEST_RATE = 1.5 / CONTROL_PERIOD
 """Commands a second that one sender alone does not send in real time."""
@@ -105,6 +105,7 @@ class ArmSimulator:
         self.obeyed = 0.0  # when
         self.refused: int | None = None  # the sequence number
         self.strange = 0
+        self.strange_since = 0.0  # when
         self.pace = Pace()
         self.rejected = Throttle(node, 'command ignored')
         self.lost = Throttle(node, 'commands lost')
@@ -223,12 +224,13 @@ class ArmSimulator:
             SpoiledError: somebody does not stop sending such commands.
         """
         self.refused = sequence
+        now = time.monotonic()
         if not self.rejected.recent:
-            self.strange = 0
+            self.strange, self.strange_since = 0, now
         self.strange += 1
         number = 'none' if sequence is None else sequence
         self.rejected.add(f'sequence number {number} does not follow {self.sequence}')
-        if self.strange >= STRANGE_COMMANDS:
+        if self.strange >= STRANGE_COMMANDS and now > self.strange_since + GRACE:
             self.company.refuse_crowd(layout.COMMANDS)
 
     def advance(self) -> None:

@@ -145,7 +145,7 @@ class BagRecorder:
     def take_all(self) -> bool:
         """Write all that has arrived; return whether that was anything."""
         busy = False
-        for topic, subscription in self.subscriptions.items():
+        for topic, subscription in list(self.subscriptions.items()):
             # Not more than the history holds, else one busy topic would starve the others.
             for _ in range(RECORDED_DEPTH):
                 taken = self.loop.take_from(subscription)
@@ -159,27 +159,33 @@ class BagRecorder:
                 self.last_time = max(self.last_time, time.time_ns())
                 self.writer.write(topic, self.last_time, data)
                 busy = True
+                self.loop.attend()
         self.writer.flush_if_due()
         return busy
+
+    def record(self) -> None:
+        """Write what arrives until interrupted, then what is on its way."""
+        try:
+            while True:
+                self.take_all()
+                self.loop.wait(DISCOVERY_PERIOD)
+        except KeyboardInterrupt:
+            self.loop.watch = lambda: None  # nobody comes any more who matters
+            end = time.monotonic() + DRAIN_TIMEOUT
+            heard = time.monotonic()
+            while time.monotonic() < min(end, heard + DRAIN_SILENCE):
+                if self.take_all():
+                    heard = time.monotonic()
+                self.loop.wait(DRAIN_SILENCE)
 
     def spin(self) -> int:
         """Record until interrupted, then what is on its way; close the bag."""
         with self.writer:
             try:
-                while True:
-                    self.take_all()
-                    self.loop.wait(DISCOVERY_PERIOD)
+                self.record()
             except SpoiledError:
                 self.writer.finished = self.writer.partial  # what is mixed is not called whole
                 raise
-            except KeyboardInterrupt:
-                self.loop.watch = lambda: None  # nobody comes any more who matters
-                end = time.monotonic() + DRAIN_TIMEOUT
-                heard = time.monotonic()
-                while time.monotonic() < min(end, heard + DRAIN_SILENCE):
-                    if self.take_all():
-                        heard = time.monotonic()
-                    self.loop.wait(DRAIN_SILENCE)
         counts = self.writer.counts
         topics = ', '.join(f'{topic} {count}' for topic, count in counts.items())
         total = sum(counts.values())

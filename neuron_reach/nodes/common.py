@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,15 +29,21 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.signals import SignalHandlerOptions
 
 from neuron_reach.errors import UserError
-from neuron_reach.nodes.launcher import end_with_launcher
+from neuron_reach.nodes.launcher import abandoned, end_with_launcher
 from neuron_reach.options import allowed, fill
-from neuron_reach.ros_environment import check_environment
+from neuron_reach.ros_environment import check_environment, set_up_discovery
 
 RECENT_DURATION = 5.0
 """Seconds for which what happened is called recent on `/diagnostics`."""
 
 MEETING_DURATION = 0.3
 """Seconds within which those who listen are usually met, and messages have reached them."""
+
+FLUSH_TIMEOUT = 10.0
+"""Seconds for what was published to reach those who listen, when a node has done its work."""
+
+ABANDONED = 0.3
+"""Seconds for the same when those who listened are most likely gone as well."""
 
 LITTLE_SPACE = 500_000_000
 """Bytes of disk space below which a node that writes files warns."""
@@ -68,8 +74,21 @@ def latched(depth: int = 1) -> QoSProfile:
     return profile
 
 
+def flush(publishers: Iterable[Any], timeout: float) -> None:
+    """Wait until all that was published has reached its reliable subscribers.
+
+    Args:
+        publishers: of reliable topics.
+        timeout: seconds for all of them together; a subscriber that was killed never answers.
+    """
+    end = time.monotonic() + (min(timeout, ABANDONED) if abandoned.is_set() else timeout)
+    for publisher in publishers:
+        left = max(0.0, end - time.monotonic())
+        publisher.wait_for_all_acked(Duration(seconds=left))
+
+
 class Interrupt:
-    """Whether SIGINT or SIGTERM has come.
+    """Whether SIGINT or SIGTERM has come; after the latter, nobody waits for what is on its way.
 
     An exception raised from a signal handler may surface in a destructor and get lost; so the
     handler only takes note, and `Loop.wait` raises KeyboardInterrupt, once.
@@ -84,8 +103,10 @@ class Interrupt:
             signal.signal(number, cls._note)
 
     @classmethod
-    def _note(cls, _number: int, _frame: Any) -> None:
+    def _note(cls, number: int, _frame: Any) -> None:
         cls.pending = True
+        if number == signal.SIGTERM:
+            abandoned.set()
 
     @classmethod
     def check(cls) -> None:
@@ -129,6 +150,7 @@ def _start(name: str) -> Node:
         UserError: the environment or the arguments are not those of ROS.
     """
     check_environment()
+    set_up_discovery()
     try:
         with _quiet():
             rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -169,8 +191,7 @@ def _tell_the_graph(node: Node, problem: str) -> None:
         time.sleep(0.02)
     rosout.say(problem, Rosout.ERROR)
     diagnostics.publish(diagnostic_array(node, {}, [(DiagnosticStatus.ERROR, problem)]))
-    for publisher in publishers:
-        publisher.wait_for_all_acked(Duration(seconds=MEETING_DURATION))
+    flush(publishers, MEETING_DURATION)
 
 
 def _is_met(publisher: Any) -> bool:
@@ -243,7 +264,7 @@ class Rosout:
 
     def flush(self) -> None:
         """Wait until those who listen have it all, for a short time at most."""
-        self.publisher.wait_for_all_acked(Duration(seconds=MEETING_DURATION))
+        flush([self.publisher], MEETING_DURATION)
 
 
 class Throttle:

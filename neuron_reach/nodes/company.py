@@ -18,13 +18,13 @@ from neuron_reach.bags import layout
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.nodes.common import Interrupt
 
-LOOK_DURATION = 0.5
+LOOK_DURATION = 0.6
 """Seconds that a new node looks around before it publishes anything."""
 
 NEW_DURATION = 3.0
 """Seconds for which a node is the newcomer, who leaves when there are two."""
 
-GRACE = 1.0
+GRACE = 1.5
 """Seconds that a newcomer is given to leave again."""
 
 SILENCE = 1.0

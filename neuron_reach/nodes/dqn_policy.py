@@ -41,7 +41,6 @@ from neuron_reach.starter import INTERRUPTED
 
 PATIENCE = 5.0
 """Seconds that somebody waits for a save before it is done in the middle of a test."""
-FLUSH_TIMEOUT = 10.0  # s
 
 
 @dataclasses.dataclass(frozen=True)
@@ -284,7 +283,7 @@ class DqnPolicy:
             progress.update(self.played, f'{self.successes / self.played:.1%} successful')
             self.answer(network)
         progress.close()
-        self.broadcast.flush(FLUSH_TIMEOUT)
+        self.broadcast.flush()
         return 0
 
 

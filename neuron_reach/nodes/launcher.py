@@ -13,8 +13,8 @@ from neuron_reach.ros_environment import LAUNCHER
 CLOSING_DURATION = 10.0
 """Seconds that a node may take to close after its launcher is gone, before it is killed."""
 
-orphaned = threading.Event()
-"""Set when the launcher is gone: nobody waits for what is still on its way."""
+abandoned = threading.Event()
+"""Set when the launcher is gone, or has given up: nobody waits for what is still on its way."""
 
 
 def end_with_launcher() -> None:
@@ -39,7 +39,7 @@ def _watch(descriptor: int | None) -> None:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         poll.poll()
-    orphaned.set()
+    abandoned.set()
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(CLOSING_DURATION)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,5 +1,6 @@
 """How nodes answer to bad input, tell of themselves, and end."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -10,12 +11,17 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import Log
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 from test_dqn_policy import ENDLESS, SMALL
 
 from neuron_reach.bags import layout
-from neuron_reach.nodes.common import latched
-from neuron_reach.ros_environment import LAUNCHER
+from neuron_reach.nodes.arm_simulator import ArmSimulator
+from neuron_reach.nodes.common import Interrupt, flush, latched, reliable, run_node
+from neuron_reach.nodes.dqn_policy import DqnPolicy
+from neuron_reach.nodes.launcher import abandoned
+from neuron_reach.ros_environment import LAUNCHER, PROFILES, set_up_discovery
+from neuron_reach.shared import shared_file
 
 
 def one_line(running):
@@ -24,31 +30,55 @@ def one_line(running):
     return running.text
 
 
-@pytest.mark.parametrize(
-    ('variable', 'value', 'words'),
-    [
-        ('ROS_DOMAIN_ID', 'abc', "ROS_DOMAIN_ID must be a whole number from 0 to 232, not 'abc'"),
-        ('ROS_DOMAIN_ID', '500', "not '500'"),
-        ('ROS_DOMAIN_ID', '-1', "not '-1'"),
-        ('HOME', '/dev/null/home', '/dev/null/home/.ros/log: ROS cannot write its logs there'),
-        ('HOME', None, 'HOME is not set'),
-        ('ROS_LOG_DIR', '/dev/null', '/dev/null: ROS cannot write its logs there'),
-    ],
-)
-@pytest.mark.parametrize('entry', ['node', 'command'])
-def test_an_environment_without_ros_is_said_in_one_line(
-    start, monkeypatch, tmp_path, variable, value, words, entry
-):
+@pytest.fixture
+def ending(monkeypatch, capfd):
+    """Begin a node in this process that ends at once; return the line that it leaves."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def begin(make, *arguments):
+        monkeypatch.setattr(sys, 'argv', ['node', '--ros-args', *arguments])
+        assert run_node('node', make) == 2
+        return capfd.readouterr().err
+
+    yield begin
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+BAD_ENVIRONMENTS = [
+    ('ROS_DOMAIN_ID', 'abc', "ROS_DOMAIN_ID must be a whole number from 0 to 232, not 'abc'"),
+    ('ROS_DOMAIN_ID', '500', "not '500'"),
+    ('ROS_DOMAIN_ID', '-1', "not '-1'"),
+    ('HOME', '/dev/null/home', '/dev/null/home/.ros/log: ROS cannot write its logs there'),
+    ('HOME', None, 'HOME is not set'),
+    ('ROS_LOG_DIR', '/dev/null', '/dev/null: ROS cannot write its logs there'),
+]
+
+
+@pytest.fixture(params=BAD_ENVIRONMENTS, ids=lambda bad: f'{bad[0]}={bad[1]}')
+def bad_environment(request, monkeypatch):
+    """Set a variable to what ROS does not start with; return the words that say so."""
+    variable, value, words = request.param
     for name in ('ROS_LOG_DIR', 'ROS_HOME'):
         monkeypatch.delenv(name, raising=False)
     if value is None:
         monkeypatch.delenv(variable)
     else:
         monkeypatch.setenv(variable, value)
-    command = ['neuron_reach.nodes', 'arm_simulator']
-    if entry == 'command':
-        command = ['neuron_reach', 'train', f'run_dir:={tmp_path / "run"}']
-    assert words in one_line(start(*command))
+    return words
+
+
+def test_an_environment_without_ros_is_said_in_one_line(ending, bad_environment):
+    line = ending(ArmSimulator)
+    assert bad_environment in line
+    assert line.count('\n') == 1
+
+
+@pytest.mark.parametrize('bad_environment', BAD_ENVIRONMENTS[:1], indirect=True)
+@pytest.mark.parametrize('command', ['neuron_reach.nodes arm_simulator', 'neuron_reach train'])
+def test_it_is_said_before_anything_starts(start, monkeypatch, tmp_path, bad_environment, command):
+    monkeypatch.chdir(tmp_path)
+    assert bad_environment in one_line(start(*command.split()))
 
 
 @pytest.mark.parametrize(
@@ -60,29 +90,35 @@ def test_an_environment_without_ros_is_said_in_one_line(
         (['--nonsense'], '--nonsense'),
     ],
 )
-def test_arguments_that_ros_refuses_are_named_in_one_line(start, arguments, words):
-    node = start('neuron_reach.nodes', 'arm_simulator', '--ros-args', *arguments)
-    assert words in one_line(node)
+def test_arguments_that_ros_refuses_are_named_in_one_line(ending, arguments, words):
+    line = ending(ArmSimulator, *arguments)
+    assert words in line
+    assert line.count('\n') == 1
 
 
 @pytest.mark.parametrize('words', [[], ['nobody']])
 def test_an_unknown_node_is_said_in_one_line(start, words):
-    assert 'one of activation_recorder, ' in one_line(start('neuron_reach.nodes', *words))
+    assert 'activation_recorder, arm_reset' in one_line(start('neuron_reach.nodes', *words))
 
 
 @pytest.mark.parametrize(
     ('parameters', 'words'),
     [
-        ({'gamma': 0, 'hidden': 48, 'bend': 1, 'joints': 1.0}, 'parameter checkpoint is missing'),
-        ({'gamma': 7}, 'parameter gamma must be a number from 0 to 0.9999, not 7'),
-        ({'gamma': 'often'}, "parameter gamma must be a number from 0 to 0.9999, not 'often'"),
-        ({'hidden': '[a]'}, 'parameter hidden must be'),
-        ({'joints': 1.5}, 'parameter joints must be a whole number from 1 to 6, not 1.5'),
-        ({'mode': 'train'}, 'parameter run_dir is missing'),
+        (
+            ['gamma:=0', 'hidden:=48', 'bend:=1', 'joints:=1.0'],
+            'parameter checkpoint is missing',
+        ),
+        (['gamma:=7'], 'parameter gamma must be a number from 0 to 0.9999, not 7'),
+        (['gamma:=often'], "parameter gamma must be a number from 0 to 0.9999, not 'often'"),
+        (['hidden:=[a]'], 'parameter hidden must be'),
+        (['joints:=1.5'], 'parameter joints must be a whole number from 1 to 6, not 1.5'),
+        (['mode:=train'], 'parameter run_dir is missing'),
     ],
 )
-def test_parameters_are_taken_by_their_value_or_the_trouble_is_named(start_node, parameters, words):
-    assert words in one_line(start_node('dqn_policy', **parameters))
+def test_parameters_are_taken_by_their_value_or_the_trouble_is_named(ending, parameters, words):
+    line = ending(DqnPolicy, *(word for each in parameters for word in ('-p', each)))
+    assert words in line
+    assert line.count('\n') == 1
 
 
 def test_why_a_node_ends_reaches_rosout_and_diagnostics(peer, start_node, make_checkpoint):
@@ -190,6 +226,74 @@ def test_a_validation_shows_its_progress_can_be_canceled_and_lets_others_save(
     assert 'canceled' in validated.result().message
     assert not peer.call(Trigger, 'dqn_policy/cancel').success
     assert policy.interrupt() == 130
+
+
+def test_those_who_were_killed_are_waited_for_once_and_by_those_who_gave_up_hardly(
+    peer, start_node
+):
+    simulator = start_node('arm_simulator')
+    made = [
+        peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, reliable(10))
+        for _ in range(4)
+    ]
+    peer.wait(lambda: all(each.get_subscription_count() for each in made), 'simulator')
+    simulator.finish(signal.SIGKILL)
+    for publisher in made:
+        publisher.publish(Float64MultiArray())
+    began = time.monotonic()
+    flush(made, 0.5)
+    took = time.monotonic() - began
+    assert 0.4 < took < 1.0
+    abandoned.set()
+    try:
+        began = time.monotonic()
+        flush(made, 10.0)
+        assert time.monotonic() - began < 1.0
+    finally:
+        abandoned.clear()
+
+
+def test_sigterm_gives_up_and_sigint_does_not():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number, given_up in ((signal.SIGINT, False), (signal.SIGTERM, True)):
+            Interrupt.install()
+            os.kill(os.getpid(), number)
+            with pytest.raises(KeyboardInterrupt):
+                Interrupt.check()
+            assert abandoned.is_set() == given_up
+    finally:
+        abandoned.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_new_node_learns_soon_who_is_there(peer, domain, start_node):
+    start_node('arm_simulator')
+    peer.wait(lambda: peer.node.count_publishers(layout.JOINT_STATES), 'simulator')
+    for late in (type(peer)(domain) for _ in range(5)):
+        count = functools.partial(late.node.count_publishers, layout.JOINT_STATES)
+        late.wait(count, 'simulator', 1.5)
+        late.close()
+
+
+@pytest.mark.parametrize(
+    ('distribution', 'given', 'name'),
+    [('humble', None, PROFILES[1]), ('rolling', None, PROFILES[0]), ('', PROFILES[1], '')],
+)
+def test_settings_of_fast_dds_are_the_users_or_ours(monkeypatch, distribution, given, name):
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    for each in PROFILES:
+        monkeypatch.delenv(each, raising=False)
+    if given:
+        monkeypatch.setenv(given, 'own.xml')
+    set_up_discovery()
+    found = {each: os.environ[each] for each in PROFILES if each in os.environ}
+    for each in PROFILES:
+        monkeypatch.delenv(each, raising=False)
+    assert found == (
+        {given: 'own.xml'} if given else {name: str(shared_file('config/discovery.xml'))}
+    )
 
 
 def test_a_node_ends_with_its_launcher_but_not_with_its_shell(start, monkeypatch):
