@@ -13,6 +13,7 @@ from neuron_reach.learning.checkpoint import describe, save_checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
+from neuron_reach.ros_environment import PROFILES, set_up_discovery
 from neuron_reach.starter import free_domain, remove_dead_segments
 
 pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
@@ -26,7 +27,11 @@ DEADLINE = 60.0
 @pytest.fixture(scope='session')
 def domain():
     number, lock = free_domain(first=60)
+    before = {name: os.environ.get(name) for name in PROFILES}
+    set_up_discovery()  # else nodes in this process would not be seen for up to 3 s
     yield number
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
     lock.close()
     remove_dead_segments()
 

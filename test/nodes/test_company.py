@@ -7,7 +7,7 @@ import rclpy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32MultiArray, Float64MultiArray, String
 from std_srvs.srv import Trigger
-from test_dqn_policy import ENDLESS, TRAINING, finished_rounds, wait_until
+from test_dqn_policy import ENDLESS, finished_rounds, wait_until
 
 from neuron_reach.bags import layout
 from neuron_reach.errors import SpoiledError, UserError
@@ -17,6 +17,8 @@ from neuron_reach.nodes.common import latched
 from neuron_reach.nodes.company import (
     ACTIVATION_RECORDER,
     BAG_RECORDER,
+    GRACE,
+    NEW_DURATION,
     POLICY,
     SIMULATOR,
     Company,
@@ -135,13 +137,31 @@ def test_others_and_those_of_another_namespace_are_left_alone(make_node):
     assert not at_node.suspect
 
 
-def test_newcomers_leave_and_what_was_there_goes_on(start_node, tmp_path):
-    there = [
-        start_node('arm_simulator', joints=1, arms=20),
-        start_node('activation_recorder'),
-        start_node('dqn_policy', run_dir=tmp_path / 'first', **ENDLESS),
-    ]
-    wait_until(lambda: max(finished_rounds(tmp_path / 'first'), default=0) > 0, 'save')
+def start_training(start_node, run_dir):
+    """Start a training and wait until it has saved; return its simulator and its policy."""
+    simulator = start_node('arm_simulator', joints=1, arms=20)
+    policy = start_node('dqn_policy', run_dir=run_dir, **ENDLESS)
+    wait_until(lambda: max(finished_rounds(run_dir), default=0) > 0, 'save')
+    return simulator, policy
+
+
+def check_nothing_kept(policy, run_dir, role, came):
+    """Check that a training has ended by an intruder, without keeping what it may have mixed in."""
+    assert policy.finish(timeout=10.0) == 2
+    assert f'there is a second {role.name}' in policy.text
+    assert ': /intruder' in policy.text
+    newest = run_dir / 'checkpoints' / f'episode_{max(finished_rounds(run_dir)):09d}'
+    assert newest.stat().st_mtime < came + 0.5, 'saved with the intruder there'
+    assert load_checkpoint(newest).metadata['joints'] == 1
+    assert 'saved' not in policy.text
+
+
+def test_newcomers_leave_and_what_was_there_goes_on_until_one_stays(
+    start_node, make_node, tmp_path
+):
+    run_dir = tmp_path / 'first'
+    recorder = start_node('activation_recorder')
+    simulator, policy = start_training(start_node, run_dir)
     newcomers = {
         'arm_simulator': start_node('arm_simulator', joints=1, arms=20),
         'activation_recorder': start_node('activation_recorder'),
@@ -152,46 +172,44 @@ def test_newcomers_leave_and_what_was_there_goes_on(start_node, tmp_path):
         noticed = f'error: /{name} is the', f': /{name}\n'  # at once, or after it had come
         assert any(line in node.text for line in noticed)
         assert node.text.count('\n') == 1, node.text
-    before = max(finished_rounds(tmp_path / 'first'))
-    wait_until(lambda: max(finished_rounds(tmp_path / 'first')) > before, 'save')
-    assert there[2].interrupt() == 130
-    assert [node.interrupt() for node in there[:2]] == [0, 0]
-    assert 'ignored' not in ''.join(node.text for node in there)
+    before = max(finished_rounds(run_dir))
+    wait_until(lambda: max(finished_rounds(run_dir)) > before, 'save')
+    assert 'ignored' not in simulator.text + recorder.text + policy.text
+
+    play(make_node('intruder'), POLICY)
+    check_nothing_kept(policy, run_dir, POLICY, time.time())
+    assert simulator.interrupt() == 0, 'no command came of the intruder'
+    assert recorder.interrupt() == 0
 
 
-@pytest.mark.parametrize('role', [POLICY, SIMULATOR], ids=lambda role: role.name)
-def test_a_training_ends_without_keeping_what_another_may_have_mixed_in(
-    start_node, make_node, tmp_path, role
-):
+def test_a_second_simulator_ends_a_training_and_the_first_one(start_node, make_node, tmp_path):
+    simulator, policy = start_training(start_node, tmp_path)
+    time.sleep(NEW_DURATION)  # the newcomer is the other one then
+    play(make_node('intruder'), SIMULATOR)
+    check_nothing_kept(policy, tmp_path, SIMULATOR, time.time())
+    assert simulator.finish(timeout=10.0) == 2
+    assert '/intruder' in simulator.text
+
+
+def test_a_stream_of_strange_commands_ends_the_simulator(peer, make_node, start_node):
     simulator = start_node('arm_simulator', joints=1, arms=20)
-    policy = start_node('dqn_policy', run_dir=tmp_path, **ENDLESS)
-    wait_until(lambda: max(finished_rounds(tmp_path), default=0) > 0, 'save')
-    time.sleep(3.0)  # the newcomer is the other one then
-    intruder = make_node('intruder')
-    play(intruder, role)
-    came = time.time()
-    assert policy.finish(timeout=10.0) == 2
-    assert f'there is a second {role.name}' in policy.text
-    assert ': /intruder' in policy.text
-    newest = tmp_path / 'checkpoints' / f'episode_{max(finished_rounds(tmp_path)):09d}'
-    assert newest.stat().st_mtime < came + 0.5, 'saved with the intruder there'
-    assert load_checkpoint(newest).metadata['joints'] == 1
-    assert 'saved' not in policy.text
-    if role == SIMULATOR:
-        assert simulator.finish(timeout=10.0) == 2
-        assert '/intruder' in simulator.text
-
-
-def test_a_stream_of_strange_commands_ends_the_simulator(peer, start_node, tmp_path):
-    simulator = start_node('arm_simulator', joints=1, arms=20)
-    start_node('dqn_policy', run_dir=tmp_path, **{**TRAINING, 'success_reward': 1.0})
-    wait_until(lambda: finished_rounds(tmp_path), 'save')
-    peer.wait(lambda: peer.node.count_publishers(layout.OBSERVATION), 'policy')
-    publisher = peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
-    end = time.monotonic() + 20.0
-    while simulator.process.poll() is None and time.monotonic() < end:
-        publisher.publish(Float64MultiArray(data=[1.0] * 20))
-        peer.spin_for(0.03)
+    policy, stranger = (
+        make_node(name).create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+        for name in ('policy', 'stranger')
+    )
+    peer.wait(policy.get_subscription_count, 'simulator')
+    began = None
+    for sequence in range(1, 1000):
+        command = Float64MultiArray(data=[float(sequence), *[1.0] * 20])
+        command.layout.data_offset = 1
+        policy.publish(command)
+        if sequence > 10:
+            began = began or time.monotonic()
+            stranger.publish(Float64MultiArray(data=[1.0] * 20))
+        if simulator.process.poll() is not None:
+            break
+        time.sleep(0.02)
     assert simulator.finish(timeout=1.0) == 2
-    assert 'several nodes publish on /joint_position_controller/commands: ' in simulator.text
-    assert '/peer' in simulator.text
+    assert GRACE < time.monotonic() - began < GRACE + 2.0, 'a newcomer is given time to leave'
+    assert 'nodes publish on /joint_position_controller/commands: ' in simulator.text
+    assert '/stranger' in simulator.text

@@ -128,7 +128,7 @@ def test_why_a_node_ends_reaches_rosout_and_diagnostics(peer, start_node, make_c
     start_node('arm_simulator', joints=1, arms=3)
     policy = start_node('dqn_policy', checkpoint=checkpoint, simulator_timeout=2.5, **SMALL)
     peer.wait(lambda: policy.process.poll() is not None, 'end')
-    peer.spin_for(0.5)
+    peer.spin_for(0.2)
     assert policy.process.returncode == 2
     reason = 'waited for joint states after a reset; joint states ignored'
     assert policy.text.count(reason) == 1
@@ -146,14 +146,15 @@ def test_why_a_node_ends_reaches_rosout_and_diagnostics(peer, start_node, make_c
     assert any(level == DiagnosticStatus.WARN for level, _ in levels)
 
 
-def test_a_quality_of_service_that_does_not_fit_is_named(start_node, make_checkpoint):
+def test_a_quality_of_service_that_does_not_fit_is_named(start_node, ending, make_checkpoint):
     start_node('arm_simulator', joints=1, arms=20, clock='realtime')
-    checkpoint = make_checkpoint(**SMALL)
-    policy = start_node('dqn_policy', checkpoint=checkpoint, simulator_timeout=2.5, **SMALL)
-    assert policy.finish() == 2
-    assert "joint_states', offering incompatible QoS" in policy.text
-    assert 'RELIABILITY' in policy.text
-    assert 'use clock:=lockstep there or realtime:=true here' in policy.text
+    timeouts = {'simulator_timeout': 1.0, 'start_timeout': 30.0}
+    given = {**SMALL, **timeouts, 'checkpoint': make_checkpoint(**SMALL)}
+    words = (word for key, value in given.items() for word in ('-p', f'{key}:={value}'))
+    text = ending(lambda node: (policy := DqnPolicy(node)).run(policy.trained), *words)
+    assert "joint_states', offering incompatible QoS" in text
+    assert 'RELIABILITY' in text
+    assert 'use clock:=lockstep there or realtime:=true here' in text
 
 
 def test_defaults_of_simulator_and_policy_fit_each_other(peer, start_node, make_checkpoint):
@@ -288,9 +289,7 @@ def test_settings_of_fast_dds_are_the_users_or_ours(monkeypatch, distribution, g
     if given:
         monkeypatch.setenv(given, 'own.xml')
     set_up_discovery()
-    found = {each: os.environ[each] for each in PROFILES if each in os.environ}
-    for each in PROFILES:
-        monkeypatch.delenv(each, raising=False)
+    found = {each: value for each in PROFILES if (value := os.environ.pop(each, None))}
     assert found == (
         {given: 'own.xml'} if given else {name: str(shared_file('config/discovery.xml'))}
     )
