@@ -180,9 +180,9 @@ def test_arguments_of_a_launch_file_that_includes_ours_are_its_own(launch, monke
 PROGRAM = """#!/bin/sh
 echo $ROS_DOMAIN_ID ${0##*/} "$@" >> LOG
 case $0 in *dqn_policy) sleep 0.5; exit ${POLICYS_CODE:-0};; *python3) exit 0;; esac
-trap 'exit 0' INT
+trap 'stopped=1' INT
 trap 'echo x ${0##*/} was given up >> LOG; exit 0' TERM
-while :; do sleep 0.02; done
+while [ -z "$stopped" ]; do sleep 0.02; done
 """
 
 
