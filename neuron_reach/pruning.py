@@ -25,9 +25,9 @@ from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
-from neuron_reach.places import PRUNED, RESULTS
+from neuron_reach.places import PRUNED
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.results import replaced_results, write_arrays, write_csv, write_json
+from neuron_reach.results import replaced_results, write_arrays, write_csv
 
 PRUNING_STREAMS = 1
 """Sets the random streams of pruning apart from those of training with the same seed."""
@@ -145,12 +145,11 @@ def prune_checkpoint(
     results = _results(checkpoint, record, options, found, pruned, bag)
     setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
     metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
-    with replaced_results(folder, 'prune') as new:
+    with replaced_results(folder, 'prune', results) as new:
         save_checkpoint(new / PRUNED, pruned.network, {**metadata, 'pruning': results})
         write_csv(new / 'neurons.csv', _neuron_lines(record, pruned))
         write_arrays(new / 'linkage.npz', pruned.trees)
         _draw(new, record, pruned)
-        write_json(new / RESULTS['prune'], results)
     return results
 
 

@@ -52,15 +52,16 @@ def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def replaced_results(folder: Path, command: str) -> Iterator[Path]:
+def replaced_results(folder: Path, command: str, results: Mapping[str, Any]) -> Iterator[Path]:
     """Write results aside; on success they take the place of the earlier ones, else none does.
 
     Args:
         folder: of the results; made if need be.
         command: a key of `RESULTS`.
+        results: plain data for the file by which they are known, which also lists the other files.
 
     Yields:
-        A folder to write into, among others the file by which the results are known.
+        A folder to write the others into.
 
     Raises:
         UserError: a file cannot be written.
@@ -72,17 +73,31 @@ def replaced_results(folder: Path, command: str) -> Iterator[Path]:
     make_folder(aside)
     try:
         yield aside
+        files = sorted(item.name for item in aside.iterdir())
+        write_json(aside / mark, {**results, 'files': files})
+        earlier = _files(folder / mark)
         # The earlier mark goes first and the new one comes last: what is mixed has none.
         _remove(folder / mark)
-        for item in sorted(aside.iterdir(), key=lambda item: item.name == mark):
-            if item.is_dir():
-                _remove(folder / item.name)
-            item.replace(folder / item.name)
+        for name in earlier.difference(files):
+            _remove(folder / name)
+        for name in (*files, mark):
+            if (aside / name).is_dir():
+                _remove(folder / name)
+            (aside / name).replace(folder / name)
         fsync(folder)
     except OSError as error:
         raise UserError(f'{folder}: cannot be written: {error.strerror}') from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _files(mark: Path) -> set[str]:
+    """Return the names of the files that belong to earlier results, as far as these say."""
+    if not mark.exists():
+        return set()
+    named = read_json(mark, limit=JSON_LIMIT).get('files')
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    return {name for name in names if '/' not in name and name not in ('', '.', '..')}
 
 
 def _remove(path: Path) -> None:

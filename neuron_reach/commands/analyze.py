@@ -132,13 +132,7 @@ def _write(
     """Write tables, arrays and figures, and the summary last; return it."""
     from neuron_reach.activity import layer_summaries, neuron_lines, pairs, spread
     from neuron_reach.learning.checkpoint import versions
-    from neuron_reach.places import RESULTS
-    from neuron_reach.results import (
-        replaced_results,
-        write_arrays,
-        write_csv,
-        write_json,
-    )
+    from neuron_reach.results import replaced_results, write_arrays, write_csv
 
     record = activity.record
     summary = {
@@ -153,12 +147,11 @@ def _write(
         'layers': layer_summaries(activity),
     }
     names = {'layers': list(record.layers), 'sizes': list(record.sizes)}
-    with replaced_results(options.output, 'analyze') as folder:
+    with replaced_results(options.output, 'analyze', summary) as folder:
         write_csv(folder / 'neurons.csv', neuron_lines(activity))
         write_arrays(folder / 'distances.npz', {'distances': activity.distances, **names})
         write_arrays(folder / 'linkage.npz', activity.clustering.trees)
         _draw(folder, activity, whole, options.raster)
-        write_json(folder / RESULTS['analyze'], summary)
     return summary
 
 

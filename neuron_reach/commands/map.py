@@ -173,14 +173,12 @@ def _write(
     groups: list[Group],
     examples: list[Example],
 ) -> None:
-    """Write results as tables, figures and arrays, and the JSON of them all last."""
+    """Write results as tables, figures and arrays."""
     from neuron_reach.figures.style import save
     from neuron_reach.learning.checkpoint import versions
-    from neuron_reach.places import RESULTS
     from neuron_reach.results import (
         replaced_results,
         write_csv,
-        write_json,
         write_tensors,
     )
 
@@ -196,7 +194,7 @@ def _write(
         'groups': [_group_record(group) for group in groups],
         'pairs': [{**vars(pair), 'layers': pair.layers.tolist()} for pair in pairs],
     }
-    with replaced_results(folder, 'map') as new:
+    with replaced_results(folder, 'map', results) as new:
         write_csv(new / 'pairs.csv', [_flat(vars(pair)) for pair in pairs])
         write_csv(new / 'groups.csv', [_flat(_group_record(group)) for group in groups])
         for name, figure in _figures(groups, examples).items():
@@ -213,7 +211,6 @@ def _write(
             names = {'source': example.pair.source, 'target': example.pair.target}
             file = new / f'{_file_name("projection", example.pair)}.safetensors'
             write_tensors(file, arrays, names)
-        write_json(new / RESULTS['map'], results)
 
 
 def _figures(groups: list[Group], examples: list[Example]) -> dict[str, Figure]:

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from neuron_reach.places import RESULTS
+from neuron_reach.results import replaced_results, write_json
 
 FEW = ['--episodes', '4']
 PRUNE = [*FEW, '--samples', '1']
@@ -58,7 +59,7 @@ def test_results_stay_until_all_new_ones_are_written(
     assert command(*words)[0] == 0
     before = everything(out)
     with monkeypatch.context() as patch:
-        patch.setattr(f'neuron_reach.{MODULES[name]}write_json', full_disk)
+        patch.setattr('neuron_reach.results.write_json', full_disk)
         refused(*changed, words=['cannot be written: No space left on device'])
     assert everything(out) == before
     assert command(*changed)[0] == 0
@@ -89,8 +90,27 @@ def test_what_a_kill_leaves_of_new_results_is_not_taken_for_results(tmp_path, un
     assert (tmp_path / 'out' / 'pruned' / 'metadata.json').exists()
 
 
-MODULES = {'analyze': 'results.', 'prune': 'pruning.', 'map': 'results.'}
-"""Where the commands look up the function that writes the last file."""
+def test_what_only_earlier_results_had_is_removed_and_what_others_put_there_stays(tmp_path):
+    def write(folder, *names):
+        with replaced_results(folder, 'map', {}) as new:
+            for name in names:
+                (new / name).mkdir() if name.endswith('_dir') else (new / name).touch()
+
+    out = tmp_path / 'out'
+    write(out, 'same.svg', 'gone.svg', 'gone_dir')
+    (out / 'notes.txt').touch()
+    write(out, 'same.svg', 'new.svg')
+    assert {item.name for item in out.iterdir()} == {
+        'same.svg',
+        'new.svg',
+        'notes.txt',
+        'mapping.json',
+    }
+    (tmp_path / 'other').touch()
+    write_json(out / 'mapping.json', {'files': ['../other', '..', '.', '', 3, 'notes.txt/x']})
+    write(out)
+    assert {item.name for item in tmp_path.iterdir()} == {'out', 'other'}
+    assert (out / 'notes.txt').exists()
 
 
 def full_disk(path, _):
