@@ -182,7 +182,7 @@ def _expect_interrupt(event: ProcessStarted, context: LaunchContext) -> None:
 
 
 def _give_up(actions: Iterable[ExecuteProcess]) -> None:
-    """Have nodes end without working off what is on its way, as an interrupt by launch would."""
+    """Have nodes end at once: on the interrupt that launch sends they would first work off all."""
     for action in actions:
         if action.process_details is not None:
             with contextlib.suppress(ProcessLookupError):

@@ -22,8 +22,9 @@ PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 def set_up_discovery() -> None:
     """Have nodes that start from here on find each other soon, unless the user has settings."""
     if not any(os.environ.get(name) for name in PROFILES):
-        old = os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy')
-        os.environ[PROFILES[old]] = str(shared_file('config/discovery.xml'))
+        new, old = PROFILES
+        name = old if os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy') else new
+        os.environ[name] = str(shared_file('config/discovery.xml'))
 
 
 def check_environment() -> None:

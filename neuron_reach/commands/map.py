@@ -176,11 +176,7 @@ def _write(
     """Write results as tables, figures and arrays."""
     from neuron_reach.figures.style import save
     from neuron_reach.learning.checkpoint import versions
-    from neuron_reach.results import (
-        replaced_results,
-        write_csv,
-        write_tensors,
-    )
+    from neuron_reach.results import replaced_results, write_csv, write_tensors
 
     pairs = [pair for group in groups for pair in group.pairs]
     results = {

@@ -17,7 +17,6 @@ from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.nodes.common import (
-    FLUSH_TIMEOUT,
     OBSERVATION_DEPTH,
     RECORDED_DEPTH,
     Diagnostics,
@@ -216,7 +215,7 @@ class ActivationRecorder:
             self.loop.watch = lambda: None  # nobody comes any more who matters
             while self.take_all():
                 self.loop.wait(0.1)
-            flush(self.publishers, FLUSH_TIMEOUT)
+            flush(self.publishers)
             if self.dropped.count:
                 self.node.get_logger().error(f'{self.dropped.count} observations dropped in all')
         return 0

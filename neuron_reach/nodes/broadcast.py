@@ -22,7 +22,7 @@ from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.bags import layout
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
-from neuron_reach.nodes.common import FLUSH_TIMEOUT, OBSERVATION_DEPTH, flush, latched, reliable
+from neuron_reach.nodes.common import OBSERVATION_DEPTH, flush, latched, reliable
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.topic_arms import TopicArms
 
@@ -87,7 +87,7 @@ class Broadcast:
 
     def flush(self) -> None:
         """Wait until all that was published has reached those who record."""
-        flush((self._observation, self._episode), FLUSH_TIMEOUT)
+        flush((self._observation, self._episode))
 
     def begin(self, goals: NDArray[np.float64]) -> None:
         """Publish the goals of a round, (arms, 2), m."""

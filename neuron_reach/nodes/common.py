@@ -42,7 +42,7 @@ MEETING_DURATION = 0.3
 FLUSH_TIMEOUT = 10.0
 """Seconds for what was published to reach those who listen, when a node has done its work."""
 
-ABANDONED = 0.3
+ABANDONED_TIMEOUT = 0.3
 """Seconds for the same when those who listened are most likely gone as well."""
 
 LITTLE_SPACE = 500_000_000
@@ -74,14 +74,14 @@ def latched(depth: int = 1) -> QoSProfile:
     return profile
 
 
-def flush(publishers: Iterable[Any], timeout: float) -> None:
+def flush(publishers: Iterable[Any], timeout: float = FLUSH_TIMEOUT) -> None:
     """Wait until all that was published has reached its reliable subscribers.
 
     Args:
         publishers: of reliable topics.
         timeout: seconds for all of them together; a subscriber that was killed never answers.
     """
-    end = time.monotonic() + (min(timeout, ABANDONED) if abandoned.is_set() else timeout)
+    end = time.monotonic() + (min(timeout, ABANDONED_TIMEOUT) if abandoned.is_set() else timeout)
     for publisher in publishers:
         left = max(0.0, end - time.monotonic())
         publisher.wait_for_all_acked(Duration(seconds=left))
