@@ -2,193 +2,297 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuron_reach.study.jobs import Job, Result, StoredResult, function
-from neuron_reach.study.reductions import (
-    ANALYSED,
-    STEPS,
-    TAU,
-    Source,
-    jobs_of,
-    reduction,
-    sources,
+from neuron_reach.figures.courses import Panel, courses
+from neuron_reach.figures.kinds import Tree, kind_densities, tree_grid
+from neuron_reach.figures.report import Finding, Picture, Section, Table
+from neuron_reach.study import paper
+from neuron_reach.study.activity_jobs import (
+    DRAWN,
+    KINDS,
+    PRUNED,
+    RANDOM,
+    TRAINED,
+    Course,
+    courses_of,
+    whole,
 )
+from neuron_reach.study.findings import finding, listed, spread
+from neuron_reach.study.jobs import StoredResult
+from neuron_reach.study.reductions import ANALYSED, TAU, sources
 from neuron_reach.study.studies import Plan, Results, Scale
+from neuron_reach.study.verdict import judge_difference, judge_positive
 
 Array = NDArray[np.float64]
 
-BIN = 0.2
-"""Width of the bins of distances."""
-
-RANDOM, TRAINED = 'random', 'trained'
-PRUNED = f'pruned, {STEPS} steps'
-KINDS = (RANDOM, TRAINED, *(f'pruned, step {step}' for step in range(1, STEPS)), PRUNED)
-DRAWN = (RANDOM, TRAINED, PRUNED)
-UNTRAINED_STREAM = 2
-"""Sets the weights of untrained networks apart from other random numbers of the same seed."""
-
-
-def _seconds(episodes: int, **_: Any) -> float:
-    return 0.1 + 0.001 * episodes
-
-
-@function('activity', version=2, seconds=_seconds)
-def activity(
-    source: StoredResult, name: str, seed: int, episodes: int, untrained: bool, tau: float
-) -> Result:
-    """Measure distances and clusters of a network, or of an untrained one on the same inputs.
-
-    Args:
-        source: holds the network; if it does not, nothing comes of it.
-        name: of the network there.
-        seed: draws the goals of the episodes, and the weights of an untrained network.
-        episodes: how many.
-        untrained: replace the network by a Glorot initialised one that sees the same inputs.
-        tau: at which to cut the trees.
-
-    Returns:
-        values: `everything` (all-to-all) and `layers`, a list: `describe_distances`; by layer also
-            neurons, dead, clusters at the cut, cluster_distance (mean of all clusters of the
-            tree), high (share of pairs among the 5 % largest of all pairs of the same layer).
-        arrays: edges; everything (bins,) and layers (layers, bins): densities; by layer tree,
-            clusters, dead, such as `tree_hidden_1`.
-    """
-    import torch
-
-    from neuron_reach.activity import analyse, pairs
-    from neuron_reach.analysis import PruningOptions, network_activations, random_network
-    from neuron_reach.learning.training import random_streams
-    from neuron_reach.recording import record_checkpoint
-
-    if name not in source.checkpoints():
-        return Result({})
-    checkpoint = source.checkpoint(name)
-    record = record_checkpoint(checkpoint, episodes, random_streams(seed)['record'])
-    if untrained:
-        own = np.random.default_rng([seed, UNTRAINED_STREAM]).integers(2**62)
-        network = random_network(record.sizes, torch.Generator().manual_seed(int(own)))
-        inputs = record.layer('input')
-        record = dataclasses.replace(record, activations=network_activations(network, inputs))
-    found = analyse(record.select(record.hidden), PruningOptions(tau=tau))
-    within = {layer: pairs(found.within(layer)) for layer in found.record.layers}
-    edges = np.arange(0.0, np.sqrt(record.activations.shape[1]) + BIN, BIN)
-    bound = float(np.quantile(np.concatenate(list(within.values())), 0.95))
-    layers, arrays = [], {}
-    for layer, distances in within.items():
-        tree, clusters = found.clustering.trees[layer], found.clustering.clusters[layer]
-        dead = found.maxima[found.record.columns(layer)] == 0.0
-        arrays.update({f'tree_{layer}': tree, f'clusters_{layer}': clusters, f'dead_{layer}': dead})
-        layers.append(
-            {
-                'neurons': len(dead),
-                'dead': int(dead.sum()),
-                'clusters': int(clusters.max()) + 1,
-                'cluster_distance': float(tree[:, 2].mean()) if len(tree) else 0.0,
-                'high': float((distances > bound).mean()) if len(distances) else 0.0,
-                **describe_distances(distances),
-            }
-        )
-    everything = pairs(found.distances)
-    arrays['edges'] = edges
-    arrays['everything'] = _density(everything, edges)
-    arrays['layers'] = np.stack([_density(distances, edges) for distances in within.values()])
-    return Result({'everything': describe_distances(everything), 'layers': layers}, arrays)
-
-
-def describe_distances(distances: Array) -> dict[str, Any]:
-    """Return pairs, mean, deviation, 95th and 99th percentile, maximum, bimodality of distances.
-
-    Bimodality is (skewness^2 + 1) / kurtosis: 1/3 for a normal distribution, 5/9 for a uniform
-    one, 1 for two points. Also `alive_mean`: of the pairs that are not zero, so without those of
-    two dead neurons.
-    """
-    if not len(distances) or not distances.any():
-        keys = ('mean', 'deviation', 'high_95', 'high_99', 'maximum', 'bimodality', 'alive_mean')
-        return {'pairs': len(distances), **dict.fromkeys(keys, 0.0)}
-    centred = distances - distances.mean()
-    deviation = float(distances.std())
-    bimodality = 1.0
-    if deviation > 0.0:
-        third, fourth = (float((centred**power).mean()) / deviation**power for power in (3, 4))
-        bimodality = (third**2 + 1.0) / fourth
-    high_95, high_99 = np.quantile(distances, (0.95, 0.99))
-    return {
-        'pairs': len(distances),
-        'mean': float(distances.mean()),
-        'deviation': deviation,
-        'high_95': float(high_95),
-        'high_99': float(high_99),
-        'maximum': float(distances.max()),
-        'bimodality': bimodality,
-        'alive_mean': float(distances[distances > 0.0].mean()),
-    }
-
-
-def _density(distances: Array, edges: Array) -> Array:
-    if not len(distances):
-        return np.zeros(len(edges) - 1)
-    heights: Array = np.histogram(distances, edges, density=True)[0].astype(np.float64)
-    return heights
-
-
-@dataclasses.dataclass(frozen=True)
-class Course:
-    """A network's activity jobs by kind, and the reduction steps they are made from."""
-
-    source: Source
-    activities: Mapping[str, Job]
-    steps: Sequence[Job]
-
-
-def courses_of(networks: Sequence[Source], scale: Scale) -> list[Course]:
-    """Return the jobs for every network."""
-    made = []
-    for source in networks:
-        steps = reduction(source, scale)
-        places = [(source.job, source.name), (source.job, source.name)]
-        places += [(step.trained, step.trained_name) for step in steps]
-        activities = {
-            kind: activity.job(
-                f'activity of {source.what}, seed {source.seed}, {kind}',
-                source=job,
-                name=name,
-                seed=source.seed,
-                episodes=scale.distance_episodes,
-                untrained=kind == RANDOM,
-                tau=TAU,
-            )
-            for kind, (job, name) in zip(KINDS, places, strict=True)
-        }
-        made.append(Course(source, activities, jobs_of(steps)))
-    return made
+UNIFORM = 5 / 9
+"""Bimodality of a uniform distribution; a bell is below, two humps are above."""
 
 
 def plan(scale: Scale) -> Plan:
     """Return what to do at a scale."""
     networks = courses_of(sources(ANALYSED, scale.networks, scale.stack), scale)
     jobs = [job for course in networks for job in (*course.steps, *course.activities.values())]
-
-    def report(results: Results) -> list[Any]:
-        from neuron_reach.study.activity_report import section
-
-        return [section(networks, results, scale)]
-
-    return Plan(jobs, report)
+    return Plan(jobs, lambda results: [section(networks, results, scale)])
 
 
-def whole(networks: Sequence[Course], results: Results) -> dict[str, list[StoredResult]]:
-    """Return the activities of the networks that have all of them, by kind, in the same order."""
-    found: dict[str, list[StoredResult]] = {kind: [] for kind in KINDS}
-    for course in networks:
-        own = {kind: results.get(job) for kind, job in course.activities.items()}
-        if all(result is not None and result.values for result in own.values()):
-            for kind, result in own.items():
-                assert result is not None
-                found[kind].append(result)
-    return found
+class Measures:
+    """The numbers of all networks by kind, in the same order.
+
+    Attributes:
+        found: results by kind.
+    """
+
+    def __init__(self, found: dict[str, list[StoredResult]]) -> None:
+        self.found = found
+
+    def everything(self, kind: str, key: str) -> Array:
+        """Return a number of the all-to-all distances, (networks,)."""
+        return np.array([result.values['everything'][key] for result in self.found[kind]])
+
+    def layers(self, kind: str, key: str) -> Array:
+        """Return a number of every layer, (networks, layers)."""
+        rows = [[layer[key] for layer in result.values['layers']] for result in self.found[kind]]
+        return np.array(rows, np.float64)
+
+
+def section(networks: Sequence[Course], results: Results, scale: Scale) -> Section:
+    """Return the section of the report."""
+    measures = Measures(whole(networks, results))
+    count = len(measures.found[TRAINED])
+    text = (
+        f'Distances of neurons (equation 2) over {scale.distance_episodes} greedy sample episodes '
+        f'of {count} of {len(networks)} networks, those that could be trained and reduced in all '
+        f'steps (tau = {TAU:g}). Each is compared with an untrained network of the same layers '
+        '(Xavier initialisation, zero biases) that sees the same inputs, and with itself after '
+        'pruning and training on; the goals of the sample episodes are the same.\n\n'
+        'Neurons that are never active count as zero activation, so two of them have the distance '
+        'zero; the table also gives the mean without such pairs. Cluster distance is the mean '
+        "height of a layer's tree, the distance at which clusters merge."
+    )
+    if not count:
+        return Section('Figure 2: neuron activity', text)
+    return Section(
+        'Figure 2: neuron activity',
+        text,
+        _findings(measures),
+        [*_pictures(measures), *_tables(measures)],
+    )
+
+
+def _pictures(measures: Measures) -> list[Picture]:
+    def stacked(kind: str, layer: int | None) -> Array:
+        rows = [
+            result.arrays['everything'] if layer is None else result.arrays['layers'][layer]
+            for result in measures.found[kind]
+        ]
+        return np.stack(rows)
+
+    example = measures.found[TRAINED][0]
+    names = [name.removeprefix('tree_') for name in example.arrays if name.startswith('tree_')]
+    edges = example.arrays['edges']
+    everything = {kind: stacked(kind, None) for kind in DRAWN}
+    by_layer = {
+        name: {kind: stacked(kind, number) for kind in DRAWN} for number, name in enumerate(names)
+    }
+    trees: dict[str, dict[str, Tree]] = {}
+    for kind in DRAWN:
+        arrays = measures.found[kind][0].arrays
+        trees[kind] = {
+            name: (arrays[f'tree_{name}'], arrays[f'clusters_{name}'], arrays[f'dead_{name}'])
+            for name in names
+        }
+    panels = [
+        Panel(
+            'hidden layer',
+            label,
+            range(1, len(names) + 1),
+            {kind: measures.layers(kind, key) for kind in DRAWN},
+            whole=True,
+        )
+        for label, key in (
+            ('mean distance', 'mean'),
+            ('mean cluster distance', 'cluster_distance'),
+            ('neurons', 'neurons'),
+            ('neurons never active', 'dead'),
+            ('clusters at the cut', 'clusters'),
+            ('share of high distances', 'high'),
+        )
+    ]
+    return [
+        Picture(
+            'fig2_densities',
+            kind_densities(edges, everything, by_layer),
+            'Densities of distances; lines: mean over networks, bands: the middle half of them. '
+            'The first bin, of pairs of neurons that are never active, may be cut off.',
+            'Densities of neuron distances of random, trained and pruned networks.',
+        ),
+        Picture(
+            'fig2_dendrograms',
+            tree_grid(trees),
+            'Trees of the layers of one network, untrained, trained and pruned; above each the '
+            'number of neurons.',
+            'Dendrograms by layer of a random, a trained and a pruned network.',
+        ),
+        Picture(
+            'fig2_layers',
+            courses(panels, dots=False),
+            'By layer: mean over networks and its 95 % interval. High distances are the 5 % '
+            'largest of all pairs on the same layer.',
+            'Distances, clusters and neurons by layer.',
+        ),
+    ]
+
+
+def _tables(measures: Measures) -> list[Table]:
+    columns = {
+        'mean': ('mean', 2),
+        'standard deviation': ('deviation', 2),
+        '95th percentile': ('high_95', 2),
+        '99th percentile': ('high_99', 2),
+        'largest': ('maximum', 2),
+        'mean without zeros': ('alive_mean', 2),
+        'bimodality': ('bimodality', 3),
+    }
+    rows = [
+        [kind, *(spread(measures.everything(kind, key), n) for key, n in columns.values())]
+        for kind in KINDS
+    ]
+    layers = []
+    for kind in KINDS:
+        for label, key, digits in (
+            ('mean distance', 'mean', 2),
+            ('cluster distance', 'cluster_distance', 2),
+            ('neurons', 'neurons', 1),
+            ('never active', 'dead', 1),
+        ):
+            own = measures.layers(kind, key).T
+            layers.append([f'{kind}: {label}', *(spread(column, digits) for column in own)])
+    count = len(layers[0]) - 1
+    return [
+        Table(['networks', *columns], rows, 'All-to-all distances: mean ± deviation of networks.'),
+        Table(
+            ['', *(f'layer {number + 1}' for number in range(count))],
+            layers,
+            'By layer: mean ± standard deviation of networks.',
+        ),
+    ]
+
+
+def _findings(measures: Measures) -> list[Finding]:
+    return [*_of_distances(measures), *_of_layers(measures), *_of_pruning(measures)]
+
+
+def _less(measures: Measures, name: str, key: str, kinds: tuple[str, str], what: str) -> Finding:
+    """Judge that all-to-all distances have more of something in the first kind."""
+    more, less = (measures.everything(kind, key) for kind in kinds)
+    ours = f'{kinds[0]} {spread(more)}, {kinds[1]} {spread(less)}'
+    judged = judge_difference(more, less, paired=True)
+    return finding(name, ours, f'{what} all-to-all, {kinds[0]} less {kinds[1]}', judged)
+
+
+def _of_distances(measures: Measures) -> list[Finding]:
+    bell = np.column_stack(
+        (measures.everything(RANDOM, 'bimodality'), measures.layers(RANDOM, 'bimodality'))
+    )
+    return [
+        finding(
+            'fig2_bell',
+            f'bimodality {listed(bell.mean(axis=0))} (all-to-all, then by layer)',
+            '5/9 less the coefficient of bimodality (a bell is below 5/9), all-to-all and each '
+            'layer',
+            *(judge_positive(UNIFORM - column) for column in bell.T),
+        ),
+        _less(measures, 'fig2_trained_mean', 'mean', (RANDOM, TRAINED), 'mean distance'),
+        _less(
+            measures, 'fig2_trained_deviation', 'deviation', (RANDOM, TRAINED), 'standard deviation'
+        ),
+    ]
+
+
+def _of_layers(measures: Measures) -> list[Finding]:
+    high = measures.layers(TRAINED, 'high')
+    half = high.shape[1] // 2
+    means = measures.layers(TRAINED, 'mean')
+    clusters = {kind: measures.layers(kind, 'cluster_distance') for kind in DRAWN}
+    drop = clusters[RANDOM] - clusters[TRAINED]
+    ends, middle = drop[:, [0, -1]].mean(axis=1), drop[:, 1:-1].mean(axis=1)
+    trained = clusters[TRAINED]
+    return [
+        finding(
+            'fig2_high_distances_late',
+            f'share of high distances by layer {listed(high.mean(axis=0), 3)}',
+            'share of pairs among the 5 % largest distances of all pairs on the same layer, '
+            'second half of the layers less first half',
+            judge_difference(high[:, half:].mean(axis=1), high[:, :half].mean(axis=1), paired=True),
+        ),
+        finding(
+            'fig2_middle_clusters',
+            f'random less trained by layer {listed(drop.mean(axis=0))}',
+            'drop of the mean cluster distance from random to trained: on the middle layers, and '
+            'there less that on the first and last',
+            judge_positive(middle),
+            judge_difference(middle, ends, paired=True),
+        ),
+        finding(
+            'fig2_first_layer_distinct',
+            f'cluster distance by layer {listed(trained.mean(axis=0))}',
+            'mean cluster distance of trained networks, layer 1 less each other layer',
+            *(judge_difference(trained[:, 0], other, paired=True) for other in trained[:, 1:].T),
+        ),
+        finding(
+            'fig2_ends_higher',
+            f'mean distance by layer {listed(means.mean(axis=0))}',
+            'mean distance in trained networks, layer 1 and the last layer less the mean of the '
+            'others',
+            *(
+                judge_difference(means[:, end], means[:, 1:-1].mean(axis=1), paired=True)
+                for end in (0, -1)
+            ),
+        ),
+    ]
+
+
+def _of_pruning(measures: Measures) -> list[Finding]:
+    before, after = (measures.layers(kind, 'cluster_distance') for kind in (TRAINED, PRUNED))
+    rise = after - before
+    middle, ends = rise[:, 1:-1].mean(axis=1), np.abs(rise[:, [0, -1]].mean(axis=1))
+    left = measures.layers(PRUNED, 'neurons')
+    others = [number for number in range(left.shape[1]) if number != left.shape[1] - 2]
+    deviation = [measures.everything(kind, 'deviation') ** 2 for kind in (TRAINED, PRUNED)]
+    published = paper.number('sizes_of_wide_networks')
+    mean = measures.everything(PRUNED, 'mean')
+    return [
+        finding(
+            'fig2_pruned_mean',
+            f'{PRUNED}: {spread(mean)}, trained {spread(measures.everything(TRAINED, "mean"))}',
+            'mean distance all-to-all, pruned less trained',
+            judge_difference(mean, measures.everything(TRAINED, 'mean'), paired=True),
+        ),
+        finding(
+            'fig2_pruned_variance',
+            f'trained {spread(deviation[0])}, {PRUNED} {spread(deviation[1])}',
+            'variance all-to-all, trained less pruned',
+            judge_difference(deviation[0], deviation[1], paired=True),
+        ),
+        _less(measures, 'fig2_pruned_outliers', 'high_99', (TRAINED, PRUNED), '99th percentile'),
+        finding(
+            'fig2_pruned_middle',
+            f'pruned less trained by layer {listed(rise.mean(axis=0))}',
+            'rise of the mean cluster distance by pruning: on the middle layers, and there less '
+            'the change of the first and last',
+            judge_positive(middle),
+            judge_difference(middle, ends, paired=True),
+        ),
+        finding(
+            'fig2_penultimate',
+            f'neurons left by layer {listed(left.mean(axis=0), 1)} (the paper, from wider '
+            f'networks: {listed(published.several, 1)})',
+            'neurons left after all steps, each other layer less the penultimate one',
+            *(judge_difference(left[:, n], left[:, -2], paired=True) for n in others),
+        ),
+    ]

@@ -10,7 +10,7 @@ import numpy as np
 from neuron_reach.figures.report import Finding
 from neuron_reach.study import verdict
 from neuron_reach.study.findings import finding, unknown
-from neuron_reach.study.mapping_study import (
+from neuron_reach.study.mapping_jobs import (
     BALANCED,
     GREEDY,
     JOINTS,

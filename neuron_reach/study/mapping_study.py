@@ -3,220 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neuron_reach.learning.setup import TrainingOptions
-from neuron_reach.study import paper
-from neuron_reach.study.jobs import Job, Result, StoredResult, function
+import numpy as np
+
+from neuron_reach.analysis import Interval, bootstrap_pairs, input_transform
+from neuron_reach.figures.mapping import Bars, layer_tables, metric_bars
+from neuron_reach.figures.report import Picture, Section, Table
+from neuron_reach.study import verdict
+from neuron_reach.study.jobs import Job
+from neuron_reach.study.mapping_findings import findings
+from neuron_reach.study.mapping_jobs import (
+    BALANCED,
+    BASELINE,
+    EPISODES,
+    JOINTS,
+    LASSO,
+    LASSOS,
+    METRICS,
+    NAIVE,
+    PATIENCE,
+    RANDOM,
+    RANDOM_BOTH,
+    REFLEXIVE,
+    TRAINED,
+    map_onto,
+    method_name,
+    random_networks,
+    reduced_networks,
+)
+from neuron_reach.study.mapping_values import DIRECTIONS, NATIVE, Chosen, Maps
 from neuron_reach.study.reductions import jobs_of, reduction, sources
 from neuron_reach.study.studies import Plan, Results, Scale
+from neuron_reach.study.verdict import Pairs
 
-JOINTS: tuple[int, ...] = paper.number('joints').several
-EPISODES = int(paper.number('mapping_episodes').single)
-LASSO = float(paper.number('lasso').single)
-LASSOS = (0.0, 10.0, LASSO, 100.0)
-"""Strengths of the lasso term that are compared among networks of the baseline."""
-
-BASELINE = int(paper.number('analysed_joints').single)
-"""The arm among whose networks the methods of mapping are compared."""
-
-TRAINED, REFLEXIVE, RANDOM, RANDOM_BOTH = 'trained', 'reflexive', 'random', 'random-both'
-GREEDY = 'greedy'
-BALANCED, NAIVE = 'balanced', 'naive'
-METRICS = ('error', 'saturation', 'coverage')
-PATIENCE = TrainingOptions().max_episodes
-"""Training episodes after which a pruned network of another arm than the baseline's is given up."""
-
-RANDOM_STREAM = 5
-"""Sets the weights of random networks apart from other random numbers of the same seed."""
-
-FRESH_STREAM = 6
-"""Sets the goals of the validation inputs apart from those of the sample episodes."""
-
-
-def method_name(lasso: float | None) -> str:
-    """Return what a way of mapping is called; None is the greedy one."""
-    return GREEDY if lasso is None else f'λ={lasso:g}'
-
-
-# --- jobs -------------------------------------------------------------------------------------
-
-
-@function('reduced networks', version=1, seconds=lambda **_: 0.02, returns={'tried': int})
-def reduced_networks(candidates: Sequence[Mapping[str, Any]], count: int) -> Result:
-    """Pick the first networks that could be trained again after every reduction step.
-
-    Args:
-        candidates: the `result` that should hold each network, and its `name` there.
-        count: how many at most.
-
-    Returns:
-        values: `tried`, the number of candidates gone through.
-        networks: `network_0`, `network_1`, ...
-    """
-    networks: dict[str, Any] = {}
-    tried = 0
-    for candidate in candidates:
-        if len(networks) == count:
-            break
-        tried += 1
-        checkpoint = _load(candidate)
-        if checkpoint is not None:
-            own = (checkpoint.network, checkpoint.metadata)
-            networks[f'network_{len(networks)}'] = own
-    return Result({'tried': tried}, networks=networks)
-
-
-def _random_seconds(count: int, **_: Any) -> float:
-    return 0.01 * count
-
-
-@function('random networks', version=1, seconds=_random_seconds, returns={'hidden': list | None})
-def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int) -> Result:
-    """Make untrained networks of the mean size of some networks.
-
-    Args:
-        trained: networks of the same arm: `result` that holds each, and its `name` there.
-        seed: of the weights (Glorot uniform; biases are zero).
-        count: how many to make.
-
-    Returns:
-        values: `hidden`, mean neurons per hidden layer, which the networks have, rounded; None if
-            there is no trained network.
-        networks: `random_0`, `random_1`, ...
-    """
-    import numpy as np
-    import torch
-
-    from neuron_reach.analysis import random_network
-    from neuron_reach.learning.checkpoint import describe
-    from neuron_reach.learning.training import Member
-
-    found = [checkpoint for network in trained if (checkpoint := _load(network)) is not None]
-    if not found:
-        return Result({'hidden': None})
-    hidden = np.mean([checkpoint.network.sizes[1:-1] for checkpoint in found], axis=0)
-    setup = found[0].setup.with_hidden(tuple(int(size) for size in hidden.round()))
-    networks = {}
-    for number in range(count):
-        own = np.random.SeedSequence([seed, RANDOM_STREAM, setup.arm.joints, number])
-        generator = torch.Generator().manual_seed(int(own.generate_state(1)[0]))
-        metadata = describe(setup, Member(number), None)
-        networks[f'random_{number}'] = (random_network(setup.layer_sizes, generator), metadata)
-    return Result({'hidden': hidden.tolist()}, networks=networks)
-
-
-def _map_seconds(
-    target: Mapping[str, Any],
-    sources: Sequence[Mapping[str, Any]],
-    lassos: Sequence[float],
-    greedy: bool,
-    **_: Any,
-) -> float:
-    """Estimate CPU seconds; fitted to networks of 48 neurons per layer before they were pruned."""
-    job = target['result']
-    if 'candidates' in job.arguments:
-        job = job.arguments['candidates'][0]['result']
-    while isinstance(job.arguments.get('source'), Job):
-        job = job.arguments['source']
-    hidden = job.arguments.get('options', {}).get('hidden', [48])
-    wider = math.sqrt(max(hidden) / 48)
-    return 0.2 + len(sources) * (0.12 + 0.11 * len(lassos) + 0.1 * greedy) * wider
-
-
-@function('map', version=1, seconds=_map_seconds, returns={'mappings': [dict]})
-def map_onto(
-    target: Mapping[str, Any],
-    stand_in: Mapping[str, Any],
-    sources: Sequence[Mapping[str, Any]],
-    transform: str,
-    episodes: int,
-    lassos: Sequence[float],
-    greedy: bool,
-) -> Result:
-    """Map networks onto one, on the inputs that this one meets in sample episodes of its own.
-
-    Networks are given by the `result` that holds them and their `name` there; one that is missing,
-    as its training was given up, is passed over.
-
-    Args:
-        target: the network to map onto.
-        stand_in: what takes its place on the same inputs where `kind` is RANDOM_BOTH.
-        sources: the networks to map, each with its `kind` and its `number` among its like.
-        transform: of the inputs, see `input_transform`.
-        episodes: for X, without duplicates, and as many fresh ones for X_V.
-        lassos: lambda of each linear mapping.
-        greedy: make a greedy mapping as well.
-
-    Returns:
-        values: `mappings`, a list: kind, number, lasso (None: greedy), samples, dead and unmapped
-            targets, residual of the optimum (None: greedy).
-        arrays: error, hidden_error (of hidden targets only), saturation, coverage, (mappings,),
-            NaN where a metric is not defined; layers, (mappings, source layers, target layers).
-    """
-    import numpy as np
-
-    from neuron_reach.analysis import input_samples, input_transform, map_records, run_network
-    from neuron_reach.recording import record_checkpoint
-
-    played, other = _load(target), _load(stand_in)
-    if played is None or other is None:
-        return Result({'mappings': []})
-    fresh_goals = np.random.default_rng([played.metadata['seed'], FRESH_STREAM])
-    own = [record_checkpoint(played, episodes), record_checkpoint(played, episodes, fresh_goals)]
-    others = [run_network(other.network, record) for record in own]
-    samples = input_samples(own[0])
-    found, entries = [], []
-    for network in sources:
-        source = _load(network)
-        if source is None:
-            continue
-        matrix = input_transform(played.setup.arm.joints, source.setup.arm.joints, transform)
-        ran = [run_network(source.network, record, matrix) for record in own]
-        onto = others if network['kind'] == RANDOM_BOTH else own
-        for mapping in map_records(
-            onto[0],
-            ran[0],
-            onto[1],
-            ran[1],
-            samples,
-            regularisations=lassos,
-            greedy=greedy,
-            sample_error=False,
-            threads=1,
-        ):
-            found.append(mapping)
-            entries.append(
-                {
-                    'kind': network['kind'],
-                    'number': network['number'],
-                    'lasso': mapping.projection.regularisation,
-                    'samples': mapping.samples,
-                    'dead': len(mapping.projection.dead_targets),
-                    'unmapped': len(mapping.projection.unmapped_targets),
-                    'residual': mapping.residual,
-                }
-            )
-    if not found:
-        return Result({'mappings': []})
-    arrays = {name: np.array([getattr(mapping, name) for mapping in found]) for name in METRICS}
-    missed, total = np.stack([mapping.layer_errors[:-1].sum(axis=0) for mapping in found], axis=1)
-    arrays['hidden_error'] = np.divide(
-        missed, total, out=np.full(len(total), np.nan), where=total > 0
-    )
-    arrays['layers'] = np.stack([mapping.layers for mapping in found])
-    return Result({'mappings': entries}, arrays)
-
-
-def _load(network: Mapping[str, Any]) -> Any:
-    """Return the checkpoint of a network, None if it is missing."""
-    result: StoredResult = network['result']
-    return result.checkpoint(network['name']) if network['name'] in result.checkpoints() else None
-
-
-# --- the plan ---------------------------------------------------------------------------------
+SHOWN = ('error', 'hidden_error', *METRICS[1:])
 
 
 def pruned_networks(scale: Scale) -> tuple[dict[int, list[dict[str, Any]]], list[Job]]:
@@ -274,21 +97,11 @@ def plan_of(networks: Mapping[int, Sequence[Mapping[str, Any]]], jobs: Sequence[
                     for number in range(len(targets))
                 ]
     every = [*jobs, *randoms.values(), *(job for group in maps.values() for job in group)]
-
-    def report(results: Results) -> list[Any]:
-        from neuron_reach.study.mapping_report import sections
-
-        return sections(maps, randoms, results)
-
-    return Plan(every, report)
+    return Plan(every, lambda results: sections(maps, randoms, results))
 
 
 def _transforms(source_joints: int, target_joints: int) -> list[str]:
     """Return the transforms that differ from each other, the paper's pick first."""
-    import numpy as np
-
-    from neuron_reach.analysis import input_transform
-
     balanced, naive = (
         input_transform(target_joints, source_joints, kind) for kind in (BALANCED, NAIVE)
     )
@@ -331,3 +144,184 @@ def _map_job(
         lassos=list(LASSOS) if compared else sorted({0.0 if same else LASSO, LASSO}),
         greedy=compared,
     )
+
+
+def sections(
+    jobs: Mapping[tuple[int, int, str], Sequence[Job]],
+    randoms: Mapping[int, Job],
+    results: Results,
+) -> list[Section]:
+    """Return the report's part on figure 5."""
+    maps = Maps(jobs, results)
+    return [
+        Section(
+            'Mapping between networks (figure 5)',
+            f'Networks that were pruned in three steps predict each other, neuron by neuron. '
+            f'"2-4" is a mapping from networks for 2 joints onto such for 4. X are the inputs of '
+            f'{EPISODES} episodes of the target, without duplicates; the error is measured in '
+            f'{EPISODES} fresh episodes. Inputs of other arms are transformed in a balanced way '
+            'unless it says naive. Hidden and output neurons take part, so that the 3^n outputs '
+            'have much weight in the error where the target has many joints; the error of the '
+            'hidden neurons alone is given as well.\n\n'
+            '"random": a random network (Glorot, of the mean size of the pruned networks) predicts '
+            'a trained one. "random-both": a random network predicts another one, on the inputs of '
+            'a trained target. The paper does not say which of them its untrained networks are; '
+            'its statements on them are judged by "random", which asks whether the source has '
+            'learned anything that the target needs.',
+            findings(maps),
+            [
+                *_methods(maps),
+                *_directions(maps),
+                *_layers(maps),
+                _table(maps),
+                _random_sizes(randoms, results),
+            ],
+        )
+    ]
+
+
+# --- pictures and tables ------------------------------------------------------------------------
+
+
+def _interval(pairs: Pairs) -> Interval:
+    generator = np.random.default_rng(0)
+    same = pairs.sources == pairs.targets
+    return bootstrap_pairs(pairs.values, generator, same_networks=same)
+
+
+def _bars(
+    maps: Maps, wanted: Mapping[str, Mapping[str, Chosen]]
+) -> tuple[Bars[Interval], Bars[list[float]]]:
+    """Return means and single values by metric, group and series, of what there is."""
+    means: Bars[Interval] = {}
+    values: Bars[list[float]] = {}
+    for group, series in wanted.items():
+        for (name, chosen), metric in itertools.product(series.items(), METRICS):
+            try:
+                pairs = maps.pairs(chosen, metric)
+            except ValueError:  # the job failed, or no neuron is mapped
+                continue
+            known = pairs.values[np.isfinite(pairs.values)]
+            means.setdefault(metric, {}).setdefault(group, {})[name] = _interval(pairs)
+            values.setdefault(metric, {}).setdefault(group, {})[name] = sorted(known.tolist())
+    return means, values
+
+
+def _methods(maps: Maps) -> list[Picture]:
+    wanted = {
+        method_name(lasso): {
+            kind: Chosen(NATIVE, kind, lasso) for kind in (REFLEXIVE, TRAINED, RANDOM, RANDOM_BOTH)
+        }
+        for lasso in (None, *LASSOS)
+    }
+    bars = _bars(maps, wanted)
+    if not bars[0]:
+        return []
+    return [
+        Picture(
+            'fig5_methods',
+            metric_bars(*bars, stacked=True),
+            f'Mappings among {BASELINE}-joint networks by method: networks onto themselves '
+            '(reflexive), onto each other, and random ones. Means over pairs with 95 % intervals '
+            'over networks; dots are pairs.',
+            'Error, saturation and coverage by method of mapping.',
+        )
+    ]
+
+
+def _directions(maps: Maps) -> list[Picture]:
+    wanted = {}
+    for direction in DIRECTIONS:
+        series = {TRAINED: Chosen(direction)}
+        if (*direction, NAIVE) in maps.jobs:
+            series[f'{TRAINED}, naive inputs'] = Chosen(direction, transform=NAIVE)
+        wanted[Chosen(direction).title] = {**series, RANDOM: Chosen(direction, RANDOM)}
+    bars = _bars(maps, wanted)
+    if not bars[0]:
+        return []
+    return [
+        Picture(
+            'fig5_directions',
+            metric_bars(*bars, stacked=True),
+            f'Linear mappings with {method_name(LASSO)} in all directions. Means over pairs with '
+            '95 % intervals over networks; dots are pairs.',
+            'Error, saturation and coverage by joints of source and target.',
+        )
+    ]
+
+
+def _layers(maps: Maps) -> list[Picture]:
+    tables = {}
+    for direction in DIRECTIONS:
+        chosen = Chosen(direction)
+        table = maps.table(chosen)
+        if table is not None:
+            names = [str(number) for number in range(1, len(table))] + ['output']
+            tables[chosen.title] = (table, names, names)
+    if not tables:
+        return []
+    return [
+        Picture(
+            'fig5_layers',
+            layer_tables(tables),
+            'Mean layer to layer projections: how much of the prediction of a target layer comes '
+            f'from each source layer; columns sum to 1. Trained networks, {method_name(LASSO)}.',
+            'Layer to layer tables of all directions.',
+        )
+    ]
+
+
+def _table(maps: Maps) -> Table:
+    rows = []
+    for direction, transform, kind in itertools.product(
+        DIRECTIONS, (BALANCED, NAIVE), (TRAINED, RANDOM, RANDOM_BOTH)
+    ):
+        chosen = Chosen(direction, kind, transform=transform)
+        count = np.isfinite(maps.values(chosen, 'error')).sum()
+        if count:
+            cells = [_cell(maps, chosen, metric) for metric in SHOWN]
+            rows.append([chosen.title, kind, str(count), *cells])
+    return Table(
+        [
+            'direction',
+            'networks',
+            'pairs',
+            *(name.replace('hidden_error', 'error, hidden only') for name in SHOWN),
+        ],
+        rows,
+        f'Linear mappings with {method_name(LASSO)}: means over pairs, 95 % intervals over '
+        'networks. An error above 1 is worse than predicting zero.',
+    )
+
+
+def _cell(maps: Maps, chosen: Chosen, metric: str) -> str:
+    try:
+        return str(verdict.mean_interval(maps.pairs(chosen, metric)))
+    except ValueError:
+        return 'unknown'
+
+
+def _random_sizes(randoms: Mapping[int, Job], results: Results) -> Table:
+    rows = []
+    for joints, job in randoms.items():
+        result = results.get(job)
+        if result is not None and result.values['hidden'] is not None:
+            sizes = ' '.join(f'{size:.1f}' for size in result.values['hidden'])
+            rows.append([str(joints), _reduced(job, results), sizes])
+    return Table(
+        ['joints', 'networks', 'mean neurons per hidden layer'],
+        rows,
+        'Mean sizes of the pruned networks; rounded, those of the random ones (the paper: '
+        '46 22 16 13 8 20 for 3 joints). Networks: how many are mapped, and how many had to be '
+        'pruned and trained on to have as many that passed the validation test after every step.',
+    )
+
+
+def _reduced(randoms: Job, results: Results) -> str:
+    """Say how many networks of an arm there are."""
+    networks = randoms.arguments['trained']
+    picked: Job = networks[0]['result']
+    found = results.get(picked)
+    if picked.function is not reduced_networks or found is None:
+        return str(len(networks))
+    return f'{len(found.checkpoints())} of {found.values["tried"]}'

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuron_reach.study.jobs import Job
-from neuron_reach.study.mapping_study import (
+from neuron_reach.study.mapping_jobs import (
     BALANCED,
     BASELINE,
     JOINTS,

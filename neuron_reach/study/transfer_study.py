@@ -16,7 +16,7 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.study import verdict
 from neuron_reach.study.findings import spread
 from neuron_reach.study.jobs import Job, Result, StoredResult, function
-from neuron_reach.study.mapping_study import BALANCED, JOINTS
+from neuron_reach.study.mapping_jobs import BALANCED, JOINTS
 from neuron_reach.study.networks import MEMBERS, TEST_EPISODES, member_of, train
 from neuron_reach.study.reductions import Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale

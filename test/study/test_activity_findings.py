@@ -7,8 +7,8 @@ import pytest
 from judging import NETWORKS, RESAMPLES, WORDS, cases, scattered, words
 
 from neuron_reach.study import paper, verdict
-from neuron_reach.study.activity_report import _findings
-from neuron_reach.study.activity_study import PRUNED, RANDOM, TRAINED
+from neuron_reach.study.activity_jobs import PRUNED, RANDOM, TRAINED
+from neuron_reach.study.activity_study import _findings
 
 BELL = 5 / 9
 EFFECT = np.linspace(-3.0, 3.0, NETWORKS)

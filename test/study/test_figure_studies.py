@@ -9,8 +9,16 @@ from neuron_reach.activity import analyse, pairs
 from neuron_reach.analysis import PruningOptions
 from neuron_reach.learning.training import random_streams
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.study import activity_study, paper, reductions, runner, size_study, tau_study
-from neuron_reach.study.activity_study import PRUNED, RANDOM, TRAINED, describe_distances
+from neuron_reach.study import (
+    activity_jobs,
+    activity_study,
+    paper,
+    reductions,
+    runner,
+    size_study,
+    tau_study,
+)
+from neuron_reach.study.activity_jobs import PRUNED, RANDOM, TRAINED, describe_distances
 from neuron_reach.study.reductions import sources
 from neuron_reach.study.reporting import make_report
 from neuron_reach.study.size_study import Outcome
@@ -99,7 +107,7 @@ def test_the_studies_share_their_jobs(done):
 def test_activity_is_that_of_the_analysis_and_of_the_same_goals(done):
     store, _ = done
     source = sources(ANALYSED, TINY.networks, TINY.stack)[1]
-    (course,) = activity_study.courses_of([source], TINY)
+    (course,) = activity_jobs.courses_of([source], TINY)
     checkpoint = store.load(source.job).checkpoint(source.name)
     goals = random_streams(source.seed)['record']
     record = record_checkpoint(checkpoint, TINY.distance_episodes, goals)

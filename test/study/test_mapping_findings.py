@@ -8,7 +8,7 @@ from judging import NETWORKS, RESAMPLES, WORDS, cases, scattered, words
 
 from neuron_reach.study import verdict
 from neuron_reach.study.mapping_findings import STATEMENTS, Judge, findings
-from neuron_reach.study.mapping_study import JOINTS, NAIVE, RANDOM, REFLEXIVE
+from neuron_reach.study.mapping_jobs import JOINTS, NAIVE, RANDOM, REFLEXIVE
 from neuron_reach.study.mapping_values import DIRECTIONS, Chosen, Maps
 
 LAYERS = 7  # six hidden ones and the output

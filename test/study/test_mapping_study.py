@@ -12,7 +12,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 from neuron_reach.recording import record_checkpoint
-from neuron_reach.study import mapping_study, paper, verdict
+from neuron_reach.study import mapping_jobs, mapping_study, paper, verdict
 from neuron_reach.study.jobs import (
     Result,
     StoredResult,
@@ -70,7 +70,7 @@ def outcome(tmp_path_factory):
 def maps_of(plan, results):
     jobs = {}
     for job in plan.jobs:
-        if job.function is mapping_study.map_onto:
+        if job.function is mapping_jobs.map_onto:
             source, target = (int(job.label[place]) for place in (4, 6))
             jobs.setdefault((source, target, job.arguments['transform']), []).append(job)
     return Maps(jobs, results)
@@ -100,7 +100,7 @@ def test_pairs_are_complete_but_for_the_missing_network_and_networks_themselves(
         expected[:, MISSING] &= direction[1] != 4
         assert np.array_equal(np.isfinite(pairs.values), expected)
         assert (pairs.sources == pairs.targets) == (direction[0] == direction[1])
-        random = maps.pairs(Chosen(direction, mapping_study.RANDOM), 'error')
+        random = maps.pairs(Chosen(direction, mapping_jobs.RANDOM), 'error')
         expected = np.ones([COUNTS[joints] for joints in direction], bool)
         expected[:, MISSING] &= direction[1] != 4
         assert np.array_equal(np.isfinite(random.values), expected)
@@ -108,7 +108,7 @@ def test_pairs_are_complete_but_for_the_missing_network_and_networks_themselves(
         table = maps.table(Chosen(direction))
         assert table.shape == (7, 7)
         assert np.nansum(table, axis=0) == pytest.approx(np.isfinite(table[0]).astype(float))
-    naive = {d: maps.jobs.get((*d, mapping_study.NAIVE)) for d in DIRECTIONS}
+    naive = {d: maps.jobs.get((*d, mapping_jobs.NAIVE)) for d in DIRECTIONS}
     assert {d for d, jobs in naive.items() if jobs} == {(2, 4), (4, 2), (3, 4), (4, 3)}
 
 
@@ -147,7 +147,7 @@ def test_a_job_maps_on_samples_and_is_judged_on_fresh_episodes(outcome, label):
         return results.get(reference['result']).checkpoint(reference['name'])
 
     target, stand_in = load(arguments['target']), load(arguments['stand_in']).network
-    goals = np.random.default_rng([target.metadata['seed'], mapping_study.FRESH_STREAM])
+    goals = np.random.default_rng([target.metadata['seed'], mapping_jobs.FRESH_STREAM])
     own = [record_checkpoint(target, 10), record_checkpoint(target, 10, goals)]
     assert not (own[0].goals == own[1].goals).any()
     others = [run_network(stand_in, record) for record in own]
@@ -156,7 +156,7 @@ def test_a_job_maps_on_samples_and_is_judged_on_fresh_episodes(outcome, label):
         network = load(source)
         transform = input_transform(3, network.setup.arm.joints)
         ran = [run_network(network.network, record, transform) for record in own]
-        onto = others if source['kind'] == mapping_study.RANDOM_BOTH else own
+        onto = others if source['kind'] == mapping_jobs.RANDOM_BOTH else own
         for mapping in map_records(
             onto[0],
             ran[0],
@@ -172,7 +172,7 @@ def test_a_job_maps_on_samples_and_is_judged_on_fresh_episodes(outcome, label):
             errors = zip(mapping.target_layers, mapping.layer_errors, strict=True)
             hidden = sum(error for name, error in errors if name.startswith('hidden'))
             assert found.arrays['hidden_error'][number] == pytest.approx(hidden[0] / hidden[1])
-            if source['kind'] != mapping_study.REFLEXIVE:
+            if source['kind'] != mapping_jobs.REFLEXIVE:
                 assert mapping.error != pytest.approx(hidden[0] / hidden[1], rel=1e-4)
                 assert mapping.error != pytest.approx(mapping.sample_error, rel=1e-4)
             number += 1
@@ -181,7 +181,7 @@ def test_a_job_maps_on_samples_and_is_judged_on_fresh_episodes(outcome, label):
 
 def test_random_networks_of_two_arms_are_not_the_same_draws(outcome):
     plan, results = outcome
-    jobs = [job for job in plan.jobs if job.function is mapping_study.random_networks]
+    jobs = [job for job in plan.jobs if job.function is mapping_jobs.random_networks]
     draws = []
     for job in jobs:
         first = results.get(job).checkpoint('random_0').network.weights[0][0].flatten()
@@ -199,14 +199,14 @@ def test_random_networks_have_the_mean_size_of_networks_of_different_sizes():
         return {'result': result, 'name': 'n'}
 
     trained = [network(9, 4), network(5, 3), network(5, 3)]
-    made = mapping_study.random_networks.call(trained=trained, seed=0, count=2)
+    made = mapping_jobs.random_networks.call(trained=trained, seed=0, count=2)
     assert made.values['hidden'] == pytest.approx([19 / 3, 10 / 3])
     assert [network.sizes for network, _ in made.networks.values()] == [(4, 6, 3, 3)] * 2
 
 
 def test_random_networks_have_the_mean_size(outcome):
     plan, results = outcome
-    job = next(job for job in plan.jobs if job.function is mapping_study.random_networks)
+    job = next(job for job in plan.jobs if job.function is mapping_jobs.random_networks)
     result = results.get(job)
     assert result.values['hidden'] == [9, 7, 6, 6, 5, 8]
     first, second = (result.checkpoint(f'random_{n}').network for n in range(2))
@@ -244,7 +244,7 @@ def test_networks_are_shared_with_the_other_studies():
 def test_the_first_networks_that_could_be_reduced_are_picked(tmp_path):
     made = networks.job('networks', joints=2, count=4, missing=1)
     candidates = [{'result': made, 'name': f'seed_{seed}'} for seed in (1, 0, 3, 2)]
-    picked = mapping_study.reduced_networks.job('pick', candidates=candidates, count=2)
+    picked = mapping_jobs.reduced_networks.job('pick', candidates=candidates, count=2)
     for job in (made, picked):
         done = perform(job.call({made.address: tmp_path / made.address}))
         write_files(done.files, tmp_path / job.address)
