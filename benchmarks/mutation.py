@@ -44,8 +44,8 @@ MODULES = (
     *(f'learning/{name}' for name in ('checkpoint', 'dqn', 'kernels', 'qnetwork', 'replay')),
     *(f'learning/{name}' for name in ('rollout', 'session', 'setup', 'training', 'validation')),
     *(f'analysis/{name}' for name in ('active_set', 'bootstrap', 'clusters', 'distances')),
-    *(f'analysis/{name}' for name in ('mapping', 'metrics', 'projection', 'pruning', 'record')),
-    *(f'analysis/{name}' for name in ('reuse', 'samples', 'transforms')),
+    *(f'analysis/{name}' for name in ('intervals', 'mapping', 'metrics', 'projection')),
+    *(f'analysis/{name}' for name in ('pruning', 'record', 'reuse', 'samples', 'transforms')),
     'study/verdict',
 )
 
@@ -56,7 +56,8 @@ TESTS = {
     'learning/setup': ('learning/setup', 'learning/dqn'),
     'learning/kernels': ('learning/dqn', 'learning/qnetwork', 'learning/replay'),
     'analysis/active_set': ('analysis/projection',),
-    'analysis/bootstrap': ('analysis/metrics', 'study/verdict'),
+    'analysis/bootstrap': ('analysis/intervals', 'analysis/metrics', 'study/verdict'),
+    'analysis/intervals': ('analysis/intervals', 'study/verdict'),
 }
 """Modules whose tests are not, or not all, in the file named after them."""
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
+from neuron_reach.analysis.intervals import mean_interval
 from neuron_reach.figures.style import COLOURS
-from neuron_reach.study.verdict import mean_interval
 
 MARKERS = 'osD^vP*X'
 LINES = ('-', '--', '-.', ':', (0, (5, 1, 1, 1, 1, 1)))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from neuron_reach.analysis.intervals import Pairs, Statistic, mean_interval
 from neuron_reach.figures.report import Finding
 from neuron_reach.study import verdict
 from neuron_reach.study.findings import finding, unknown
@@ -31,7 +32,7 @@ from neuron_reach.study.mapping_values import (
     Maps,
     title,
 )
-from neuron_reach.study.verdict import Pairs, Statistic, Verdict
+from neuron_reach.study.verdict import Verdict
 
 NAMED = (NATIVE, (3, 4), (4, 3), (4, 2), (2, 4))
 """The directions that the paper shows."""
@@ -149,7 +150,7 @@ class Judge:
         return self._two('fig5_random_coverage', (TRAINED, trained), (RANDOM, random))
 
     def _two(self, name: str, greater: tuple[str, Pairs], smaller: tuple[str, Pairs]) -> Finding:
-        ours = ', '.join(f'{what} {verdict.mean_interval(p)}' for what, p in (greater, smaller))
+        ours = ', '.join(f'{what} {mean_interval(p)}' for what, p in (greater, smaller))
         measure = f'{title(NATIVE)}, {greater[0]} less {smaller[0]}'
         return finding(name, ours, measure, self._more(greater[1], smaller[1], 'difference'))
 
@@ -160,7 +161,7 @@ class Judge:
         inner = table[:HIDDEN, :HIDDEN]
         best = int((inner.argmax(axis=0) == np.arange(HIDDEN)).sum())
         ours = (
-            f'own layers have a share greater by {verdict.mean_interval(excess)} than others; on '
+            f'own layers have a share greater by {mean_interval(excess)} than others; on '
             f'average {best} of {HIDDEN} layers map best to their own'
         )
         measure = 'share in the own layer less the mean share in another hidden layer'

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from neuron_reach.analysis import Interval, bootstrap_pairs, input_transform
+from neuron_reach.analysis.intervals import Pairs, mean_interval
 from neuron_reach.figures.mapping import Bars, layer_tables, metric_bars
 from neuron_reach.figures.report import Picture, Section, Table
-from neuron_reach.study import verdict
 from neuron_reach.study.jobs import Job
 from neuron_reach.study.mapping_findings import findings
 from neuron_reach.study.mapping_jobs import (
@@ -37,7 +37,6 @@ from neuron_reach.study.mapping_jobs import (
 from neuron_reach.study.mapping_values import DIRECTIONS, NATIVE, Chosen, Maps
 from neuron_reach.study.reductions import jobs_of, reduction, sources
 from neuron_reach.study.studies import Plan, Results, Scale
-from neuron_reach.study.verdict import Pairs
 
 SHOWN = ('error', 'hidden_error', *METRICS[1:])
 
@@ -296,7 +295,7 @@ def _table(maps: Maps) -> Table:
 
 def _cell(maps: Maps, chosen: Chosen, metric: str) -> str:
     try:
-        return str(verdict.mean_interval(maps.pairs(chosen, metric)))
+        return str(mean_interval(maps.pairs(chosen, metric)))
     except ValueError:
         return 'unknown'
 

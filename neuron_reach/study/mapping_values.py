@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neuron_reach.analysis.intervals import Pairs
 from neuron_reach.study.jobs import Job
 from neuron_reach.study.mapping_jobs import (
     BALANCED,
@@ -21,7 +22,6 @@ from neuron_reach.study.mapping_jobs import (
     TRAINED,
 )
 from neuron_reach.study.studies import Results
-from neuron_reach.study.verdict import Pairs
 
 Array = NDArray[np.float64]
 Direction = tuple[int, int]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuron_reach.analysis.intervals import Interval, Pairs, Statistic, statistic_interval
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.figures.report import Finding, Picture, Section, Table
 from neuron_reach.learning.setup import Setup
@@ -20,7 +21,6 @@ from neuron_reach.study.reductions import ANALYSED, STEPS, Source, Step, jobs_of
 from neuron_reach.study.size_study import Outcome
 from neuron_reach.study.studies import Plan, Results, Scale
 from neuron_reach.study.tau_study import Outcomes, Sweep, findings, jobs_of_sweeps, sweeps_of
-from neuron_reach.study.verdict import Interval, Pairs, Statistic
 
 Array = NDArray[np.float64]
 Groups = Mapping[str, Sequence[tuple[Source, Sequence[Step]]]]
@@ -266,14 +266,14 @@ def _distance(name: str) -> Statistic:
 
 def distance(outcome: Outcome, name: str) -> Interval:
     """Return the distance of a reading from the published sizes."""
-    return verdict.statistic_interval(_distance(name), _samples(outcome, name))
+    return statistic_interval(_distance(name), _samples(outcome, name))
 
 
 def farther(outcomes: Mapping[str, Outcome], name: str, than: str) -> Interval:
     """Return how much farther from the published sizes one reading is than another."""
     samples = {**_samples(outcomes[name], name), **_samples(outcomes[than], than)}
     first, second = _distance(name), _distance(than)
-    return verdict.statistic_interval(lambda mean: first(mean) - second(mean), samples)
+    return statistic_interval(lambda mean: first(mean) - second(mean), samples)
 
 
 def contradicted(judged: Sequence[Finding]) -> int:

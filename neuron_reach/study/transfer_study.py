@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuron_reach.analysis import Interval, bootstrap_pairs
+from neuron_reach.analysis.intervals import mean_interval
 from neuron_reach.figures.mapping import metric_bars
 from neuron_reach.figures.report import Picture, Section, Table
 from neuron_reach.learning.setup import Setup
-from neuron_reach.study import verdict
 from neuron_reach.study.findings import spread
 from neuron_reach.study.jobs import Job, Result, StoredResult, function
 from neuron_reach.study.mapping_jobs import BALANCED, JOINTS
@@ -206,7 +206,7 @@ def _picture(durations: Mapping[Direction, Mapping[str, Array]]) -> Picture:
 def _mean(values: Array) -> str:
     """Say the mean of the known values with its interval."""
     known = values[np.isfinite(values)]
-    return str(verdict.mean_interval(known)) if known.size else 'unknown'
+    return str(mean_interval(known)) if known.size else 'unknown'
 
 
 def _table(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from judging import NETWORKS, RESAMPLES, WORDS, cases, scattered, words
 
+from neuron_reach.analysis import intervals
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.activity_jobs import PRUNED, RANDOM, TRAINED
 from neuron_reach.study.activity_study import _findings
@@ -66,7 +67,7 @@ def judged(everything, by_layer):
 
 @pytest.fixture(autouse=True)
 def fewer_resamples(monkeypatch):
-    monkeypatch.setattr(verdict, 'RESAMPLES', RESAMPLES)
+    monkeypatch.setattr(intervals, 'RESAMPLES', RESAMPLES)
 
 
 def test_what_is_as_published_is_confirmed():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from judging import NETWORKS, RESAMPLES, WORDS, cases, scattered, words
 
+from neuron_reach.analysis import intervals
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.size_study import Outcome
 from neuron_reach.study.size_study import _findings as size_findings
@@ -17,7 +18,7 @@ EFFECT = np.linspace(-1.0, 1.0, NETWORKS)[:, None]
 
 @pytest.fixture(autouse=True)
 def fewer_resamples(monkeypatch):
-    monkeypatch.setattr(verdict, 'RESAMPLES', RESAMPLES)
+    monkeypatch.setattr(intervals, 'RESAMPLES', RESAMPLES)
 
 
 # --- figure 3, left ---------------------------------------------------------------------------

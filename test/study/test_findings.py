@@ -1,6 +1,7 @@
+from neuron_reach.analysis.intervals import Interval
 from neuron_reach.study import paper
 from neuron_reach.study.findings import TOLD, finding, listed, spread, unknown
-from neuron_reach.study.verdict import CONFIRMED, DIFFERS, NOT_CONFIRMED, Interval, Verdict
+from neuron_reach.study.verdict import CONFIRMED, DIFFERS, NOT_CONFIRMED, Verdict
 
 NAME = 'fig2_bell'
 

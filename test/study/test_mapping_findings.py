@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from judging import NETWORKS, RESAMPLES, WORDS, cases, scattered, words
 
+from neuron_reach.analysis import intervals
 from neuron_reach.study import verdict
 from neuron_reach.study.mapping_findings import STATEMENTS, Judge, findings
 from neuron_reach.study.mapping_jobs import JOINTS, NAIVE, RANDOM, REFLEXIVE
@@ -73,7 +74,7 @@ def judged(means):
 
 @pytest.fixture(autouse=True)
 def fewer_resamples(monkeypatch):
-    monkeypatch.setattr(verdict, 'RESAMPLES', RESAMPLES)
+    monkeypatch.setattr(intervals, 'RESAMPLES', RESAMPLES)
 
 
 def test_what_is_as_published_is_confirmed():

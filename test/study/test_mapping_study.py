@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from neuron_reach.analysis import input_samples, input_transform, map_records, run_network
+from neuron_reach.analysis import (
+    input_samples,
+    input_transform,
+    intervals,
+    map_records,
+    run_network,
+)
 from neuron_reach.figures.report import Picture, Table
 from neuron_reach.learning.checkpoint import describe
 from neuron_reach.learning.qnetwork import QNetwork
@@ -78,7 +84,7 @@ def maps_of(plan, results):
 
 def test_every_statement_on_figure_5_is_judged_once(outcome, monkeypatch):
     plan, results = outcome
-    monkeypatch.setattr(verdict, 'RESAMPLES', 500)
+    monkeypatch.setattr(intervals, 'RESAMPLES', 500)
     (section,) = plan.report(results)
     published = [name for name in paper.names()[1] if name.startswith('fig5')]
     assert sorted(STATEMENTS) == sorted(published)

@@ -1,22 +1,18 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from neuron_reach.study import verdict
+from neuron_reach.analysis import intervals
+from neuron_reach.analysis.intervals import Pairs, mean_interval
 from neuron_reach.study.verdict import (
     CONFIRMED,
     DIFFERS,
     NOT_CONFIRMED,
-    Pairs,
-    difference_interval,
     judge_alike,
     judge_all,
     judge_difference,
     judge_number,
     judge_positive,
     judge_statistic,
-    mean_interval,
 )
 
 ABOVE, BELOW = np.linspace(9, 11, 20), np.linspace(4, 6, 20)
@@ -92,7 +88,7 @@ def test_few_networks_confirm_and_contradict_nothing(count):
 
 @pytest.mark.parametrize('networks', [5, 20])
 def test_the_interval_of_a_number_holds_about_as_often_as_stated(networks, monkeypatch):
-    monkeypatch.setattr(verdict, 'RESAMPLES', 500)
+    monkeypatch.setattr(intervals, 'RESAMPLES', 500)
     generator = np.random.default_rng(networks)
     trials, inside = 600, 0
     for _ in range(trials):
@@ -100,23 +96,6 @@ def test_the_interval_of_a_number_holds_about_as_often_as_stated(networks, monke
         published = generator.normal(3, 2, 20).mean()
         inside += judge_number(sample, published, 20).word == CONFIRMED
     assert 0.92 < inside / trials < 0.98
-
-
-def test_pairs_are_resampled_by_network_not_by_pair():
-    generator = np.random.default_rng(0)
-    by_source = np.repeat(generator.normal(size=(5, 1)), 5, axis=1)
-    pairs = mean_interval(by_source)
-    as_if_independent = mean_interval(by_source.reshape(-1))
-    assert pairs.high - pairs.low > 1.5 * (as_if_independent.high - as_if_independent.low)
-    networks = mean_interval(by_source[:, 0])
-    assert (pairs.low, pairs.high) == pytest.approx((networks.low, networks.high))
-
-
-def test_a_single_source_has_the_interval_of_its_targets():
-    interval = mean_interval([[0.0, 1.0, 2.0, 3.0, 4.0]])
-    targets = np.random.default_rng(0).choice(5, (5000, 5)).mean(axis=1)
-    expected = np.quantile(targets, [0.025, 0.975])
-    assert [interval.low, interval.high] == pytest.approx(expected, abs=0.15)
 
 
 def test_networks_of_one_name_are_drawn_together():
@@ -163,35 +142,6 @@ def test_of_several_parts_the_weakest_decides():
     assert judged.reason.startswith('1 of 3 parts confirmed; the weakest: ')
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=12))
-def test_an_interval_holds_its_estimate_and_is_the_same_every_time(values):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verdict, 'RESAMPLES', 100)
-        interval = mean_interval(values)
-        slack = 1e-6 * (1 + abs(interval.value))
-        assert interval.low - slack <= interval.value <= interval.high + slack
-        assert mean_interval(values) == interval
-
-
-def test_a_difference_of_equals_is_nothing():
-    interval = difference_interval(ABOVE, ABOVE, paired=True)
-    assert (interval.value, interval.low, interval.high) == (0, 0, 0)
-
-
-@pytest.mark.parametrize('values', [[], [np.nan, 1], np.zeros((2, 2, 2)), 3.0])
-def test_values_must_be_finite_and_one_a_network(values):
-    with pytest.raises(ValueError, match='finite numbers'):
-        mean_interval(values)
-
-
 def test_pairs_of_different_shapes_are_refused():
     with pytest.raises(ValueError, match='same shape'):
         judge_difference(ABOVE, BELOW[:5], paired=True)
-
-
-@pytest.mark.parametrize(
-    ('value', 'text'),
-    [(51.6123, '51.6'), (0.012345, '0.0123'), (12345.6, '12,346'), (0.0, '0'), (-2.5, '-2.50')],
-)
-def test_intervals_are_written_with_three_digits(value, text):
-    assert str(verdict.Interval(value, value, value)) == f'{text} ({text} to {text})'
