@@ -48,7 +48,14 @@ def test_values_must_be_finite_and_one_a_network(values):
 
 @pytest.mark.parametrize(
     ('value', 'text'),
-    [(51.6123, '51.6'), (0.012345, '0.0123'), (12345.6, '12,346'), (0.0, '0'), (-2.5, '-2.50')],
+    [
+        (51.6123, '51.6'),
+        (0.012345, '0.0123'),
+        (12345.6, '12,346'),
+        (0.0, '0'),
+        (-2.5, '-2.50'),
+        (1.2e-6, '0.000001'),
+    ],
 )
 def test_intervals_are_written_with_three_digits(value, text):
     assert str(Interval(value, value, value)) == f'{text} ({text} to {text})'
