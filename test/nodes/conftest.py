@@ -92,6 +92,29 @@ def peer(domain):
     peer.close()
 
 
+@pytest.fixture
+def make_node(peer):
+    """Nodes in this process; they need no spinning to be seen in the graph."""
+    made = []
+
+    def make(name, namespace=''):
+        made.append(rclpy.create_node(name, context=peer.context, namespace=namespace))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.destroy_node()
+
+
+@pytest.fixture
+def handlers():
+    """The handlers of signals, put back when a node in this process has taken them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 class Running:
     """A process that was started, and what it has printed."""
 

@@ -3,7 +3,6 @@
 import time
 
 import pytest
-import rclpy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32MultiArray, Float64MultiArray, String
 from std_srvs.srv import Trigger
@@ -27,20 +26,6 @@ from neuron_reach.nodes.company import (
 
 NOTICED = 2.0
 """Seconds within which a second of a kind must be noticed."""
-
-
-@pytest.fixture
-def make_node(peer):
-    """Nodes in this process; they need no spinning to be seen in the graph."""
-    made = []
-
-    def make(name, namespace=''):
-        made.append(rclpy.create_node(name, context=peer.context, namespace=namespace))
-        return made[-1]
-
-    yield make
-    for node in made:
-        node.destroy_node()
 
 
 def play(node, role):
@@ -213,3 +198,17 @@ def test_a_stream_of_strange_commands_ends_the_simulator(peer, make_node, start_
     assert GRACE < time.monotonic() - began < GRACE + 2.0, 'a newcomer is given time to leave'
     assert 'nodes publish on /joint_position_controller/commands: ' in simulator.text
     assert '/stranger' in simulator.text
+
+
+def test_a_recording_that_a_second_policy_joined_gets_no_name(
+    peer, start_node, make_node, tmp_path
+):
+    play(make_node('policy'), POLICY)
+    bag = tmp_path / 'bag'
+    recorder = start_node('bag_recorder', bag=bag, topics=[layout.OBSERVATION])
+    peer.wait(bag.with_name('bag.partial').exists, 'bag')
+    play(make_node('intruder'), POLICY)
+    assert recorder.finish() == 2
+    assert '/intruder' in recorder.text
+    assert bag.with_name('bag.partial').exists()
+    assert not bag.exists()

@@ -7,16 +7,21 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import Log
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimension, String
 from std_srvs.srv import Trigger
 from test_dqn_policy import ENDLESS, SMALL
 
 from neuron_reach.bags import layout
+from neuron_reach.nodes.activation_recorder import ActivationRecorder
 from neuron_reach.nodes.arm_simulator import ArmSimulator
+from neuron_reach.nodes.bag_recorder import BagOptions, BagRecorder
 from neuron_reach.nodes.common import Interrupt, flush, latched, reliable, run_node
 from neuron_reach.nodes.dqn_policy import DqnPolicy
 from neuron_reach.nodes.launcher import abandoned
@@ -31,18 +36,15 @@ def one_line(running):
 
 
 @pytest.fixture
-def ending(monkeypatch, capfd):
+def ending(monkeypatch, capfd, handlers):
     """Begin a node in this process that ends at once; return the line that it leaves."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def begin(make, *arguments):
         monkeypatch.setattr(sys, 'argv', ['node', '--ros-args', *arguments])
         assert run_node('node', make) == 2
         return capfd.readouterr().err
 
-    yield begin
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return begin
 
 
 BAD_ENVIRONMENTS = [
@@ -254,8 +256,7 @@ def test_those_who_were_killed_are_waited_for_once_and_by_those_who_gave_up_hard
         abandoned.clear()
 
 
-def test_sigterm_gives_up_and_sigint_does_not():
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def test_sigterm_gives_up_and_sigint_does_not(handlers):
     try:
         for number, given_up in ((signal.SIGINT, False), (signal.SIGTERM, True)):
             Interrupt.install()
@@ -265,8 +266,52 @@ def test_sigterm_gives_up_and_sigint_does_not():
             assert abandoned.is_set() == given_up
     finally:
         abandoned.clear()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+
+@pytest.fixture
+def own_node(domain):
+    """Nodes in the default context, which those of the package use."""
+    rclpy.init(domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+    yield rclpy.create_node
+    rclpy.shutdown()
+
+
+def test_recorders_with_a_backlog_notice_that_they_are_to_end(
+    peer, own_node, make_checkpoint, handlers, tmp_path
+):
+    latest = layout.Checkpoint(str(make_checkpoint(**SMALL)), 1, 0)
+    checkpoint = peer.node.create_publisher(String, layout.CHECKPOINT, latched())
+    checkpoint.publish(String(data=layout.encode_checkpoint(latest)))
+    observations = peer.node.create_publisher(Float32MultiArray, layout.OBSERVATION, 1000)
+    peer.listen(Float32MultiArray, layout.activation_topic('output'))
+    recorder = ActivationRecorder(own_node('activation_recorder'))
+    recorder.loop.wait_until(lambda: recorder.take_all() or recorder.observations, 5.0)
+    options = BagOptions(str(tmp_path / 'bag'), topics=(layout.OBSERVATION,))
+    bag_recorder = BagRecorder(own_node('bag_recorder'), options)
+    bag_recorder.subscribe_to_new()
+    peer.wait(lambda: observations.get_subscription_count() == 2, 'recorders')
+    message = Float32MultiArray()
+    size = recorder.networks[0][1].sizes[0]
+    for step in range(50):
+        values = np.zeros((1, size), np.float32)
+        layout.fill_fleet_step(message, MultiArrayDimension, values, 0, step, 'feature')
+        observations.publish(message)
+    peer.spin_for(0.3)
+    abandoned.set()
+    recorder.take_all()
+    abandoned.clear()
+    assert recorder.published == 0
+    with bag_recorder.writer:
+        for one, count in (
+            (recorder, lambda: recorder.published),
+            (bag_recorder, lambda: sum(bag_recorder.writer.counts.values())),
+        ):
+            Interrupt.pending = True
+            with pytest.raises(KeyboardInterrupt):
+                one.take_all()
+            assert count() == 1
+            assert one.take_all()
+            assert count() == 50
 
 
 def test_a_new_node_learns_soon_who_is_there(peer, domain, start_node):
