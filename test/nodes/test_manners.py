@@ -272,7 +272,15 @@ def test_sigterm_gives_up_and_sigint_does_not(handlers):
 def own_node(domain):
     """Nodes in the default context, which those of the package use."""
     rclpy.init(domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
-    yield rclpy.create_node
+    made = []
+
+    def make(name):
+        made.append(rclpy.create_node(name))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.destroy_node()
     rclpy.shutdown()
 
 
