@@ -131,9 +131,9 @@ def recording() -> None:
             times = [t for _, t, _ in _observations(folder / 'bag')]
             rate = (len(times) - 1) / ((times[-1] - times[0]) * 1e-9)
             lost = sum(cycles - count for count in counts)
-            messages = sum(bag.messages.values())
+            sent = sum(bag.messages.values())
             print(
-                f'| 6 x {width} | {arms} | {episodes} | {rate:,.0f} | {messages:,} | {lost} |',
+                f'| 6 x {width} | {arms} | {episodes} | {rate:,.0f} | {sent:,} | {lost} |',
                 flush=True,
             )
     print()

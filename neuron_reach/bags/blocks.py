@@ -74,9 +74,9 @@ def read_blocks(
 def _decode_all(
     reader: BagReader, waiting: dict[Channel, list[bytes]], left_alone: Counter[str]
 ) -> Iterator[Block]:
-    for channel, messages in waiting.items():
+    for channel, payloads in waiting.items():
         by_size: dict[int, list[bytes]] = {}
-        for data in messages:
+        for data in payloads:
             by_size.setdefault(len(data), []).append(data)
         for equally_long in by_size.values():
             blocks = list(_decode(reader, channel, equally_long))
@@ -85,18 +85,18 @@ def _decode_all(
     waiting.clear()
 
 
-def _decode(reader: BagReader, channel: Channel, messages: list[bytes]) -> Iterator[Block]:
+def _decode(reader: BagReader, channel: Channel, payloads: list[bytes]) -> Iterator[Block]:
     """Decode those messages of the same length that are activations."""
-    first = next((data for data in messages if _decode_one(reader, channel, data)), None)
+    first = next((data for data in payloads if _decode_one(reader, channel, data)), None)
     if first is None:
         return
     values = layout.read_fleet_step(reader.decode(channel, first)).values
     count = values.size + 2
     head = len(first) - 4 * count
     little_endian = first[1] == 1
-    alike = np.zeros(len(messages), bool)
+    alike = np.zeros(len(payloads), bool)
     if little_endian and int.from_bytes(first[head - 4 : head], 'little') == count:
-        table = np.frombuffer(b''.join(messages), np.uint8).reshape(len(messages), -1)
+        table = np.frombuffer(b''.join(payloads), np.uint8).reshape(len(payloads), -1)
         alike = (table[:, :head] == np.frombuffer(first, np.uint8, head)).all(axis=1)
         rows = table[:, head:] if alike.all() else table[alike, head:]
         floats = np.ascontiguousarray(rows).view('<f4')
@@ -107,7 +107,7 @@ def _decode(reader: BagReader, channel: Channel, messages: list[bytes]) -> Itera
         episode, step = numbers.astype(np.int64).T
         yield Block(channel.topic, episode, step, floats[:, 2:].reshape(-1, *values.shape))
     for index in np.flatnonzero(~alike):  # another layout of the same length
-        if block := _decode_one(reader, channel, messages[index]):
+        if block := _decode_one(reader, channel, payloads[index]):
             yield block
 
 

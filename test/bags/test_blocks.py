@@ -16,12 +16,12 @@ def step(values, episode, step):
     return multiarray(FLOAT32, layout.fill_fleet_step, np.asarray(values, 'f'), episode, step)
 
 
-def write(path, storage, messages):
+def write(path, storage, payloads):
     with BagWriter(path, storage) as bag:
-        for topic in dict.fromkeys(topic for topic, _ in messages):
+        for topic in dict.fromkeys(topic for topic, _ in payloads):
             kind = STRING if topic.endswith('checkpoint') else FLOAT32
             bag.add_topic(topic, kind)
-        for time, (topic, data) in enumerate(messages):
+        for time, (topic, data) in enumerate(payloads):
             bag.write(topic, time, data)
     return BagReader(path)
 
@@ -46,13 +46,13 @@ def test_blocks_hold_what_was_written(tmp_path, storage, bytes_kept, monkeypatch
         topic: {(e, s): draw.random((arms, 5), np.float32) for e in (0, 8) for s in range(3)}
         for topic, arms in ((INPUT, 1), (OUTPUT, 8))
     }
-    messages = [
+    payloads = [
         (topic, step(values, *key))
         for topic, entries in written.items()
         for key, values in entries.items()
     ]
-    messages.append(('/a/checkpoint', text_message('{}')))
-    found = read(write(tmp_path / 'bag', storage, messages))
+    payloads.append(('/a/checkpoint', text_message('{}')))
+    found = read(write(tmp_path / 'bag', storage, payloads))
     assert found.pop('/a/checkpoint') == '{}'
     for topic, entries in written.items():
         assert found[topic].keys() == entries.keys()
@@ -61,8 +61,8 @@ def test_blocks_hold_what_was_written(tmp_path, storage, bytes_kept, monkeypatch
 
 def test_equally_long_messages_of_another_layout_are_read_rightly(tmp_path):
     first, second = np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(3, 2)
-    messages = [(INPUT, step(first, 0, 0)), (INPUT, step(second, 2, 0)), (INPUT, step(first, 5, 1))]
-    found = read(write(tmp_path / 'bag', 'mcap', messages))[INPUT]
+    payloads = [(INPUT, step(first, 0, 0)), (INPUT, step(second, 2, 0)), (INPUT, step(first, 5, 1))]
+    found = read(write(tmp_path / 'bag', 'mcap', payloads))[INPUT]
     assert np.array_equal(found[0, 0], first)
     assert np.array_equal(found[2, 0], second)
     assert np.array_equal(found[5, 1], first)
@@ -84,15 +84,15 @@ def test_numbers_that_are_no_counts_are_left_alone(tmp_path, number, place, firs
     good, bad = step(np.ones((1, 4)), 0, 0), bytearray(step(np.ones((1, 4)), 1, 1))
     start = len(bad) - 4 * (6 - place)
     bad[start : start + 4] = np.float32(number).tobytes()
-    messages = [(INPUT, good), (INPUT, bytes(bad))]
-    reader = write(tmp_path / 'bag', 'mcap', messages[::-1] if first else messages)
+    payloads = [(INPUT, good), (INPUT, bytes(bad))]
+    reader = write(tmp_path / 'bag', 'mcap', payloads[::-1] if first else payloads)
     assert list(read(reader, left_alone=1)[INPUT]) == [(0, 0)]
 
 
 def test_episodes_may_have_any_number_that_is_exact(tmp_path):
     numbers = [(2**31, 0), (2**31, 1), (2**52, 0), (2**53, 2**53)]
-    messages = [(INPUT, step(np.ones((1, 4)), *key)) for key in numbers]
-    assert list(read(write(tmp_path / 'bag', 'mcap', messages))[INPUT]) == numbers
+    payloads = [(INPUT, step(np.ones((1, 4)), *key)) for key in numbers]
+    assert list(read(write(tmp_path / 'bag', 'mcap', payloads))[INPUT]) == numbers
 
 
 def test_other_things_on_the_topic_are_left_alone(tmp_path):
@@ -101,8 +101,8 @@ def test_other_things_on_the_topic_are_left_alone(tmp_path):
     others = [plain, plain[:9], empty, b'']
     for number, data in enumerate(others):
         assert read(write(tmp_path / str(number), 'mcap', [(INPUT, data)]), left_alone=1) == {}
-    messages = [(INPUT, data) for data in (*others, step(np.ones((1, 3)), 0, 0), *others)]
-    found = read(write(tmp_path / 'all', 'mcap', messages), left_alone=8)
+    payloads = [(INPUT, data) for data in (*others, step(np.ones((1, 3)), 0, 0), *others)]
+    found = read(write(tmp_path / 'all', 'mcap', payloads), left_alone=8)
     assert list(found[INPUT]) == [(0, 0)]
 
 

@@ -52,14 +52,14 @@ def everything(path):
     """Raw messages of a bag, and whether anything is said to be wrong with it."""
     try:
         reader = BagReader(path)
-        messages = list(reader.messages(raw=True))
+        payloads = list(reader.messages(raw=True))
         str(summarize(path))
         assert isinstance(reader.topics, dict)
     except UserError as error:
         assert '\n' not in str(error)
         return None, True
     assert reader.incomplete is None or '\n' not in reader.incomplete
-    return messages, reader.incomplete is not None
+    return payloads, reader.incomplete is not None
 
 
 def activity(path):
@@ -98,8 +98,8 @@ def test_damage_is_never_read_as_good(tmp_path, storage, record_small, sealed):
     if sealed:
         seal(bag, 4, 'a' * 64)
     (file,) = (item for item in bag.iterdir() if item.suffix in ('.mcap', '.db3'))
-    whole, (messages, _), good = file.read_bytes(), everything(bag), activity(bag)
-    assert len(messages) >= 20
+    whole, (payloads, _), good = file.read_bytes(), everything(bag), activity(bag)
+    assert len(payloads) >= 20
     noticed = []
     for data in mutations(whole, 60, seed=1):
         file.write_bytes(data)
@@ -107,7 +107,7 @@ def test_damage_is_never_read_as_good(tmp_path, storage, record_small, sealed):
         read = activity(bag)
         noticed.append(told)
         if sealed or storage == 'mcap':  # an SQLite file has no checksums of its own
-            assert told or found == messages
+            assert told or found == payloads
             same = read is not None and np.array_equal(read.activations, good.activations)
             assert read is None or read.notes or same
         if sealed:
@@ -176,8 +176,8 @@ BOMBS = {
 def test_bombs_do_not_go_off(tmp_path, text_message, blocks):
     good = topic_records('/checkpoint', STRING, 'cdr', 7) + message_record(7, text_message('text'))
     (tmp_path / 'x.mcap').write_bytes(mcap_file([good, *blocks]))
-    messages, told = everything(tmp_path / 'x.mcap')
-    assert len(messages) == 1
+    payloads, told = everything(tmp_path / 'x.mcap')
+    assert len(payloads) == 1
     assert told
 
 
@@ -186,8 +186,8 @@ def test_a_message_that_unpacks_to_too_much_ends_reading(tmp_path, text_message)
     good = message_record(7, zstd.compress(bytes(text_message('text'))))
     bomb = message_record(7, zstd.compress(bytes(2**28)))
     (tmp_path / 'x.mcap').write_bytes(mcap_file([topic, good, bomb, good]))
-    messages, told = everything(tmp_path / 'x.mcap')
-    assert [data for _, _, data in messages] == [bytes(text_message('text'))]
+    payloads, told = everything(tmp_path / 'x.mcap')
+    assert [data for _, _, data in payloads] == [bytes(text_message('text'))]
     assert told
 
 
@@ -250,8 +250,8 @@ SCHEMAS = {
 def test_databases_that_are_none_of_a_bag(tmp_path, schema):
     with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
         database.executescript(schema)
-    messages, told = everything(tmp_path / 'x.db3')
-    assert not messages
+    payloads, told = everything(tmp_path / 'x.db3')
+    assert not payloads
     assert told
 
 
@@ -262,8 +262,8 @@ def test_triggers_and_other_tables_do_nothing(tmp_path, write_texts):
             'CREATE TABLE other(a); CREATE TRIGGER x AFTER INSERT ON messages BEGIN '
             'DELETE FROM messages; END; CREATE VIEW more AS SELECT * FROM messages;'
         )
-    messages, told = everything(file)
-    assert len(messages) == 2
+    payloads, told = everything(file)
+    assert len(payloads) == 2
     assert not told
 
 
@@ -308,8 +308,8 @@ def test_pipes_beside_the_messages_are_not_waited_for(tmp_path, storage, write_t
     write_texts(tmp_path / 'bag', storage, ['text'])
     (tmp_path / 'bag' / name).unlink(missing_ok=True)
     os.mkfifo(tmp_path / 'bag' / name)
-    messages, _ = everything(tmp_path / 'bag')
-    assert messages is None or len(messages) == 1
+    payloads, _ = everything(tmp_path / 'bag')
+    assert payloads is None or len(payloads) == 1
 
 
 def of_another(path):
@@ -352,8 +352,8 @@ def test_texts_in_a_database_may_be_no_texts(tmp_path, write_texts):
     with closing(sqlite3.connect(file)) as database:
         database.execute("UPDATE messages SET data = CAST(X'FF00' AS TEXT) WHERE id = 2")
         database.commit()
-    messages, _ = everything(tmp_path / 'bag')
-    assert len(messages) == 1
+    payloads, _ = everything(tmp_path / 'bag')
+    assert len(payloads) == 1
     assert summarize(tmp_path / 'bag').incomplete.endswith('a message has values of the wrong kind')
 
 
@@ -379,9 +379,9 @@ def test_metadata_is_small_and_flat(tmp_path, storage, write_texts, text):
     write_texts(tmp_path / 'bag', storage, ['text'])
     (tmp_path / 'bag' / 'metadata.yaml').write_text(text)
     begin = time.monotonic()
-    messages, told = everything(tmp_path / 'bag')
+    payloads, told = everything(tmp_path / 'bag')
     assert time.monotonic() - begin < 5
-    assert len(messages) == 1
+    assert len(payloads) == 1
     assert told
 
 

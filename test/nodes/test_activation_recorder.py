@@ -60,7 +60,7 @@ class Policy:
 
     def wait_for(self, count):
         self.peer.wait(
-            lambda: all(len(messages) >= count for messages in self.heard.values()), 'activations'
+            lambda: all(len(sent) >= count for sent in self.heard.values()), 'activations'
         )
 
 

@@ -45,10 +45,10 @@ def seconds(stamp):
 
 def figures(peer):
     """Return the simulator's own counts, as it publishes them now."""
-    messages = peer.listen(DiagnosticArray, '/diagnostics')
+    sent = peer.listen(DiagnosticArray, '/diagnostics')
 
     def newest():
-        for message in reversed(messages[1:]):  # the first may be older than the question
+        for message in reversed(sent[1:]):  # the first may be older than the question
             for status in message.status:
                 if status.name == '/arm_simulator':
                     return {value.key: value.value for value in status.values}

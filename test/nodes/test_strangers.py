@@ -89,15 +89,14 @@ class Stranger:
             (Clock, 'clock', 10, [Clock()]),
         ]
         self.publishers = [
-            (node.create_publisher(kind, topic, qos), [*messages])
-            for kind, topic, qos, messages in topics
+            (node.create_publisher(kind, topic, qos), [*sent]) for kind, topic, qos, sent in topics
         ]
         self.said = 0
 
     def say_next(self):
-        for publisher, messages in self.publishers:
-            if self.said < len(messages):
-                publisher.publish(messages[self.said])
+        for publisher, sent in self.publishers:
+            if self.said < len(sent):
+                publisher.publish(sent[self.said])
         self.said += 1
 
 
