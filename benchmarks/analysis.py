@@ -21,12 +21,12 @@ from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 from scipy.spatial.distance import pdist
 
+from neuron_reach import messages
 from neuron_reach.analysis import ActivityRecord, cluster_tree, neuron_distances
-from neuron_reach.bags import layout
 from neuron_reach.bags.storage import humble_types
 from neuron_reach.bags.writer import BagWriter
 from neuron_reach.learning.qnetwork import QNetwork
-from neuron_reach.recording import read_records
+from neuron_reach.records.recording import read_records
 
 STEPS = 60
 
@@ -54,7 +54,7 @@ def random_record(width: int, episodes: int) -> ActivityRecord:
     return ActivityRecord(
         activations,
         np.full(episodes, STEPS),
-        layout.layer_names(6),
+        messages.layer_names(6),
         sizes,
         np.zeros((episodes, 2)),
         np.zeros(episodes),
@@ -77,14 +77,14 @@ def write_bag(path: Path, record: ActivityRecord, arms: int) -> None:
     message = types.types[kind](empty, np.zeros(0, np.float32))
     dimension = types.types['std_msgs/msg/MultiArrayDimension']
     with BagWriter(path, 'mcap') as bag:
-        topics = {name: f'/{layout.activation_topic(name)}' for name in record.layers}
+        topics = {name: f'/{messages.activation_topic(name)}' for name in record.layers}
         for topic in topics.values():
             bag.add_topic(topic, kind)
         for episode in range(0, record.episodes, arms):
             for step in range(STEPS):
                 for name, topic in topics.items():
                     values = record.layer(name)[episode : episode + arms, step]
-                    layout.fill_fleet_step(message, dimension, values, episode, step)
+                    messages.fill_fleet_step(message, dimension, values, episode, step)
                     bag.write(topic, step, types.serialize_cdr(message, kind))
 
 

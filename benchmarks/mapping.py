@@ -42,8 +42,8 @@ from neuron_reach.analysis.projection import REGULARISATION
 from neuron_reach.cli import main as neuron_reach
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.setup import Setup
-from neuron_reach.networks import find_networks
-from neuron_reach.recording import record_checkpoint
+from neuron_reach.records.networks import find_networks
+from neuron_reach.records.recording import record_checkpoint
 
 PRUNED = (46, 22, 16, 13, 8, 20)
 """Mean sizes of pruned 3-joint networks in the paper (figure 5)."""

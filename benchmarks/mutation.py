@@ -45,7 +45,8 @@ MODULES = (
     *(f'learning/{name}' for name in ('rollout', 'session', 'setup', 'training', 'validation')),
     *(f'analysis/{name}' for name in ('active_set', 'bootstrap', 'clusters', 'distances')),
     *(f'analysis/{name}' for name in ('intervals', 'mapping', 'metrics', 'projection')),
-    *(f'analysis/{name}' for name in ('pruning', 'record', 'reuse', 'samples', 'transforms')),
+    *(f'analysis/{name}' for name in ('merging', 'reuse', 'samples', 'transforms')),
+    'records/record',
     'study/verdict',
 )
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
-from neuron_reach.files import write_text
+from neuron_reach.common.files import write_text
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup

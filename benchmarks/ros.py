@@ -24,11 +24,11 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from neuron_reach import starter
+from neuron_reach import messages
 from neuron_reach.arm.simulator import FleetSimulator
-from neuron_reach.bags import layout
 from neuron_reach.bags.summary import summarize
-from neuron_reach.graph import Process
+from neuron_reach.launching import starter
+from neuron_reach.launching.graph import Process
 from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_checkpoint
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
@@ -54,7 +54,7 @@ def in_process(setup: Setup, run_dir: Path) -> float:
 def over_topics(node: Node, setup: Setup, run_dir: Path) -> float:
     """Return the wall time of the same training by three processes, s."""
     loop = Loop(node)
-    episodes = loop.subscribe(Float64MultiArray, layout.EPISODE, reliable(10_000))
+    episodes = loop.subscribe(Float64MultiArray, messages.EPISODE, reliable(10_000))
     arms = setup.learning.arms
     simulator = {**vars(setup.arm), 'arms': arms, 'clock': 'lockstep'}
     policy = {**setup.values(), 'mode': 'train', 'run_dir': str(run_dir)}
@@ -142,14 +142,14 @@ def recording() -> None:
 def _observations(bag: Path):
     from neuron_reach.bags.reader import BagReader
 
-    return BagReader(bag).messages([layout.OBSERVATION], raw=True)
+    return BagReader(bag).messages([messages.OBSERVATION], raw=True)
 
 
 def realtime(node: Node, cycles: int) -> None:
     """Print the delays of the policy's commands."""
     loop = Loop(node)
-    states = loop.subscribe(JointState, layout.JOINT_STATES, qos_profile_sensor_data)
-    commands = loop.subscribe(Float64MultiArray, layout.COMMANDS, reliable(10))
+    states = loop.subscribe(JointState, messages.JOINT_STATES, qos_profile_sensor_data)
+    commands = loop.subscribe(Float64MultiArray, messages.COMMANDS, reliable(10))
     with tempfile.TemporaryDirectory() as name:
         command = [sys.executable, '-m', 'neuron_reach', 'run']
         command += [f'checkpoint:={untrained(Path(name), 48)}']

@@ -32,8 +32,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.files import write_text
 from neuron_reach.environment import ReachEnv
-from neuron_reach.files import write_text
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from neuron_reach.study.executors import ClusterExecutor, LocalExecutor, processors
-from neuron_reach.study.jobs import Job, Result, function
-from neuron_reach.study.runner import Executor, Work, run
-from neuron_reach.study.store import Store
+from neuron_reach.study.engine.executors import ClusterExecutor, LocalExecutor, processors
+from neuron_reach.study.engine.jobs import Job, Result, function
+from neuron_reach.study.engine.runner import Executor, Work, run
+from neuron_reach.study.engine.store import Store
 
 
 @function('scaling.updates', version=1, seconds=lambda **_: 1.0)

@@ -24,14 +24,14 @@ from launch.logging import launch_config
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from neuron_reach.arguments import describe_argument, full_namespace
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions
+from neuron_reach.common.options import fill
+from neuron_reach.common.resources import shared_file
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.gazebo.world import WORLD, robot_description
-from neuron_reach.launching import Scope, check_arguments
-from neuron_reach.options import fill
-from neuron_reach.shared import shared_file
+from neuron_reach.launching.arguments import describe_argument, full_namespace
+from neuron_reach.launching.ros2_launch import Scope, check_arguments
 
 ARM = ('joints', 'arm_length', 'bend', 'velocity_limit')
 GAZEBO = ('payload', 'gain_scale', 'physics_steps')

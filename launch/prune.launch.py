@@ -2,7 +2,7 @@
 
 from launch import LaunchDescription
 
-from neuron_reach.launching import describe
+from neuron_reach.launching.ros2_launch import describe
 
 
 def generate_launch_description() -> LaunchDescription:

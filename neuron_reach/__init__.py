@@ -1,6 +1,6 @@
 """Look inside the networks that move robots: reach, record, prune and map."""
 
-from neuron_reach import caches
+from neuron_reach.common import caches
 
 __version__ = '0.1.0'
 

@@ -14,8 +14,12 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-from neuron_reach import __version__, graph, starter
-from neuron_reach.arguments import (
+from neuron_reach import __version__
+from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
+from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
+from neuron_reach.errors import UserError, printable
+from neuron_reach.launching import graph, starter
+from neuron_reach.launching.arguments import (
     COMMANDS,
     DESCRIPTIONS,
     RunOptions,
@@ -23,9 +27,6 @@ from neuron_reach.arguments import (
     describe_argument,
     read_arguments,
 )
-from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
-from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
-from neuron_reach.errors import UserError, printable
 
 EPILOG = """\
 examples:
@@ -135,8 +136,8 @@ def _graph_command(options: argparse.Namespace) -> int:
 
 
 def _learn(options: argparse.Namespace) -> int:
+    from neuron_reach.common.options import fill
     from neuron_reach.learning.setup import Setup
-    from neuron_reach.options import fill
 
     values = read_arguments(_given(options.arguments))
     setup = Setup.from_values(values, 'arguments')
@@ -146,12 +147,12 @@ def _learn(options: argparse.Namespace) -> int:
     graph.check_folder(run_dir)
 
     from neuron_reach.arm.simulator import FleetSimulator
+    from neuron_reach.common.progress import Progress, training_note
     from neuron_reach.gazebo.arms import GazeboArms
     from neuron_reach.learning.kernels import use_one_core
     from neuron_reach.learning.rollout import Arms
     from neuron_reach.learning.session import Session
     from neuron_reach.learning.training import Training
-    from neuron_reach.progress import Progress, training_note
 
     use_one_core()
     session = Session(setup, run_dir, run.checkpoint_interval)
@@ -179,7 +180,7 @@ def _learn(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from neuron_reach.report import describe_path
+    from neuron_reach.workflows.info import describe_path
 
     print(describe_path(options.path, options.namespace))
     return 0

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from neuron_reach.arm.kinematics import link_ends
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions, FleetSimulator
 from neuron_reach.arm.task import CELL_SHARE, ReachingTask, TaskOptions
+from neuron_reach.common.options import check_keys
 from neuron_reach.errors import UserError
 from neuron_reach.learning.setup import Setup
-from neuron_reach.options import check_keys
 
 ENVIRONMENT_ID = 'neuron_reach/Reach-v0'
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.storage import humble_types
 from neuron_reach.bags.writer import BagWriter
 
@@ -62,30 +62,30 @@ def write_record(
     with BagWriter(path, storage) as bag:
         bag.add_topic(f'{namespace}/checkpoint', STRING, transient_local=True)
         for entry in checkpoints:
-            text = layout.encode_checkpoint(layout.Checkpoint(*entry))
+            text = messages.encode_checkpoint(messages.Checkpoint(*entry))
             bag.write(f'{namespace}/checkpoint', 0, text_message(text))
         for layer in record.layers:
-            bag.add_topic(f'{namespace}/{layout.activation_topic(layer)}', FLOAT32)
-        topics = {layer: layout.activation_topic(layer) for layer in record.layers}
+            bag.add_topic(f'{namespace}/{messages.activation_topic(layer)}', FLOAT32)
+        topics = {layer: messages.activation_topic(layer) for layer in record.layers}
         if observations:
-            topics[layout.OBSERVATION] = layout.OBSERVATION
-            bag.add_topic(f'{namespace}/{layout.OBSERVATION}', FLOAT32)
+            topics[messages.OBSERVATION] = messages.OBSERVATION
+            bag.add_topic(f'{namespace}/{messages.OBSERVATION}', FLOAT32)
         cycles = cycles_of(record, arms, first)
         for episode, step in cycles if order is None else order(cycles):
             for layer, topic in topics.items():
                 if (layer, episode, step) in lost:
                     continue
-                activity = record.layer('input' if layer == layout.OBSERVATION else layer)
+                activity = record.layer('input' if layer == messages.OBSERVATION else layer)
                 values = activity[episode - first : episode - first + arms, step]
-                data = multiarray(FLOAT32, layout.fill_fleet_step, values, episode, step)
+                data = multiarray(FLOAT32, messages.fill_fleet_step, values, episode, step)
                 bag.write(f'{namespace}/{topic}', step, data)
         if results is False:
             return
         numbers = range(first, first + record.episodes) if results is True else results
-        rows = np.zeros((len(numbers), len(layout.EPISODE_FIELDS)))
+        rows = np.zeros((len(numbers), len(messages.EPISODE_FIELDS)))
         rows[:, 0] = numbers
         for row in rows:
             index = int(row[0]) - first
             row[1:5] = *record.goals[index], steps, record.rewards[index]
         bag.add_topic(f'{namespace}/episode', FLOAT64)
-        bag.write(f'{namespace}/episode', 0, multiarray(FLOAT64, layout.fill_episodes, rows))
+        bag.write(f'{namespace}/episode', 0, multiarray(FLOAT64, messages.fill_episodes, rows))

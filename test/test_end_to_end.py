@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.summary import summarize
 from neuron_reach.learning.checkpoint import load_checkpoint
@@ -54,13 +54,13 @@ def check_bag(run_dir, episodes, storage):
     assert robot.episodes == episodes
     assert robot.steps == episodes * 60
     assert all(topic.unbroken for topic in summary.continuity.values())
-    seen, layers = {}, {name: {} for name in layout.layer_names(2)}
+    seen, layers = {}, {name: {} for name in messages.layer_names(2)}
     for topic, _, message in BagReader(run_dir / 'bag').messages():
-        if layout.is_topic(topic, layout.OBSERVATION):
-            episode, step, values = layout.read_fleet_step(message)
+        if messages.is_topic(topic, messages.OBSERVATION):
+            episode, step, values = messages.read_fleet_step(message)
             seen[episode, step] = values
-        elif (layer := layout.layer_of(topic)) is not None:
-            episode, step, values = layout.read_fleet_step(message)
+        elif (layer := messages.layer_of(topic)) is not None:
+            episode, step, values = messages.read_fleet_step(message)
             layers[layer][episode, step] = values
     assert sum(len(values) for values in seen.values()) == episodes * 60
     for key, observations in seen.items():

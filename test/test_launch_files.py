@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from neuron_reach import graph
-from neuron_reach.arguments import DESCRIPTIONS, argument_fields
-from neuron_reach.graph import Phase, Process
+from neuron_reach.launching import graph
+from neuron_reach.launching.arguments import DESCRIPTIONS, argument_fields
+from neuron_reach.launching.graph import Phase, Process
 
 FOLDER = Path(__file__).parents[1] / 'launch'
 
@@ -79,7 +79,7 @@ def run(launch, monkeypatch, tmp_path, caplog):
 
     def play(*phases):
         monkeypatch.setattr(graph, 'build', lambda *_: list(phases))
-        monkeypatch.setattr('neuron_reach.launching._python', lambda: sys.executable)
+        monkeypatch.setattr('neuron_reach.launching.ros2_launch._python', lambda: sys.executable)
         service = launch()
         service.include_launch_description(load('train'))
         code = service.run()
@@ -262,7 +262,7 @@ def test_nodes_do_not_work_off_what_is_on_its_way_when_one_has_failed(started, m
 def test_a_whole_run_under_launch(launch, monkeypatch, tmp_path):
     from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
-    from neuron_reach.starter import free_domain
+    from neuron_reach.launching.starter import free_domain
 
     try:
         get_package_prefix('neuron_reach')

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import neuron_reach
-from neuron_reach import graph
-from neuron_reach.arguments import RunOptions, read_arguments
+from neuron_reach.common.options import allowed, fill
+from neuron_reach.launching import graph
+from neuron_reach.launching.arguments import RunOptions, read_arguments
 from neuron_reach.learning.setup import Setup
-from neuron_reach.options import allowed, fill
 
 ROOT = Path(__file__).parents[1]
 NODES = {

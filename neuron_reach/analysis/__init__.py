@@ -12,6 +12,14 @@ from neuron_reach.analysis.mapping import (
     permute_steps,
     run_network,
 )
+from neuron_reach.analysis.merging import (
+    Clustering,
+    Pruned,
+    cluster_layers,
+    merge_neurons,
+    prune,
+    prune_each,
+)
 from neuron_reach.analysis.metrics import (
     Interval,
     bootstrap_pairs,
@@ -20,6 +28,7 @@ from neuron_reach.analysis.metrics import (
     projection_error,
     saturation,
 )
+from neuron_reach.analysis.options import PruningOptions
 from neuron_reach.analysis.projection import (
     NormalEquations,
     Projection,
@@ -29,15 +38,6 @@ from neuron_reach.analysis.projection import (
     normal_equations,
     solve_projection,
 )
-from neuron_reach.analysis.pruning import (
-    Clustering,
-    Pruned,
-    cluster_layers,
-    merge_neurons,
-    prune,
-    prune_each,
-)
-from neuron_reach.analysis.record import ActivityRecord
 from neuron_reach.analysis.samples import network_activations, random_network, unique_samples
 from neuron_reach.analysis.transforms import (
     input_transform,
@@ -45,7 +45,7 @@ from neuron_reach.analysis.transforms import (
     transform_from_values,
     transform_observations,
 )
-from neuron_reach.pruning_options import PruningOptions
+from neuron_reach.records.record import ActivityRecord
 
 __all__ = [
     'ActivityRecord',

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from neuron_reach.pruning_options import LINKAGES
+from neuron_reach.analysis.options import LINKAGES
 
 
 def cluster_tree(distances: NDArray[np.float64], linkage: str = 'average') -> NDArray[np.float64]:

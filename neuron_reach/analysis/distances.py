@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from neuron_reach.analysis.record import ActivityRecord
+from neuron_reach.records.record import ActivityRecord
 
 Array = NDArray[np.float64]
 

@@ -23,10 +23,10 @@ from neuron_reach.analysis.projection import (
     normal_equations,
     solve_projection,
 )
-from neuron_reach.analysis.record import ActivityRecord
 from neuron_reach.analysis.samples import network_activations, unique_samples
 from neuron_reach.analysis.transforms import transform_observations
 from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.records.record import ActivityRecord
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.analysis.active_set import solve_targets
 from neuron_reach.analysis.distances import neuron_distances
-from neuron_reach.analysis.record import ActivityRecord
+from neuron_reach.records.record import ActivityRecord
 
 Array = NDArray[np.float64]
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from neuron_reach.analysis.record import ActivityRecord
 from neuron_reach.arm.task import action_table
 from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.records.record import ActivityRecord
 
 Array = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuron_reach.common.options import check_keys
 from neuron_reach.errors import UserError
-from neuron_reach.options import check_keys
 
 KINDS = ('naive', 'balanced', 'duplicate')
 

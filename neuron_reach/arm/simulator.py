@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuron_reach.options import option
+from neuron_reach.common.options import option
 
 CONTROL_PERIOD = 0.05
 """Length of one control cycle, s (paper, section 3)."""
@@ -62,7 +62,7 @@ class FleetSimulator:
 
     def __init__(self, options: ArmOptions, arms: int) -> None:
         """Put `arms` arms into the start pose."""
-        from neuron_reach.arm.pid import pid_steps  # numba takes half a second to import
+        from neuron_reach.arm.pid import pid_steps
 
         self._pid_steps = pid_steps
         self.options = options

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.options import option
+from neuron_reach.common.options import option
 
 ACTION_STEP = 0.05
 """Change of a joint's target angle by one action, rad (paper, section 3)."""

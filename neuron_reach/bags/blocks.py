@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.storage import Channel
 
@@ -57,10 +57,10 @@ def read_blocks(
     waiting: dict[Channel, list[bytes]] = {}
     size = 0
     for channel, _, data in reader.read(wanted):
-        if layout.layer_of(channel.topic) is None:
+        if messages.layer_of(channel.topic) is None:
             try:
                 yield channel.topic, reader.decode(channel, data)
-            except layout.LayoutError:
+            except messages.LayoutError:
                 left_alone[channel.topic] += 1
             continue
         waiting.setdefault(channel, []).append(data)
@@ -90,7 +90,7 @@ def _decode(reader: BagReader, channel: Channel, payloads: list[bytes]) -> Itera
     first = next((data for data in payloads if _decode_one(reader, channel, data)), None)
     if first is None:
         return
-    values = layout.read_fleet_step(reader.decode(channel, first)).values
+    values = messages.read_fleet_step(reader.decode(channel, first)).values
     count = values.size + 2
     head = len(first) - 4 * count
     little_endian = first[1] == 1
@@ -101,7 +101,9 @@ def _decode(reader: BagReader, channel: Channel, payloads: list[bytes]) -> Itera
         rows = table[:, head:] if alike.all() else table[alike, head:]
         floats = np.ascontiguousarray(rows).view('<f4')
         numbers = floats[:, :2]
-        counts = (numbers >= 0) & (numbers <= layout.LARGEST_COUNT) & (numbers == np.floor(numbers))
+        counts = (
+            (numbers >= 0) & (numbers <= messages.LARGEST_COUNT) & (numbers == np.floor(numbers))
+        )
         if not (good := counts.all(axis=1)).all():
             floats, numbers = floats[good], numbers[good]
         episode, step = numbers.astype(np.int64).T
@@ -113,7 +115,7 @@ def _decode(reader: BagReader, channel: Channel, payloads: list[bytes]) -> Itera
 
 def _decode_one(reader: BagReader, channel: Channel, data: bytes) -> Block | None:
     try:
-        episode, step, values = layout.read_fleet_step(reader.decode(channel, data))
-    except layout.LayoutError:
+        episode, step, values = messages.read_fleet_step(reader.decode(channel, data))
+    except messages.LayoutError:
         return None
     return Block(channel.topic, np.array([episode]), np.array([step]), values[None])

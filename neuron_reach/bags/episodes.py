@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Episodes:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.tracks: dict[str, Track] = collections.defaultdict(Track)
-        self.announced: list[layout.Checkpoint] = []
+        self.announced: list[messages.Checkpoint] = []
         self._results: list[NDArray[np.float64]] = []
 
     def take(self, name: str, message: Any) -> None:
@@ -129,18 +129,18 @@ class Episodes:
         Raises:
             LayoutError: it is not laid out as that topic's messages are.
         """
-        if name == layout.EPISODE:
-            self._results.append(layout.read_episodes(message))
-        elif name == layout.CHECKPOINT:
-            self.announced.append(layout.decode_checkpoint(message.data))
-        elif name == layout.OBSERVATION or layout.layer_of(name) is not None:
-            episode, step, values = layout.read_fleet_step(message)
+        if name == messages.EPISODE:
+            self._results.append(messages.read_episodes(message))
+        elif name == messages.CHECKPOINT:
+            self.announced.append(messages.decode_checkpoint(message.data))
+        elif name == messages.OBSERVATION or messages.layer_of(name) is not None:
+            episode, step, values = messages.read_fleet_step(message)
             self.tracks[name].follow(episode, step, values.shape)
 
     @property
     def results(self) -> NDArray[np.float64]:
         """Results of all finished episodes, (episodes, fields)."""
-        return np.concatenate([np.empty((0, len(layout.EPISODE_FIELDS))), *self._results])
+        return np.concatenate([np.empty((0, len(messages.EPISODE_FIELDS))), *self._results])
 
     @property
     def asked(self) -> int | None:
@@ -156,8 +156,8 @@ class Episodes:
     @property
     def layers(self) -> tuple[str, ...]:
         """Layers whose activations are there, from input to output."""
-        layers = [layer for topic in self.tracks if (layer := layout.layer_of(topic))]
-        return tuple(sorted(layers, key=layout.depth))
+        layers = [layer for topic in self.tracks if (layer := messages.layer_of(topic))]
+        return tuple(sorted(layers, key=messages.depth))
 
     def problems(self, asked: int | None = None) -> list[str]:
         """Return what is missing or came twice, in a few words each.
@@ -187,7 +187,7 @@ class Episodes:
         return found + self._layer_problems() + self._cycle_problems(first, lengths)
 
     def _layer_problems(self) -> list[str]:
-        expected = layout.layer_names(sum(name.startswith('hidden_') for name in self.layers))
+        expected = messages.layer_names(sum(name.startswith('hidden_') for name in self.layers))
         absent = [name for name in expected if name not in self.layers]
         return [f'no activations of {", ".join(absent)}'] if absent else []
 
@@ -205,8 +205,8 @@ class Episodes:
                 problem = f'{track.steps} steps, but finished episodes have {steps}'
             if problem:
                 found.setdefault(problem, []).append(topic)
-        if layout.OBSERVATION not in self.tracks:
-            found['nothing'] = [layout.OBSERVATION]
+        if messages.OBSERVATION not in self.tracks:
+            found['nothing'] = [messages.OBSERVATION]
         return [f'{_list(topics)}: {problem}' for problem, topics in found.items()]
 
 

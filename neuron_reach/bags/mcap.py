@@ -20,8 +20,8 @@ from backports import zstd
 
 from neuron_reach.bags.packed import LARGEST, Allowance
 from neuron_reach.bags.storage import MOST_TOPICS, Channel, DamageError, Message
+from neuron_reach.common.files import open_regular
 from neuron_reach.errors import UserError
-from neuron_reach.files import open_regular
 
 MAGIC = b'\x89MCAP0\r\n'
 

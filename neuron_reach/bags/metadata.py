@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from neuron_reach import plain_yaml
+from neuron_reach.common import plain_yaml
+from neuron_reach.common.files import open_regular
 from neuron_reach.errors import UserError
-from neuron_reach.files import open_regular
 
 METADATA = 'metadata.yaml'
 

@@ -13,8 +13,8 @@ from typing import IO
 from backports import zstd
 
 from neuron_reach.bags.storage import DamageError
+from neuron_reach.common.files import open_regular
 from neuron_reach.errors import UserError
-from neuron_reach.files import open_regular
 
 MAGIC = b'\x28\xb5\x2f\xfd'
 """Of zstd; a message of ROS 2 never begins so, as its first byte is zero."""

@@ -13,19 +13,14 @@ from typing import IO, Any, NamedTuple
 
 from rosbags.serde import SerdeError
 
-from neuron_reach.bags import layout, mcap, packed, sqlite
+from neuron_reach import messages
+from neuron_reach.bags import mcap, packed, sqlite
 from neuron_reach.bags.metadata import METADATA, read_metadata
 from neuron_reach.bags.seal import SEAL, StoredFile, describe_file, read_seal
-from neuron_reach.bags.storage import (
-    Channel,
-    DamageError,
-    Message,
-    StorageFile,
-    humble_types,
-)
+from neuron_reach.bags.storage import Channel, DamageError, Message, StorageFile, humble_types
+from neuron_reach.common.files import open_regular
+from neuron_reach.common.paths import is_storage
 from neuron_reach.errors import UserError
-from neuron_reach.files import open_regular
-from neuron_reach.places import is_storage
 
 _COMPRESSED = '.zstd'
 _ALLOWED = 'a bag is a folder made by a recording, or one of its .mcap or .db3 files'
@@ -176,12 +171,12 @@ class BagReader:
         names = None if topics is None else tuple(topics)
 
         def wanted(channel: Channel) -> bool:
-            return names is None or any(layout.is_topic(channel.topic, name) for name in names)
+            return names is None or any(messages.is_topic(channel.topic, name) for name in names)
 
         for channel, time, data in self.read(wanted):
             message = data
             if not raw:
-                with suppress(layout.LayoutError):
+                with suppress(messages.LayoutError):
                     message = self.decode(channel, data)
             yield channel.topic, time, message
 
@@ -192,11 +187,11 @@ class BagReader:
             LayoutError: they are no message of the channel's type, or ROS 2 Humble has no such.
         """
         if channel.encoding != 'cdr' or channel.msgtype not in self._typestore.fielddefs:
-            raise layout.LayoutError(f'{channel.msgtype} in {channel.encoding} cannot be decoded')
+            raise messages.LayoutError(f'{channel.msgtype} in {channel.encoding} cannot be decoded')
         try:
             return self._typestore.deserialize_cdr(data, channel.msgtype)
         except (SerdeError, MemoryError) as error:
-            raise layout.LayoutError(f'a message cannot be decoded ({error})') from None
+            raise messages.LayoutError(f'a message cannot be decoded ({error})') from None
 
     def _add(self, path: Path) -> None:
         if not path.exists():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.storage import Channel
 from neuron_reach.errors import UserError
@@ -39,7 +39,7 @@ def find_robots(reader: BagReader) -> list[Robot]:
     undecided: dict[Channel, tuple[str, str]] = {}
     for channel in reader.channels:
         ours = channel.own
-        if ours and (layer := layout.layer_of(ours[1])):
+        if ours and (layer := messages.layer_of(ours[1])):
             undecided[channel] = ours[0], layer
     silent = dict(undecided)  # announced, but without any message
     found: dict[str, set[str]] = {}
@@ -48,8 +48,8 @@ def find_robots(reader: BagReader) -> list[Robot]:
         if channel not in undecided:
             continue
         try:
-            layout.read_fleet_step(reader.decode(channel, data))
-        except layout.LayoutError:
+            messages.read_fleet_step(reader.decode(channel, data))
+        except messages.LayoutError:
             continue
         namespace, layer = undecided.pop(channel)
         found.setdefault(namespace, set()).add(layer)
@@ -59,7 +59,7 @@ def find_robots(reader: BagReader) -> list[Robot]:
         if namespace in found:
             found[namespace].add(layer)
     return [
-        Robot(namespace, tuple(sorted(layers, key=layout.depth)))
+        Robot(namespace, tuple(sorted(layers, key=messages.depth)))
         for namespace, layers in sorted(found.items())
     ]
 
@@ -72,7 +72,7 @@ def choose_robot(bag: Path, reader: BagReader, namespace: str | None = None) -> 
     """
     robots = find_robots(reader)
     if not robots:
-        raise UserError(f'{bag}: holds no activations (no topic {layout.ACTIVATIONS}/<layer>)')
+        raise UserError(f'{bag}: holds no activations (no topic {messages.ACTIVATIONS}/<layer>)')
     said = list_namespaces(robot.namespace for robot in robots)
     if namespace is None:
         if len(robots) > 1:

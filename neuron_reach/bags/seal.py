@@ -11,9 +11,16 @@ import hashlib
 import os
 from pathlib import Path
 
+from neuron_reach.common.files import (
+    Kind,
+    check_kinds,
+    json_bytes,
+    open_regular,
+    read_json,
+    write_bytes,
+)
+from neuron_reach.common.paths import is_storage
 from neuron_reach.errors import UserError
-from neuron_reach.files import Kind, check_kinds, json_bytes, open_regular, read_json, write_bytes
-from neuron_reach.places import is_storage
 
 SEAL = 'recording.json'
 

@@ -13,8 +13,8 @@ from typing import IO, Any
 
 from neuron_reach.bags.packed import LARGEST
 from neuron_reach.bags.storage import MOST_TOPICS, Channel, DamageError, Message
+from neuron_reach.common.files import open_regular
 from neuron_reach.errors import UserError
-from neuron_reach.files import open_regular
 
 MAGIC = b'SQLite format 3\0'
 

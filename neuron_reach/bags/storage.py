@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 
 
 @functools.cache
@@ -39,7 +39,7 @@ class Channel(NamedTuple):
     @property
     def own(self) -> tuple[str, str] | None:
         """Namespace and relative name if name, type and encoding are ours, else None."""
-        return layout.own_topic(self.topic, self.msgtype) if self.encoding == 'cdr' else None
+        return messages.own_topic(self.topic, self.msgtype) if self.encoding == 'cdr' else None
 
 
 class Message(NamedTuple):

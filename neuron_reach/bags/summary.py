@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.episodes import Continuity, Episodes
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import find_robots, list_namespaces, topic_prefix
@@ -209,7 +209,7 @@ class _Robot:
         """
         self.episodes.append(episodes)
         for topic, track in episodes.tracks.items():
-            if (layer := layout.layer_of(topic)) is None:
+            if (layer := messages.layer_of(topic)) is None:
                 continue
             widths = {*track.widths, self.neurons.setdefault(layer, min(track.widths))}
             if len(widths) > 1:
@@ -221,11 +221,11 @@ class _Robot:
     def summarize(self) -> RobotSummary:
         results = np.concatenate([one.results for one in self.episodes])
         seen = [
-            one.tracks[layout.OBSERVATION]
+            one.tracks[messages.OBSERVATION]
             for one in self.episodes
-            if layout.OBSERVATION in one.tracks
+            if messages.OBSERVATION in one.tracks
         ]
-        successes = np.count_nonzero(results[:, layout.EPISODE_FIELDS.index('success')])
+        successes = np.count_nonzero(results[:, messages.EPISODE_FIELDS.index('success')])
         networks = {said.network for one in self.episodes for said in one.announced}
         return RobotSummary(
             episodes=len(results),
@@ -233,7 +233,7 @@ class _Robot:
             success_rate=int(successes) / len(results) if len(results) else None,
             arms=max((track.arms for track in seen), default=0),
             steps=sum(track.steps for track in seen),
-            neurons=dict(sorted(self.neurons.items(), key=lambda item: layout.depth(item[0]))),
+            neurons=dict(sorted(self.neurons.items(), key=lambda item: messages.depth(item[0]))),
             networks=tuple(sorted(filter(None, networks))),
         )
 
@@ -277,7 +277,7 @@ class _Tally:
                     episodes = found.get(place[0]) or Episodes()
                     episodes.take(place[1], reader.decode(channel, data))
                     found[place[0]] = episodes
-                except layout.LayoutError:
+                except messages.LayoutError:
                     self.left_alone[channel.topic] += 1
         if first is not None and last is not None:
             self.duration_ns += last - first
@@ -289,9 +289,15 @@ class _Tally:
         """Return by how many messages topics fall short of what was done, see `BagSummary`."""
         short = {}
         for namespace in self.robots:
-            cycles = self.continuity.get(f'{namespace}/{layout.OBSERVATION}', Continuity()).messages
-            rounds = self.messages.get(f'{namespace}/{layout.EPISODE}', 0)
-            least = {layout.COMMANDS: cycles, layout.JOINT_STATES: cycles, layout.GOAL: rounds}
+            cycles = self.continuity.get(
+                f'{namespace}/{messages.OBSERVATION}', Continuity()
+            ).messages
+            rounds = self.messages.get(f'{namespace}/{messages.EPISODE}', 0)
+            least = {
+                messages.COMMANDS: cycles,
+                messages.JOINT_STATES: cycles,
+                messages.GOAL: rounds,
+            }
             for name, count in least.items():
                 topic = f'{namespace}/{name}'
                 if topic in self.messages and self.messages[topic] < count:
@@ -323,5 +329,5 @@ def _ours(
     a robot whose topics were announced may just have said nothing.
     """
     with_activations = {name: episodes for name, episodes in found.items() if episodes.layers}
-    announced = {place[0]: Episodes() for place in places if place and layout.layer_of(place[1])}
+    announced = {place[0]: Episodes() for place in places if place and messages.layer_of(place[1])}
     return with_activations or found or announced

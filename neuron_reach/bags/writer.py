@@ -28,9 +28,9 @@ from rosbags.rosbag2.storage_mcap import McapWriter
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from neuron_reach.bags.storage import humble_types
+from neuron_reach.common.files import fsync
+from neuron_reach.common.paths import PARTIAL, holds_nothing
 from neuron_reach.errors import UserError
-from neuron_reach.files import fsync
-from neuron_reach.places import PARTIAL, holds_nothing
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 SUFFIXES = {'mcap': '.mcap', 'sqlite3': '.db3'}

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuron_reach.analysis.options import PruningOptions
 from neuron_reach.commands.flags import (
     SAMPLE_EPISODES,
     add_command,
@@ -16,11 +17,10 @@ from neuron_reach.commands.flags import (
     whole,
 )
 from neuron_reach.errors import UserError, warn
-from neuron_reach.pruning_options import PruningOptions
 
 if TYPE_CHECKING:
-    from neuron_reach.activity import Activity
     from neuron_reach.analysis import ActivityRecord
+    from neuron_reach.analysis.activity import Activity
 
 DESCRIPTION = 'Look inside a network: distances of its neurons, clusters, dead neurons, figures.'
 EPILOG = """\
@@ -67,10 +67,10 @@ def _analyze(options: argparse.Namespace) -> int:
         raise UserError('--include-io stands for all layers; --layers for some')
     if options.episodes is not None and options.episodes < 1:
         raise UserError(f'--episodes must be at least 1, not {options.episodes}')
-    from neuron_reach.activity import analyse, choose_layers
-    from neuron_reach.files import lock_folder
-    from neuron_reach.progress import Progress
-    from neuron_reach.results import claim_folder
+    from neuron_reach.analysis.activity import analyse, choose_layers
+    from neuron_reach.common.files import lock_folder
+    from neuron_reach.common.progress import Progress
+    from neuron_reach.common.results import claim_folder
 
     claim_folder(options.output, 'analyze', {'sources': _sources(options)})
     _lock = lock_folder(options.output)
@@ -98,9 +98,9 @@ def _analyze(options: argparse.Namespace) -> int:
 
 
 def _read(options: argparse.Namespace) -> ActivityRecord:
-    from neuron_reach.networks import network_at
-    from neuron_reach.places import checkpoint_in, find_bag
-    from neuron_reach.recording import read_records, record_checkpoint
+    from neuron_reach.common.paths import checkpoint_in, find_bag
+    from neuron_reach.records.networks import network_at
+    from neuron_reach.records.recording import read_records, record_checkpoint
 
     paths: list[Path] = options.paths
     episodes: int | None = options.episodes
@@ -130,9 +130,9 @@ def _write(
     options: argparse.Namespace, activity: Activity, whole: ActivityRecord
 ) -> dict[str, Any]:
     """Write tables, arrays and figures, and the summary last; return it."""
-    from neuron_reach.activity import layer_summaries, neuron_lines, pairs, spread
+    from neuron_reach.analysis.activity import layer_summaries, neuron_lines, pairs, spread
+    from neuron_reach.common.results import replaced_results, write_arrays, write_csv
     from neuron_reach.learning.checkpoint import versions
-    from neuron_reach.results import replaced_results, write_arrays, write_csv
 
     record = activity.record
     summary = {
@@ -156,7 +156,7 @@ def _write(
 
 
 def _draw(folder: Path, activity: Activity, whole: ActivityRecord, episode: int) -> None:
-    from neuron_reach.activity import pairs
+    from neuron_reach.analysis.activity import pairs
     from neuron_reach.figures import activity as figures
     from neuron_reach.figures.style import save
 

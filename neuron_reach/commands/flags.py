@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from neuron_reach.options import allowed, fill, meant, user_path
+from neuron_reach.common.options import allowed, fill, meant, user_path
 
 T = TypeVar('T')
 

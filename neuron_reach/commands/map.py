@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from neuron_reach.analysis import Interval
     from neuron_reach.figures.mapping import Bars
-    from neuron_reach.mapping import Example, Group, MapOptions, Pair
+    from neuron_reach.workflows.map import Example, Group, MapOptions, Pair
 
 DESCRIPTION = 'Map networks onto each other: how well one predicts the other, neuron by neuron.'
 EPILOG = """\
@@ -100,11 +100,11 @@ def add(commands: Any) -> None:
 
 def _map(options: argparse.Namespace) -> int:
     chosen = _checked(options)
-    from neuron_reach.files import lock_folder
-    from neuron_reach.mapping import PairMapper, summarise
-    from neuron_reach.networks import find_networks
-    from neuron_reach.progress import Progress
-    from neuron_reach.results import claim_folder
+    from neuron_reach.common.files import lock_folder
+    from neuron_reach.common.progress import Progress
+    from neuron_reach.common.results import claim_folder
+    from neuron_reach.records.networks import find_networks
+    from neuron_reach.workflows.map import PairMapper, summarise
 
     namespaces = options.namespace or [None]
     sources = find_networks(options.source, namespaces[0])
@@ -150,7 +150,7 @@ def _checked(options: argparse.Namespace) -> MapOptions:
             raise UserError(
                 f'--transform must be one of {", ".join(kinds)} or a .yaml file, not {name!r}'
             )
-    from neuron_reach.mapping import MapOptions
+    from neuron_reach.workflows.map import MapOptions
 
     return MapOptions(
         transforms=tuple(options.transform),
@@ -174,9 +174,9 @@ def _write(
     examples: list[Example],
 ) -> None:
     """Write results as tables, figures and arrays."""
+    from neuron_reach.common.results import replaced_results, write_csv, write_tensors
     from neuron_reach.figures.style import save
     from neuron_reach.learning.checkpoint import versions
-    from neuron_reach.results import replaced_results, write_csv, write_tensors
 
     pairs = [pair for group in groups for pair in group.pairs]
     results = {

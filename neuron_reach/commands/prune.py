@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.commands.flags import (
     SAMPLE_EPISODES,
     add_command,
@@ -16,7 +17,6 @@ from neuron_reach.commands.flags import (
     whole,
 )
 from neuron_reach.errors import UserError, printable
-from neuron_reach.pruning_options import PruningOptions, ReductionOptions
 
 if TYPE_CHECKING:
     from neuron_reach.analysis import ActivityRecord
@@ -69,14 +69,14 @@ def _prune(options: argparse.Namespace) -> int:
     pruning = read_flags(PruningOptions, options)
     samples = read_flags(ReductionOptions, options).samples
     check_episodes(options)
-    from neuron_reach.files import lock_folder
+    from neuron_reach.common.files import lock_folder
+    from neuron_reach.common.paths import find_bag
+    from neuron_reach.common.progress import Progress
+    from neuron_reach.common.results import claim_folder
     from neuron_reach.learning.kernels import use_one_core
-    from neuron_reach.networks import load_network
-    from neuron_reach.places import find_bag
-    from neuron_reach.progress import Progress
-    from neuron_reach.pruning import prune_checkpoint, trials
-    from neuron_reach.recording import record_checkpoint
-    from neuron_reach.results import claim_folder
+    from neuron_reach.records.networks import load_network
+    from neuron_reach.records.recording import record_checkpoint
+    from neuron_reach.workflows.prune import prune_checkpoint, trials
 
     use_one_core()
     checkpoint = load_network(options.checkpoint)
@@ -108,8 +108,8 @@ def _read(
     checkpoint: Checkpoint, bag: Path, episodes: int | None, namespace: str | None
 ) -> ActivityRecord:
     """Return the record in a bag of a checkpoint: all of it, or as many episodes as asked for."""
-    from neuron_reach.belonging import check_record, check_whole
-    from neuron_reach.recording import read_records
+    from neuron_reach.records.belonging import check_record, check_whole
+    from neuron_reach.records.recording import read_records
 
     record = read_records(bag, namespace=namespace)
     if record.layers[0] != 'input' or len(record.layers) != len(checkpoint.network.sizes):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.commands.flags import add_command, add_flags, read_flags
 from neuron_reach.commands.prune import add_network, check_episodes
+from neuron_reach.common.options import fill
 from neuron_reach.learning.setup import SessionOptions, TrainingOptions
-from neuron_reach.options import fill
-from neuron_reach.pruning_options import PruningOptions, ReductionOptions
 
 DESCRIPTION = 'Reduce a trained network: prune it, train until it passes the test, and again.'
 EPILOG = """\
@@ -49,8 +49,8 @@ def _prune_train(options: argparse.Namespace) -> int:
         values = {'max_episodes': options.max_episodes}
         limit = fill(TrainingOptions, values, 'arguments').max_episodes
     from neuron_reach.learning.kernels import use_one_core
-    from neuron_reach.networks import load_network
-    from neuron_reach.reduction import Reduction
+    from neuron_reach.records.networks import load_network
+    from neuron_reach.workflows.reduce import Reduction
 
     use_one_core()
     checkpoint = load_network(options.checkpoint)
@@ -76,7 +76,7 @@ class _Reporter:
         self.bar: Any = None
 
     def __call__(self, what: str, done: int, total: int | None, unit: str) -> None:
-        from neuron_reach.progress import Progress
+        from neuron_reach.common.progress import Progress
 
         if what != self.what:
             self.close()

@@ -21,8 +21,8 @@ def add(commands: Any) -> None:
 
 
 def _recording(options: argparse.Namespace) -> int:
-    from neuron_reach.keeping import check, keep, remove_unfinished
-    from neuron_reach.report import describe_path
+    from neuron_reach.workflows.info import describe_path
+    from neuron_reach.workflows.record import check, keep, remove_unfinished
 
     if options.action == 'check':
         check(options.bag, options.checkpoint, options.episodes)

@@ -16,8 +16,8 @@ from neuron_reach.errors import UserError
 from neuron_reach.study.studies import SCALES, STUDIES, plans
 
 if TYPE_CHECKING:
-    from neuron_reach.study.runner import Executor, Outcome, Status, Work
-    from neuron_reach.study.store import Store
+    from neuron_reach.study.engine.runner import Executor, Outcome, Status, Work
+    from neuron_reach.study.engine.store import Store
 
 FAILED = 1
 LINE_PERIOD = 30.0  # s
@@ -70,9 +70,9 @@ def _reproduce(options: argparse.Namespace) -> int:
         raise UserError(f'--workers must be at least 1, not {options.workers}')
     if options.workers is not None and options.scheduler is not None:
         raise UserError('--workers is for this machine; a cluster has as many as it has')
-    from neuron_reach.study.executors import ClusterExecutor, LocalExecutor, processors
-    from neuron_reach.study.runner import Outcome, Work
-    from neuron_reach.study.store import Store
+    from neuron_reach.study.engine.executors import ClusterExecutor, LocalExecutor, processors
+    from neuron_reach.study.engine.runner import Outcome, Work
+    from neuron_reach.study.engine.store import Store
 
     scale = SCALES[options.scale]
     chosen = plans(options.study, scale)
@@ -107,7 +107,7 @@ def _reproduce(options: argparse.Namespace) -> int:
             outcome = _run(options.study, work, store, executor)
         finally:
             executor.close()
-    from neuron_reach.figures.report import write_report
+    from neuron_reach.study.html_report import write_report
     from neuron_reach.study.reporting import make_report
 
     path = options.output / options.study / options.scale / REPORT
@@ -121,8 +121,8 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 
 def _run(name: str, work: Work, store: Store, executor: Executor) -> Outcome:
-    from neuron_reach.progress import Progress
-    from neuron_reach.study.runner import run
+    from neuron_reach.common.progress import Progress
+    from neuron_reach.study.engine.runner import run
 
     total = len(work.jobs)
     progress = Progress(

@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from neuron_reach.common.files import atomic_file
 from neuron_reach.errors import UserError
-from neuron_reach.files import atomic_file
 
 COLOURS = (
     '#0072b2',

@@ -21,7 +21,7 @@ from neuron_reach.gazebo.tree import end_with_parent
 from neuron_reach.learning.qnetwork import greedy
 from neuron_reach.learning.rollout import play
 from neuron_reach.learning.training import random_streams
-from neuron_reach.networks import load_network
+from neuron_reach.records.networks import load_network
 
 SIZE = (400, 300)
 """Width and height of the pictures."""

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from neuron_reach.common.progress import Progress
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
-from neuron_reach.progress import Progress
 
 SUITE = 'bullseye'
 KEYRING = Path('/usr/share/keyrings/debian-archive-keyring.gpg')

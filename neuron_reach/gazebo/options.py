@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from neuron_reach.options import option
+from neuron_reach.common.options import option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.progress import Progress
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.rollout import Arms, greedy_successes
 from neuron_reach.learning.training import random_streams
 from neuron_reach.learning.validation import accuracy_interval
-from neuron_reach.networks import load_network
-from neuron_reach.progress import Progress
+from neuron_reach.records.networks import load_network
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 from xml.dom.minidom import Document, Node
 
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions
+from neuron_reach.common.resources import shared_file
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.options import GazeboOptions
-from neuron_reach.shared import shared_file
 
 DESCRIPTION, WORLD = 'urdf/planar_arm.urdf.xacro', 'worlds/reach.world'
 

@@ -20,21 +20,15 @@ import torch
 from numpy.typing import NDArray
 
 import neuron_reach
+from neuron_reach.common.files import Kind, atomic_folder, json_bytes, read_json, write_bytes
+from neuron_reach.common.paths import METADATA, MODEL
+from neuron_reach.common.tensors import read_tensors, tensor_bytes, tensors_digest
 from neuron_reach.errors import UserError
-from neuron_reach.files import Kind, atomic_folder, json_bytes, read_json, write_bytes
-from neuron_reach.learning.metadata import (
-    FLOAT32,
-    FORMAT,
-    facts,
-    read_metadata,
-    read_parameters,
-)
+from neuron_reach.learning.metadata import FLOAT32, FORMAT, facts, read_metadata, read_parameters
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
-from neuron_reach.places import METADATA, MODEL
-from neuron_reach.tensors import read_tensors, tensor_bytes, tensors_digest
 
 STATE_TENSORS, STATE_COUNTERS = 'training_state.safetensors', 'training_state.json'
 

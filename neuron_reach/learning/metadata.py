@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuron_reach.arm.task import action_table
+from neuron_reach.common.files import Kind, check_kinds, read_document
+from neuron_reach.common.tensors import read_tensors
 from neuron_reach.errors import UserError
-from neuron_reach.files import Kind, check_kinds, read_document
 from neuron_reach.learning.setup import Setup
-from neuron_reach.tensors import read_tensors
 
 FORMAT = 1
 FLOAT32 = np.dtype(np.float32)

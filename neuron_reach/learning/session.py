@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.files import lock_folder, set_aside
+from neuron_reach.common.paths import CHECKPOINT, saved_states
 from neuron_reach.errors import SpoiledError, UserError
-from neuron_reach.files import lock_folder, set_aside
 from neuron_reach.learning.checkpoint import (
     Checkpoint,
     describe,
@@ -28,7 +29,6 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import Arms, Watcher, greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training, random_streams
-from neuron_reach.places import CHECKPOINT, saved_states
 
 KEPT_CHECKPOINTS = 2
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import TaskOptions
+from neuron_reach.common.options import fill, from_text, option
 from neuron_reach.errors import UserError
-from neuron_reach.options import fill, from_text, option
 
 LAYER_LIMIT, PARAMETER_LIMIT = 1000, 250_000_000
 """Largest networks: a mistyped or hostile number of layers shall not ask for all the memory."""

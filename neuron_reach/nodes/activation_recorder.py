@@ -11,7 +11,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
+from neuron_reach.common.options import option
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.learning.kernels import use_one_core
@@ -32,7 +33,6 @@ from neuron_reach.nodes.common import (
 from neuron_reach.nodes.company import ACTIVATION_RECORDER, POLICY, Company, Speaker, Watch
 from neuron_reach.nodes.launcher import abandoned
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.options import option
 
 MOST_DROPPED = 1_000_000
 """Control cycles beyond which a gap is none, but a message that belongs to something else."""
@@ -65,19 +65,19 @@ class ActivationRecorder:
             node,
             ACTIVATION_RECORDER,
             [
-                Watch(layout.activation_topic('output'), ACTIVATION_RECORDER),
-                Watch(layout.OBSERVATION, POLICY, lambda: recorded),
-                Watch(layout.CHECKPOINT, POLICY, lambda: recorded),
+                Watch(messages.activation_topic('output'), ACTIVATION_RECORDER),
+                Watch(messages.OBSERVATION, POLICY, lambda: recorded),
+                Watch(messages.CHECKPOINT, POLICY, lambda: recorded),
             ],
-            hears=layout.CHECKPOINT,
+            hears=messages.CHECKPOINT,
         )
         self.company.look()
         self.loop = Loop(node, self.company.check)
         self.policy = {
             topic: Speaker(self.company, topic, POLICY, alone=recorded)
-            for topic in (layout.CHECKPOINT, layout.OBSERVATION)
+            for topic in (messages.CHECKPOINT, messages.OBSERVATION)
         }
-        self.checkpoints = self.loop.subscribe(String, layout.CHECKPOINT, latched())
+        self.checkpoints = self.loop.subscribe(String, messages.CHECKPOINT, latched())
         self.observations = None
         self.networks: list[tuple[int, QNetwork]] = []  # (first episode, weights), oldest first
         self.publishers: list = []
@@ -105,9 +105,9 @@ class ActivationRecorder:
     def learn_weights(self, text: str) -> None:
         """Load the checkpoint that a message on `checkpoint` tells of."""
         try:
-            newest = layout.decode_checkpoint(text)
+            newest = messages.decode_checkpoint(text)
             checkpoint = load_checkpoint(newest.path)
-        except (layout.LayoutError, UserError, OSError, ValueError) as error:
+        except (messages.LayoutError, UserError, OSError, ValueError) as error:
             self.rejected.add(str(error))
             return
         if self.networks and self.networks[-1][1].sizes != checkpoint.network.sizes:
@@ -119,10 +119,10 @@ class ActivationRecorder:
         self.networks.append((newest.first_episode, checkpoint.network))
         self.episode_steps = checkpoint.setup.task.episode_steps
         if not self.publishers:
-            layers = layout.layer_names(len(checkpoint.network.sizes) - 2)
+            layers = messages.layer_names(len(checkpoint.network.sizes) - 2)
             self.publishers = [
                 self.node.create_publisher(
-                    Float32MultiArray, layout.activation_topic(layer), reliable(RECORDED_DEPTH)
+                    Float32MultiArray, messages.activation_topic(layer), reliable(RECORDED_DEPTH)
                 )
                 for layer in layers
             ]
@@ -134,7 +134,7 @@ class ActivationRecorder:
             if heard and (all(heard) if self.options.recorded else any(heard)):
                 self.last = None
                 self.observations = self.loop.subscribe(
-                    Float32MultiArray, layout.OBSERVATION, reliable(OBSERVATION_DEPTH)
+                    Float32MultiArray, messages.OBSERVATION, reliable(OBSERVATION_DEPTH)
                 )
         elif not self.options.recorded and not any(heard):
             self.loop.unsubscribe(self.observations)
@@ -143,8 +143,8 @@ class ActivationRecorder:
     def handle(self, message: Float32MultiArray) -> None:
         """Publish the activations for the observations of one control cycle."""
         try:
-            episode, step, observations = layout.read_fleet_step(message)
-        except layout.LayoutError as error:
+            episode, step, observations = messages.read_fleet_step(message)
+        except messages.LayoutError as error:
             self.rejected.add(str(error))
             return
         sizes = self.networks[-1][1].sizes
@@ -165,7 +165,7 @@ class ActivationRecorder:
         layers = self.networks[0][1].activations(batch)
         for publisher, values, want in zip(self.publishers, layers, wanted, strict=True):
             if want:
-                layout.fill_fleet_step(
+                messages.fill_fleet_step(
                     self.message, MultiArrayDimension, values[0].numpy(), episode, step
                 )
                 publisher.publish(self.message)
@@ -193,10 +193,10 @@ class ActivationRecorder:
     def take_all(self) -> bool:
         """Handle all that has arrived; return whether that was anything."""
         busy = False
-        while (news := self.take(self.checkpoints, layout.CHECKPOINT)) is not None:
+        while (news := self.take(self.checkpoints, messages.CHECKPOINT)) is not None:
             self.learn_weights(news.data)
         while self.observations is not None and not abandoned.is_set():
-            message = self.take(self.observations, layout.OBSERVATION)
+            message = self.take(self.observations, messages.OBSERVATION)
             if message is None:
                 break
             self.handle(message)

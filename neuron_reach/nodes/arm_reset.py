@@ -20,12 +20,12 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.bags import layout
+from neuron_reach.common.options import option
 from neuron_reach.nodes.common import Throttle, declare, latched, reliable, run_node
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.topic_arms import FARTHEST_GOAL, LARGEST_ANGLE, joint_order
-from neuron_reach.options import option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +56,9 @@ class ArmReset:
         self.states = 0
         self.rejected = Throttle(node, 'joint states ignored')
         self.waiting: list[Future] = []
-        self.commands = node.create_publisher(Float64MultiArray, layout.COMMANDS, reliable(10))
+        self.commands = node.create_publisher(Float64MultiArray, messages.COMMANDS, reliable(10))
         node.create_subscription(
-            JointState, layout.JOINT_STATES, self.on_state, qos_profile_sensor_data
+            JointState, messages.JOINT_STATES, self.on_state, qos_profile_sensor_data
         )
         self.service = node.create_service(
             Trigger, 'reset', self.reset, callback_group=ReentrantCallbackGroup()
@@ -123,7 +123,7 @@ class ArmReset:
                 request.state.pose.orientation.w = 1.0
                 client.call_async(request)
 
-        self.node.create_subscription(PointStamped, layout.GOAL, move, latched())
+        self.node.create_subscription(PointStamped, messages.GOAL, move, latched())
         return client
 
     def spin(self) -> int:

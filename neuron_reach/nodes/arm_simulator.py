@@ -22,8 +22,9 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions, FleetSimulator
-from neuron_reach.bags import layout
+from neuron_reach.common.options import option
 from neuron_reach.nodes.common import (
     CYCLES_DEPTH,
     Diagnostics,
@@ -37,7 +38,6 @@ from neuron_reach.nodes.common import (
 from neuron_reach.nodes.company import GRACE, POLICY, SIMULATOR, Company, Pace, Watch
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.topic_arms import CONTROL_PERIOD_NS, LARGEST_ANGLE, MOST_LOST
-from neuron_reach.options import option
 
 SILENCE = 0.4
 """Seconds without a command after which another sender may take over; it must ask twice."""
@@ -94,8 +94,8 @@ class ArmSimulator:
         arm = declare(node, ArmOptions)
         self.lockstep = self.options.clock == 'lockstep'
         watches = [
-            Watch(layout.JOINT_STATES, SIMULATOR),
-            Watch(layout.COMMANDS, POLICY, self.is_mixed),
+            Watch(messages.JOINT_STATES, SIMULATOR),
+            Watch(messages.COMMANDS, POLICY, self.is_mixed),
         ]
         self.company = Company(node, SIMULATOR, watches)
         self.company.look()
@@ -112,10 +112,10 @@ class ArmSimulator:
         self.repeated = 0
         self.company.look()  # starting the arms may have taken long
         self.loop = Loop(node, self.company.check)
-        self.commands = self.loop.subscribe(Float64MultiArray, layout.COMMANDS, reliable(10))
+        self.commands = self.loop.subscribe(Float64MultiArray, messages.COMMANDS, reliable(10))
         self.publisher = node.create_publisher(
             JointState,
-            layout.JOINT_STATES,
+            messages.JOINT_STATES,
             reliable(CYCLES_DEPTH) if self.lockstep else qos_profile_sensor_data,
         )
         self.clock = node.create_publisher(Clock, 'clock', 10) if self.lockstep else None
@@ -170,8 +170,8 @@ class ArmSimulator:
     def accept(self, message: Float64MultiArray) -> bool:
         """Take over the target angles of a command; return whether it asks for a new cycle."""
         try:
-            sequence, targets = layout.read_commands(message)
-        except layout.LayoutError as error:
+            sequence, targets = messages.read_commands(message)
+        except messages.LayoutError as error:
             self.rejected.add(str(error))
             return False
         shape = (self.options.arms, self.fleet.options.joints)
@@ -183,8 +183,8 @@ class ArmSimulator:
             return False
         if not self.lockstep:
             self.pace.add()
-            if self.pace.rate > HIGHEST_RATE and self.node.count_publishers(layout.COMMANDS) > 1:
-                self.company.refuse_crowd(layout.COMMANDS)
+            if self.pace.rate > HIGHEST_RATE and self.node.count_publishers(messages.COMMANDS) > 1:
+                self.company.refuse_crowd(messages.COMMANDS)
         elif not self.is_next(sequence):
             return False
         self.fleet.send(targets.reshape(shape))
@@ -203,7 +203,7 @@ class ArmSimulator:
         now = time.monotonic()
         if self.sequence is not None and sequence != self.sequence + 1:
             again = sequence is not None and sequence == self.refused
-            alone = self.node.count_publishers(layout.COMMANDS) <= 1
+            alone = self.node.count_publishers(messages.COMMANDS) <= 1
             if not alone and not (again and now > self.obeyed + SILENCE):
                 self.refuse(sequence)
                 return False
@@ -231,7 +231,7 @@ class ArmSimulator:
         number = 'none' if sequence is None else sequence
         self.rejected.add(f'sequence number {number} does not follow {self.sequence}')
         if self.strange >= STRANGE_COMMANDS and now > self.strange_since + GRACE:
-            self.company.refuse_crowd(layout.COMMANDS)
+            self.company.refuse_crowd(messages.COMMANDS)
 
     def advance(self) -> None:
         """Advance all arms by one control cycle and publish."""

@@ -18,8 +18,9 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.writer import STORAGES, BagWriter
+from neuron_reach.common.options import option
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.nodes import rosbag2
 from neuron_reach.nodes.common import (
@@ -35,7 +36,6 @@ from neuron_reach.nodes.common import (
 )
 from neuron_reach.nodes.company import BAG_RECORDER, SIMULATOR, Company, Speaker, Watch, role_of
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.options import option
 
 DISCOVERY_PERIOD = 0.05
 """Seconds between two looks for publishers of topics that had none yet."""
@@ -57,7 +57,7 @@ class BagOptions:
     )
     storage: str = option('mcap', 'format of the bag', choices=tuple(STORAGES))
     topics: tuple[str, ...] = option(
-        layout.recorded_topics(hidden_layers=6), 'relative names of the topics to record'
+        messages.recorded_topics(hidden_layers=6), 'relative names of the topics to record'
     )
 
 
@@ -73,8 +73,8 @@ def read_options(node: Node) -> BagOptions:
     if not options.bag:
         raise UserError('parameter bag is missing; give the path of the new bag')
     for topic in options.topics:
-        if not layout.message_types(topic):
-            allowed = ', '.join(layout.recorded_topics(hidden_layers=1))
+        if not messages.message_types(topic):
+            allowed = ', '.join(messages.recorded_topics(hidden_layers=1))
             raise UserError(f'parameter topics: cannot record {topic!r}; allowed: {allowed}')
     return options
 
@@ -118,7 +118,7 @@ class BagRecorder:
                 continue
             self.awaited.remove(name)
             kind = publishers[0].topic_type
-            if kind not in layout.message_types(name):
+            if kind not in messages.message_types(name):
                 self.node.get_logger().error(f'{name} is not recorded: it carries {kind}')
                 continue
             offered = [publisher.qos_profile for publisher in publishers]

@@ -18,9 +18,9 @@ from std_msgs.msg import (
 )
 from visualization_msgs.msg import Marker, MarkerArray
 
+from neuron_reach import messages
 from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.task import ReachingTask
-from neuron_reach.bags import layout
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.nodes.common import OBSERVATION_DEPTH, flush, latched, reliable
 from neuron_reach.nodes.loop import Loop
@@ -55,15 +55,15 @@ class Broadcast:
             self._goal_message = PointStamped(point=self._points[0])
         self._goal_message.header.frame_id = FRAME
         self._goal = node.create_publisher(
-            type(self._goal_message), layout.GOAL, latched(GOAL_DEPTH)
+            type(self._goal_message), messages.GOAL, latched(GOAL_DEPTH)
         )
-        self._marker = node.create_publisher(MarkerArray, layout.GOAL_MARKER, latched())
+        self._marker = node.create_publisher(MarkerArray, messages.GOAL_MARKER, latched())
         self._observation = node.create_publisher(
-            Float32MultiArray, layout.OBSERVATION, reliable(OBSERVATION_DEPTH)
+            Float32MultiArray, messages.OBSERVATION, reliable(OBSERVATION_DEPTH)
         )
         self._observation_message = Float32MultiArray()
-        self._episode = node.create_publisher(Float64MultiArray, layout.EPISODE, reliable(1000))
-        self._checkpoint = node.create_publisher(String, layout.CHECKPOINT, latched())
+        self._episode = node.create_publisher(Float64MultiArray, messages.EPISODE, reliable(1000))
+        self._checkpoint = node.create_publisher(String, messages.CHECKPOINT, latched())
         self._trail: list[Point] = []
 
     def checkpoint(self, path: Path, episodes: int | None = None) -> None:
@@ -76,8 +76,8 @@ class Broadcast:
         self._version += 1
         digest = network_digest(load_checkpoint(path).network)
         place = str(path.resolve())
-        newest = layout.Checkpoint(place, self._version, self.episode, digest, episodes)
-        self._checkpoint.publish(String(data=layout.encode_checkpoint(newest)))
+        newest = messages.Checkpoint(place, self._version, self.episode, digest, episodes)
+        self._checkpoint.publish(String(data=messages.encode_checkpoint(newest)))
 
     def wait_for_observers(self, count: int, timeout: float) -> bool:
         """Wait until so many subscribers hear the observations; return whether they do."""
@@ -106,7 +106,7 @@ class Broadcast:
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Publish what the policy is about to act on, (arms, inputs)."""
         if self._observation.get_subscription_count():
-            layout.fill_fleet_step(
+            messages.fill_fleet_step(
                 self._observation_message,
                 MultiArrayDimension,
                 observations,
@@ -122,14 +122,14 @@ class Broadcast:
     def end(self, final_rewards: NDArray[np.float64]) -> None:
         """Publish the results of a round, one row per arm."""
         arms = len(final_rewards)
-        results = np.empty((arms, len(layout.EPISODE_FIELDS)))
+        results = np.empty((arms, len(messages.EPISODE_FIELDS)))
         results[:, 0] = np.arange(self.episode, self.episode + arms)
         results[:, 1:3] = self._goals
         results[:, 3] = self.step
         results[:, 4] = final_rewards
         results[:, 5] = self._task.success(final_rewards)
         message = Float64MultiArray()
-        layout.fill_episodes(message, MultiArrayDimension, results)
+        messages.fill_episodes(message, MultiArrayDimension, results)
         self._episode.publish(message)
         self.episode += arms
         self._on_end()

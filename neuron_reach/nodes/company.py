@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from rclpy.node import Node
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.nodes.common import Interrupt
 
@@ -52,15 +52,15 @@ class Role:
 
 SIMULATOR = Role('simulator', service='reset')
 POLICY = Role('policy', service='~/save_checkpoint')
-ACTIVATION_RECORDER = Role('activation recorder', hears=layout.CHECKPOINT)
+ACTIVATION_RECORDER = Role('activation recorder', hears=messages.CHECKPOINT)
 BAG_RECORDER = Role('bag recorder')
 
 
 def role_of(topic: str) -> Role:
     """Return who publishes one of the topics that are recorded."""
-    if layout.layer_of(topic) is not None:
+    if messages.layer_of(topic) is not None:
         return ACTIVATION_RECORDER
-    return SIMULATOR if topic == layout.JOINT_STATES else POLICY
+    return SIMULATOR if topic == messages.JOINT_STATES else POLICY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Company:
         """Tell whether a publisher is one that commands the arm to reset it."""
         ends = self._node.get_publishers_info_by_topic(topic)
         found = [end for end in ends if _gid(end) == gid]
-        return topic == layout.COMMANDS and any(self.plays(end, SIMULATOR) for end in found)
+        return topic == messages.COMMANDS and any(self.plays(end, SIMULATOR) for end in found)
 
     def refuse_several(self, topic: str) -> None:
         """End if a topic has several publishers, for those who cannot tell messages apart.
@@ -178,7 +178,10 @@ class Company:
         """
         if self._node.count_publishers(topic) > 1:
             ends = self._node.get_publishers_info_by_topic(topic)
-            if topic != layout.COMMANDS or sum(not self.plays(end, SIMULATOR) for end in ends) > 1:
+            if (
+                topic != messages.COMMANDS
+                or sum(not self.plays(end, SIMULATOR) for end in ends) > 1
+            ):
                 self.refuse_crowd(topic)
 
     def refuse_crowd(self, topic: str) -> None:
@@ -322,7 +325,7 @@ class Speaker:
         self._gid: bytes | None = None
         self._heard = 0.0
         # Checkpoints are rare: that there was none for long says nothing about its sender.
-        self._silence = math.inf if topic == layout.CHECKPOINT else SILENCE
+        self._silence = math.inf if topic == messages.CHECKPOINT else SILENCE
 
     def is_from(self, gid: bytes | None) -> bool:
         """Tell whether a message comes from whom it should.

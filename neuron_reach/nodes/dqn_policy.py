@@ -9,10 +9,13 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.task import Future
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import ReachingTask, TaskOptions
-from neuron_reach.bags import layout
+from neuron_reach.common.options import option
+from neuron_reach.common.progress import Progress, training_note
 from neuron_reach.errors import UserError
+from neuron_reach.launching.starter import INTERRUPTED
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork, greedy
@@ -35,9 +38,6 @@ from neuron_reach.nodes.company import GRACE, POLICY, SIMULATOR, Company, Watch
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.requests import Requests
 from neuron_reach.nodes.topic_arms import TopicArms
-from neuron_reach.options import option
-from neuron_reach.progress import Progress, training_note
-from neuron_reach.starter import INTERRUPTED
 
 PATIENCE = 5.0
 """Seconds that somebody waits for a save before it is done in the middle of a test."""
@@ -88,9 +88,9 @@ class DqnPolicy:
             node,
             POLICY,
             [
-                Watch(layout.COMMANDS, POLICY),
-                Watch(layout.OBSERVATION, POLICY),
-                Watch(layout.JOINT_STATES, SIMULATOR),
+                Watch(messages.COMMANDS, POLICY),
+                Watch(messages.OBSERVATION, POLICY),
+                Watch(messages.JOINT_STATES, SIMULATOR),
             ],
             # In lockstep nothing gets mixed before it is noticed.
             grace=0.0 if training and self.options.realtime else GRACE,

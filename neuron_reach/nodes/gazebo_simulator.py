@@ -10,8 +10,8 @@ import numpy as np
 from geometry_msgs.msg import PointStamped, PoseArray
 from rclpy.node import Node
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.bags import layout
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.nodes.arm_simulator import ArmSimulator
@@ -34,7 +34,7 @@ class GazeboSimulator:
         try:
             self.simulator = ArmSimulator(node, make_fleet)
             kind = PoseArray if self.simulator.options.arms > 1 else PointStamped
-            node.create_subscription(kind, layout.GOAL, self.show_goals, latched())
+            node.create_subscription(kind, messages.GOAL, self.show_goals, latched())
         except BaseException:
             self.close()
             raise

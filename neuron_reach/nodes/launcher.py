@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from neuron_reach.ros_environment import LAUNCHER
+from neuron_reach.common.ros_environment import LAUNCHER
 
 CLOSING_DURATION = 10.0
 """Seconds that a node may take to close after its launcher is gone, before it is killed."""

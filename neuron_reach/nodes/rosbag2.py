@@ -15,15 +15,15 @@ from pathlib import Path
 import yaml
 from rclpy.node import Node
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.writer import lock, make_room
+from neuron_reach.common.paths import PARTIAL
+from neuron_reach.common.resources import has_package
 from neuron_reach.errors import SpoiledError
+from neuron_reach.launching.starter import end_with_parent
 from neuron_reach.nodes.common import RECORDED_DEPTH
 from neuron_reach.nodes.company import BAG_RECORDER, Company, Watch, role_of
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.places import PARTIAL
-from neuron_reach.shared import has_package
-from neuron_reach.starter import end_with_parent
 
 
 def is_installed() -> bool:
@@ -42,7 +42,7 @@ def overrides(names: dict[str, str]) -> dict[str, dict[str, object]]:
     Args:
         names: full names of the topics by their relative ones.
     """
-    adaptive = {layout.JOINT_STATES, layout.GOAL, layout.CHECKPOINT}
+    adaptive = {messages.JOINT_STATES, messages.GOAL, messages.CHECKPOINT}
     deep = {'history': 'keep_last', 'depth': RECORDED_DEPTH, 'reliability': 'reliable'}
     return {
         full: {**deep, 'durability': 'volatile'}
@@ -76,7 +76,7 @@ def record(
     def watch() -> None:
         company.check()
         for topic in names:
-            if topic != layout.JOINT_STATES:  # those of other robots may be on the same topic
+            if topic != messages.JOINT_STATES:  # those of other robots may be on the same topic
                 company.refuse_several(topic)
 
     company.look()

@@ -13,8 +13,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 from std_srvs.srv import Trigger
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import CONTROL_PERIOD
-from neuron_reach.bags import layout
 from neuron_reach.errors import UserError
 from neuron_reach.nodes.common import CYCLES_DEPTH, Throttle, reliable
 from neuron_reach.nodes.loop import Loop
@@ -79,11 +79,11 @@ class TopicArms:
         self._timeout = timeout
         self._states = loop.subscribe(
             JointState,
-            layout.JOINT_STATES,
+            messages.JOINT_STATES,
             qos_profile_sensor_data if realtime else reliable(10),
         )
         self._publisher = node.create_publisher(
-            Float64MultiArray, layout.COMMANDS, reliable(CYCLES_DEPTH)
+            Float64MultiArray, messages.COMMANDS, reliable(CYCLES_DEPTH)
         )
         self._reset = node.create_client(Trigger, 'reset')
         self._command = Float64MultiArray()
@@ -151,7 +151,7 @@ class TopicArms:
         """Command new target angles, (arms, n), rad."""
         self._sequence += 1
         self._owed = CONTROL_PERIOD_NS
-        layout.fill_commands(
+        messages.fill_commands(
             self._command,
             MultiArrayDimension,
             targets,

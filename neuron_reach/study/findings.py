@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neuron_reach.figures.report import Finding
 from neuron_reach.study import paper, verdict
+from neuron_reach.study.html_report import Finding
 from neuron_reach.study.verdict import Verdict
 
 TOLD = 3

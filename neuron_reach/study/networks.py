@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.files import Kind
+from neuron_reach.common.files import Kind
 from neuron_reach.learning.setup import Setup
-from neuron_reach.study.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
 
 if TYPE_CHECKING:
     from neuron_reach.learning.training import Member, Training

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from neuron_reach.options import load_yaml
+from neuron_reach.common.options import load_yaml
 
 Number = float | tuple[float, ...]
 

@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from neuron_reach.analysis.options import PruningOptions, step_seed
 from neuron_reach.learning.setup import Setup
-from neuron_reach.pruning_options import PruningOptions, step_seed
 from neuron_reach.study import paper
-from neuron_reach.study.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
 from neuron_reach.study.networks import MEMBERS, condition, network_name, training_jobs
 from neuron_reach.study.studies import Scale
 
@@ -119,8 +119,8 @@ def prune(
     from neuron_reach.learning import validation
     from neuron_reach.learning.checkpoint import describe
     from neuron_reach.learning.training import Member
-    from neuron_reach.pruning import count_successes, sample_streams
-    from neuron_reach.recording import record_checkpoint
+    from neuron_reach.records.recording import record_checkpoint
+    from neuron_reach.workflows.prune import count_successes, sample_streams
 
     checkpoint = _load(source, name)
     if checkpoint is None:
@@ -163,7 +163,7 @@ def prune_samples(
     Returns:
         values: `samples`, by `tau_name`: accuracies and hidden sizes, one for each sample.
     """
-    from neuron_reach.pruning import sample_trials
+    from neuron_reach.workflows.prune import sample_trials
 
     checkpoint = _load(source, name)
     if checkpoint is None:

@@ -6,14 +6,14 @@ import dataclasses
 import platform
 from collections.abc import Sequence
 
+from neuron_reach.common.files import NO_DIGEST
 from neuron_reach.errors import UserError
-from neuron_reach.figures.report import Report, Section, Table
-from neuron_reach.files import NO_DIGEST
 from neuron_reach.study import paper, verdict
-from neuron_reach.study.executors import processors
-from neuron_reach.study.jobs import Job, with_inputs
-from neuron_reach.study.runner import Outcome
-from neuron_reach.study.store import Store
+from neuron_reach.study.engine.executors import processors
+from neuron_reach.study.engine.jobs import Job, with_inputs
+from neuron_reach.study.engine.runner import Outcome
+from neuron_reach.study.engine.store import Store
+from neuron_reach.study.html_report import Report, Section, Table
 from neuron_reach.study.studies import SCALES, Plan, Results, Scale
 
 

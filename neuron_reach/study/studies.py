@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from neuron_reach.errors import UserError
-from neuron_reach.study.jobs import Job, StoredResult
+from neuron_reach.study.engine.jobs import Job, StoredResult
 
 if TYPE_CHECKING:
-    from neuron_reach.figures.report import Section
+    from neuron_reach.study.html_report import Section
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,37 +142,37 @@ class Study:
 STUDIES = {
     'training': Study(
         'do networks of every width and arm learn to reach, and after how many episodes',
-        'neuron_reach.study.training_study',
+        'neuron_reach.study.outlook.training_study',
     ),
     'fig2': Study(
         'figure 2: distances and clusters of neurons, random, trained and pruned',
-        'neuron_reach.study.activity_study',
+        'neuron_reach.study.fig2.activity_study',
     ),
     'fig3-left': Study(
         'figure 3, left: size, accuracy and training duration by the threshold tau',
-        'neuron_reach.study.tau_study',
+        'neuron_reach.study.fig3.tau_study',
     ),
     'fig3-right': Study(
         'figure 3, right: sizes in three reduction steps by initial width',
-        'neuron_reach.study.size_study',
+        'neuron_reach.study.fig3.size_study',
     ),
     'fig5': Study(
         'figure 5: how networks for 2, 3 and 4 joints map onto each other',
-        'neuron_reach.study.mapping_study',
+        'neuron_reach.study.fig5.mapping_study',
     ),
     'readings': Study(
         'which reading of what the paper leaves open comes nearest to its sizes',
-        'neuron_reach.study.reading_study',
+        'neuron_reach.study.fig3.reading_study',
         published=False,
     ),
     'transfer': Study(
         'do networks learn sooner if they start from one for another arm',
-        'neuron_reach.study.transfer_study',
+        'neuron_reach.study.outlook.transfer_study',
         published=False,
     ),
     'layers': Study(
         'how many hidden layers can be taken out',
-        'neuron_reach.study.layer_study',
+        'neuron_reach.study.outlook.layer_study',
         published=False,
     ),
 }

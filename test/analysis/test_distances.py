@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 
 from neuron_reach.analysis import distances as distances_module
 from neuron_reach.analysis import neuron_distances
-from neuron_reach.analysis import record as record_module
+from neuron_reach.records import record as record_module
 
 
 def normalised(record):

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from neuron_reach.analysis import input_transform, network_activations, transform_observations
-from neuron_reach.analysis.record import ActivityRecord
 from neuron_reach.analysis.reuse import adapt_network, copy_hidden, remove_layer
 from neuron_reach.arm.task import action_table
 from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.records.record import ActivityRecord
 
 HIDDEN = (9, 7, 8)
 

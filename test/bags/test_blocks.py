@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from record_bags import FLOAT32, STRING, TYPES, multiarray, text_message
 
-from neuron_reach.bags import blocks, layout
+from neuron_reach import messages
+from neuron_reach.bags import blocks
 from neuron_reach.bags.blocks import Block, read_blocks
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.writer import BagWriter
@@ -13,7 +14,7 @@ INPUT, OUTPUT = '/a/activations/input', '/a/activations/output'
 
 
 def step(values, episode, step):
-    return multiarray(FLOAT32, layout.fill_fleet_step, np.asarray(values, 'f'), episode, step)
+    return multiarray(FLOAT32, messages.fill_fleet_step, np.asarray(values, 'f'), episode, step)
 
 
 def write(path, storage, payloads):
@@ -96,8 +97,8 @@ def test_episodes_may_have_any_number_that_is_exact(tmp_path):
 
 
 def test_other_things_on_the_topic_are_left_alone(tmp_path):
-    plain = multiarray(FLOAT32, layout.fill_multiarray, np.ones(3, 'f'), ('neuron',))
-    empty = multiarray(FLOAT32, layout.fill_multiarray, np.ones((0, 9), 'f'), 'ab', (0, 0))
+    plain = multiarray(FLOAT32, messages.fill_multiarray, np.ones(3, 'f'), ('neuron',))
+    empty = multiarray(FLOAT32, messages.fill_multiarray, np.ones((0, 9), 'f'), 'ab', (0, 0))
     others = [plain, plain[:9], empty, b'']
     for number, data in enumerate(others):
         assert read(write(tmp_path / str(number), 'mcap', [(INPUT, data)]), left_alone=1) == {}

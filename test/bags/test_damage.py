@@ -11,17 +11,17 @@ from contextlib import closing
 import numpy as np
 import pytest
 from backports import zstd
-from mcap_bytes import MAGIC, chunk, mcap_file, message_record, record, topic_records
 from record_bags import FLOAT32, TYPES, multiarray, write_record
 
+from bags.mcap_bytes import MAGIC, chunk, mcap_file, message_record, record, topic_records
+from neuron_reach import messages
 from neuron_reach.analysis import ActivityRecord
-from neuron_reach.bags import layout
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.seal import seal
 from neuron_reach.bags.summary import summarize
 from neuron_reach.bags.writer import BagWriter
 from neuron_reach.errors import UserError
-from neuron_reach.recording import read_records
+from neuron_reach.records.recording import read_records
 
 STRING = 'std_msgs/msg/String'
 GIB = 2**30
@@ -430,7 +430,7 @@ def test_names_of_strangers_leave_the_terminal_as_it_is(tmp_path, write_texts):
 
 def absurd(sizes, values, numbers=(0, 0)):
     message = TYPES.deserialize_cdr(
-        multiarray(FLOAT32, layout.fill_fleet_step, values, 0, 0), FLOAT32
+        multiarray(FLOAT32, messages.fill_fleet_step, values, 0, 0), FLOAT32
     )
     message.data = np.concatenate([np.float32(numbers), message.data[2:]])
     dimension = TYPES.types['std_msgs/msg/MultiArrayDimension']
@@ -453,7 +453,7 @@ def absurd(sizes, values, numbers=(0, 0)):
     ],
 )
 def test_numbers_in_messages_take_no_memory(tmp_path, storage, data):
-    good = multiarray(FLOAT32, layout.fill_fleet_step, np.ones((1, 2)), 0, 0)
+    good = multiarray(FLOAT32, messages.fill_fleet_step, np.ones((1, 2)), 0, 0)
     with BagWriter(tmp_path / 'bag', storage) as bag:
         for layer in ('input', 'hidden_1', 'output'):
             bag.add_topic(f'/activations/{layer}', FLOAT32)

@@ -7,8 +7,8 @@ import struct
 from contextlib import closing
 
 import pytest
-from mcap_bytes import MAGIC, chunk, mcap_file, message_record, name, record, topic_records
 
+from bags.mcap_bytes import MAGIC, chunk, mcap_file, message_record, name, record, topic_records
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.writer import BagWriter
 from neuron_reach.errors import UserError

@@ -4,23 +4,23 @@ import dataclasses
 
 import numpy as np
 import pytest
-from mcap_bytes import mcap_file, message_record, topic_records
 from record_bags import FLOAT32, FLOAT64, STRING, TYPES, multiarray, text_message, write_record
 
+from bags.mcap_bytes import mcap_file, message_record, topic_records
+from neuron_reach import messages
 from neuron_reach.analysis import ActivityRecord
-from neuron_reach.bags import layout
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import Robot, choose_robot, find_robots
 from neuron_reach.bags.summary import summarize
 from neuron_reach.bags.writer import BagWriter
 from neuron_reach.errors import UserError
-from neuron_reach.recording import read_records
+from neuron_reach.records.recording import read_records
 
 INT = 'std_msgs/msg/Int32'
 LAYERS = ('input', 'hidden_1', 'output')
 NUMBER = TYPES.serialize_cdr(TYPES.types[INT](7), INT)
-PLAIN = multiarray(FLOAT32, layout.fill_multiarray, np.ones((2, 3), 'f'), ('channel', 'sample'))
-SIX = multiarray(FLOAT64, layout.fill_multiarray, np.ones((2, 5)), ('row', 'column'))
+PLAIN = multiarray(FLOAT32, messages.fill_multiarray, np.ones((2, 3), 'f'), ('channel', 'sample'))
+SIX = multiarray(FLOAT64, messages.fill_multiarray, np.ones((2, 5)), ('row', 'column'))
 OTHERS = {
     'observation': ('/camera/observation', STRING, text_message('hello')),
     'observation laid out otherwise': ('/camera/observation', FLOAT32, PLAIN),
@@ -220,7 +220,7 @@ def test_layers_that_were_announced_but_never_sent_belong_to_the_robot(tmp_path,
         for layer in LAYERS:
             bag.add_topic(f'/a/activations/{layer}', FLOAT32)
             bag.add_topic(f'/b/activations/{layer}', FLOAT32)
-        step = multiarray(FLOAT32, layout.fill_fleet_step, np.ones((1, 2), 'f'), 0, 0)
+        step = multiarray(FLOAT32, messages.fill_fleet_step, np.ones((1, 2), 'f'), 0, 0)
         bag.write('/a/activations/hidden_1', 0, step)
     reader = BagReader(tmp_path / 'bag')
     assert find_robots(reader) == [Robot('/a', LAYERS)]

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.seal import seal
 from neuron_reach.bags.summary import summarize
 from neuron_reach.bags.writer import BagWriter
@@ -11,7 +11,7 @@ from neuron_reach.errors import UserError
 
 STRING = 'std_msgs/msg/String'
 FLOAT32, FLOAT64 = 'std_msgs/msg/Float32MultiArray', 'std_msgs/msg/Float64MultiArray'
-LAYERS = layout.layer_names(10)
+LAYERS = messages.layer_names(10)
 ARMS, STEPS = 2, 3
 
 
@@ -43,32 +43,32 @@ def write_activity(types):
             bag.add_topic('/arm/observation', FLOAT32)
             for episode, step in cycles.get('observation', usual):
                 data = multiarray(
-                    FLOAT32, layout.fill_fleet_step, np.ones((ARMS, 4)), episode, step, 'feature'
+                    FLOAT32, messages.fill_fleet_step, np.ones((ARMS, 4)), episode, step, 'feature'
                 )
                 bag.write('/arm/observation', 10**9 * step, data)
             for layer in reversed(layers):
-                topic = f'/arm/{layout.activation_topic(layer)}'
+                topic = f'/arm/{messages.activation_topic(layer)}'
                 bag.add_topic(topic, FLOAT32)
                 for episode, step in cycles.get(layer, usual):
                     values = np.ones((ARMS, width))
-                    data = multiarray(FLOAT32, layout.fill_fleet_step, values, episode, step)
+                    data = multiarray(FLOAT32, messages.fill_fleet_step, values, episode, step)
                     bag.write(topic, 10**9 * step, data)
-            results = np.zeros((len(successes), len(layout.EPISODE_FIELDS)))
+            results = np.zeros((len(successes), len(messages.EPISODE_FIELDS)))
             results[:, 0] = range(len(successes)) if numbers is None else numbers
             results[:, 3] = STEPS
             results[:, -1] = successes
             bag.add_topic('/arm/episode', FLOAT64)
-            bag.write('/arm/episode', 0, multiarray(FLOAT64, layout.fill_episodes, results))
+            bag.write('/arm/episode', 0, multiarray(FLOAT64, messages.fill_episodes, results))
             bag.add_topic('/arm/checkpoint', STRING)
             for checkpoint in announced:
-                text = types.types[STRING](layout.encode_checkpoint(checkpoint))
+                text = types.types[STRING](messages.encode_checkpoint(checkpoint))
                 bag.write('/arm/checkpoint', 0, types.serialize_cdr(text, STRING))
             if commands is not None:
-                topic = f'/arm/{layout.COMMANDS}'
+                topic = f'/arm/{messages.COMMANDS}'
                 bag.add_topic(topic, FLOAT64)
                 for sequence in range(commands):
                     targets = np.zeros((ARMS, 2)), sequence + 1
-                    bag.write(topic, 0, multiarray(FLOAT64, layout.fill_commands, *targets))
+                    bag.write(topic, 0, multiarray(FLOAT64, messages.fill_commands, *targets))
 
     return write
 
@@ -173,7 +173,7 @@ CASES = {
 @pytest.mark.parametrize(('change', 'words'), CASES.values(), ids=CASES)
 def test_only_what_is_whole_is_called_complete(tmp_path, write_activity, change, words):
     announced = [('x', 1, 0, NETWORK, change.pop('asked', 4))]
-    checkpoints = [layout.Checkpoint(*one) for one in change.pop('announced', announced)]
+    checkpoints = [messages.Checkpoint(*one) for one in change.pop('announced', announced)]
     write_activity(tmp_path / 'bag', announced=checkpoints, **change)
     text = str(summarize(tmp_path / 'bag')).splitlines()[-1]
     assert words in text
@@ -182,7 +182,7 @@ def test_only_what_is_whole_is_called_complete(tmp_path, write_activity, change,
 
 @pytest.mark.parametrize('recorded', [2 * STEPS - 2, 2 * STEPS, 2 * STEPS + 1])
 def test_lost_commands_are_told(tmp_path, write_activity, recorded):
-    announced = [layout.Checkpoint('x', 1, 0, 'ab' * 32, 4)]
+    announced = [messages.Checkpoint('x', 1, 0, 'ab' * 32, 4)]
     write_activity(tmp_path / 'bag', announced=announced, commands=recorded)
     summary = summarize(tmp_path / 'bag')
     lost = recorded < 2 * STEPS
@@ -190,7 +190,7 @@ def test_lost_commands_are_told(tmp_path, write_activity, recorded):
     assert summary.fewer == ({'/arm/joint_position_controller/commands': 2} if lost else {})
     assert ('The bag is complete.' in str(summary)) is not lost
     assert ('2 missing' in str(summary)) is lost
-    assert (f'messages are missing of /arm/{layout.COMMANDS}.' in str(summary)) is lost
+    assert (f'messages are missing of /arm/{messages.COMMANDS}.' in str(summary)) is lost
 
 
 def test_a_seal_says_how_many_there_must_be(tmp_path, write_activity):
@@ -200,7 +200,7 @@ def test_a_seal_says_how_many_there_must_be(tmp_path, write_activity):
     assert summary.robots['/arm'].asked == 5
     assert summary.incomplete.startswith('4 of 5 episodes')
     assert 'Episodes   4 of 5, 75.0% successful' in str(summary)
-    write_activity(tmp_path / 'other', announced=[layout.Checkpoint('x', 1, 0, OTHER, 4)])
+    write_activity(tmp_path / 'other', announced=[messages.Checkpoint('x', 1, 0, OTHER, 4)])
     seal(tmp_path / 'other', 4, NETWORK)
     assert 'of another network' in summarize(tmp_path / 'other').incomplete
 

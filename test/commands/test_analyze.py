@@ -6,7 +6,7 @@ import pytest
 from record_bags import write_record
 
 from neuron_reach.analysis import cluster_tree, neuron_distances, segment_layer
-from neuron_reach.recording import record_checkpoint
+from neuron_reach.records.recording import record_checkpoint
 
 FIGURES = {
     f'{name}.{ending}'

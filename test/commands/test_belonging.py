@@ -8,7 +8,7 @@ from record_bags import write_record
 
 from neuron_reach.bags.seal import read_seal, seal
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
-from neuron_reach.recording import record_checkpoint
+from neuron_reach.records.recording import record_checkpoint
 
 EPISODES = 6
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from neuron_reach.places import RESULTS
-from neuron_reach.results import replaced_results, write_json
+from neuron_reach.common.paths import RESULTS
+from neuron_reach.common.results import replaced_results, write_json
 
 FEW = ['--episodes', '4']
 PRUNE = [*FEW, '--samples', '1']
@@ -59,7 +59,7 @@ def test_results_stay_until_all_new_ones_are_written(
     assert command(*words)[0] == 0
     before = everything(out)
     with monkeypatch.context() as patch:
-        patch.setattr('neuron_reach.results.write_json', full_disk)
+        patch.setattr('neuron_reach.common.results.write_json', full_disk)
         refused(*changed, words=['cannot be written: No space left on device'])
     assert everything(out) == before
     assert command(*changed)[0] == 0

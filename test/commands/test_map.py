@@ -6,7 +6,7 @@ import pytest
 import safetensors.numpy
 import torch
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.storage import humble_types
 from neuron_reach.bags.writer import BagWriter
 from neuron_reach.cli import main
@@ -15,7 +15,7 @@ from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_che
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
-from neuron_reach.recording import record_checkpoint
+from neuron_reach.records.recording import record_checkpoint
 
 EPISODES = '10'
 
@@ -44,12 +44,12 @@ def write_bag(path, checkpoint, episodes, seed=None):
 
     floats, doubles = 'std_msgs/msg/Float32MultiArray', 'std_msgs/msg/Float64MultiArray'
     with BagWriter(path, 'mcap') as bag:
-        topics = {layout.activation_topic(name): name for name in record.layers}
+        topics = {messages.activation_topic(name): name for name in record.layers}
         for topic in topics:
             bag.add_topic(f'/{topic}', floats)
         bag.add_topic('/episode', doubles)
         bag.add_topic('/checkpoint', 'std_msgs/msg/String', transient_local=True)
-        text = layout.encode_checkpoint(layout.Checkpoint(str(checkpoint), 1, 0))
+        text = messages.encode_checkpoint(messages.Checkpoint(str(checkpoint), 1, 0))
         string = make['std_msgs/msg/String'](text)
         bag.write('/checkpoint', 0, types.serialize_cdr(string, 'std_msgs/msg/String'))
         for episode in range(episodes):
@@ -57,11 +57,11 @@ def write_bag(path, checkpoint, episodes, seed=None):
                 for topic, name in topics.items():
                     message = array(floats, np.float32)
                     values = record.layer(name)[episode, step][None]
-                    layout.fill_fleet_step(message, dimension, values, episode, step)
+                    messages.fill_fleet_step(message, dimension, values, episode, step)
                     bag.write(f'/{topic}', 1 + episode, types.serialize_cdr(message, floats))
             result = [[episode, *record.goals[episode], 8, record.rewards[episode], 0]]
             message = array(doubles, np.float64)
-            layout.fill_episodes(message, dimension, np.array(result))
+            messages.fill_episodes(message, dimension, np.array(result))
             bag.write('/episode', 1 + episode, types.serialize_cdr(message, doubles))
     return path
 
@@ -225,7 +225,7 @@ def write_gone(path, bag):
             copy.add_topic(topic, kind)
         for topic, time, data in reader.messages(raw=True):
             if topic == '/checkpoint':
-                text = layout.encode_checkpoint(layout.Checkpoint('/nowhere', 1, 0))
+                text = messages.encode_checkpoint(messages.Checkpoint('/nowhere', 1, 0))
                 string = types.types['std_msgs/msg/String'](text)
                 data = types.serialize_cdr(string, 'std_msgs/msg/String')
             copy.write(topic, time, data)

@@ -10,7 +10,7 @@ from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.writer import BagWriter
 from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_checkpoint
 from neuron_reach.learning.training import Member
-from neuron_reach.recording import record_checkpoint
+from neuron_reach.records.recording import record_checkpoint
 
 FEW = ('--episodes', 10, '--samples', 1)
 

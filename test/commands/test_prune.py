@@ -5,10 +5,10 @@ import pytest
 from record_bags import write_record
 
 from neuron_reach.analysis import PruningOptions, prune
-from neuron_reach.files import lock_folder, read_json
+from neuron_reach.common.files import lock_folder, read_json
 from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.session import Session
-from neuron_reach.recording import record_checkpoint
+from neuron_reach.records.recording import record_checkpoint
 
 FIGURES = {f'{name}.{ending}' for name in ('dendrograms', 'sizes') for ending in ('png', 'svg')}
 FEW = ['--samples', '2', '--episodes', '50']

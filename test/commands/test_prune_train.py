@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from neuron_reach.analysis.options import step_seed
 from neuron_reach.learning.checkpoint import load_checkpoint
-from neuron_reach.pruning_options import step_seed
 
 FEW = ['--samples', '2', '--episodes', '50', '--steps', '2', '--test-episodes', '200']
 

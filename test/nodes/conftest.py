@@ -9,12 +9,12 @@ import time
 import pytest
 import torch
 
+from neuron_reach.common.ros_environment import PROFILES, set_up_discovery
+from neuron_reach.launching.starter import free_domain, remove_dead_segments
 from neuron_reach.learning.checkpoint import describe, save_checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
-from neuron_reach.ros_environment import PROFILES, set_up_discovery
-from neuron_reach.starter import free_domain, remove_dead_segments
 
 pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
 

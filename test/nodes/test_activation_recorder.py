@@ -7,14 +7,14 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.learning.checkpoint import describe, save_checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 
 ARMS = 5
-LAYERS = layout.layer_names(2)
+LAYERS = messages.layer_names(2)
 
 
 @pytest.fixture
@@ -37,24 +37,28 @@ class Policy:
     def __init__(self, peer):
         self.peer = peer
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.checkpoints = peer.node.create_publisher(String, layout.CHECKPOINT, latched)
-        self.observations = peer.node.create_publisher(Float32MultiArray, layout.OBSERVATION, 1000)
+        self.checkpoints = peer.node.create_publisher(String, messages.CHECKPOINT, latched)
+        self.observations = peer.node.create_publisher(
+            Float32MultiArray, messages.OBSERVATION, 1000
+        )
         self.heard = {
-            layer: peer.listen(Float32MultiArray, layout.activation_topic(layer))
+            layer: peer.listen(Float32MultiArray, messages.activation_topic(layer))
             for layer in LAYERS
         }
         self.version = 0
 
     def announce(self, path, first_episode):
         self.version += 1
-        newest = layout.Checkpoint(str(path), self.version, first_episode)
-        self.checkpoints.publish(String(data=layout.encode_checkpoint(newest)))
+        newest = messages.Checkpoint(str(path), self.version, first_episode)
+        self.checkpoints.publish(String(data=messages.encode_checkpoint(newest)))
 
     def observe(self, episode, step, size=6):
         observations = np.random.default_rng((episode, step)).normal(size=(ARMS, size))
         observations = observations.astype(np.float32)
         message = Float32MultiArray()
-        layout.fill_fleet_step(message, MultiArrayDimension, observations, episode, step, 'feature')
+        messages.fill_fleet_step(
+            message, MultiArrayDimension, observations, episode, step, 'feature'
+        )
         self.observations.publish(message)
         return observations
 
@@ -79,7 +83,7 @@ def test_activations_are_those_of_the_forward_pass_to_the_bit(peer, start_node, 
     for number, layer in enumerate(LAYERS):
         assert len(policy.heard[layer]) == 6
         for message in policy.heard[layer]:
-            episode, step, values = layout.read_fleet_step(message)
+            episode, step, values = messages.read_fleet_step(message)
             network = networks[1][1] if episode >= 10 else networks[0][1]
             with torch.no_grad():
                 batch = torch.from_numpy(seen[episode, step])[None]

@@ -9,8 +9,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.bags import layout
 from neuron_reach.nodes.topic_arms import joint_order
 
 
@@ -46,8 +46,8 @@ def arm(start, peer):
 
 def test_the_arm_is_home_when_a_reset_is_answered(arm, peer):
     simulator, reset = arm()
-    states = peer.listen(JointState, layout.JOINT_STATES, qos_profile_sensor_data)
-    commands = peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+    states = peer.listen(JointState, messages.JOINT_STATES, qos_profile_sensor_data)
+    commands = peer.node.create_publisher(Float64MultiArray, messages.COMMANDS, 10)
     peer.wait(lambda: commands.get_subscription_count() and states, 'arm')
     for _ in range(2):
         away = [0.5, 1.0]

@@ -12,8 +12,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 from std_srvs.srv import Trigger
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions, FleetSimulator
-from neuron_reach.bags import layout
 
 
 class Commander:
@@ -21,15 +21,15 @@ class Commander:
 
     def __init__(self, peer):
         self.peer = peer
-        self.states = peer.listen(JointState, layout.JOINT_STATES)
-        self.publisher = peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+        self.states = peer.listen(JointState, messages.JOINT_STATES)
+        self.publisher = peer.node.create_publisher(Float64MultiArray, messages.COMMANDS, 10)
         peer.wait(self.publisher.get_subscription_count, 'simulator')
         assert peer.call(Trigger, 'reset').success
         peer.wait(lambda: self.states, 'state after the reset')
 
     def send(self, targets, sequence=None):
         message = Float64MultiArray()
-        layout.fill_commands(message, MultiArrayDimension, np.asarray(targets, float), sequence)
+        messages.fill_commands(message, MultiArrayDimension, np.asarray(targets, float), sequence)
         self.publisher.publish(message)
 
     def step(self, targets, sequence=None):
@@ -138,8 +138,8 @@ def test_reset_goes_back_to_the_start_pose(peer, start_node):
 
 def test_realtime_keeps_the_period_and_the_last_command(peer, start_node):
     simulator = start_node('arm_simulator', joints=1, clock='realtime')
-    states = peer.listen(JointState, layout.JOINT_STATES, qos_profile_sensor_data)
-    publisher = peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+    states = peer.listen(JointState, messages.JOINT_STATES, qos_profile_sensor_data)
+    publisher = peer.node.create_publisher(Float64MultiArray, messages.COMMANDS, 10)
     peer.wait(publisher.get_subscription_count, 'simulator')
     publisher.publish(Float64MultiArray(data=[1.0]))
     peer.wait(lambda: states and abs(states[-1].position[0] - 1.0) < 0.01, 'motion')

@@ -17,7 +17,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.summary import summarize
 
@@ -86,12 +86,12 @@ def wait_for_start(process, bag):
 
 
 def test_everything_on_the_topics_is_in_the_bag(tmp_path, node, start):
-    goal = node.create_publisher(PoseArray, layout.GOAL, LATCHED)
-    checkpoint = node.create_publisher(String, layout.CHECKPOINT, LATCHED)
-    joints = node.create_publisher(JointState, layout.JOINT_STATES, BEST_EFFORT)
+    goal = node.create_publisher(PoseArray, messages.GOAL, LATCHED)
+    checkpoint = node.create_publisher(String, messages.CHECKPOINT, LATCHED)
+    joints = node.create_publisher(JointState, messages.JOINT_STATES, BEST_EFFORT)
     steps = [
         node.create_publisher(Float32MultiArray, topic, DEEP)
-        for topic in (layout.OBSERVATION, layout.activation_topic('input'))
+        for topic in (messages.OBSERVATION, messages.activation_topic('input'))
     ]
     # Before the recorder is there: it must get what is kept for late joiners.
     goal.publish(PoseArray())
@@ -103,7 +103,7 @@ def test_everything_on_the_topics_is_in_the_bag(tmp_path, node, start):
     message = Float32MultiArray()
     for cycle in range(CYCLES):
         values = np.full((2, 3), cycle)
-        layout.fill_fleet_step(message, MultiArrayDimension, values, cycle // 50 * 2, cycle % 50)
+        messages.fill_fleet_step(message, MultiArrayDimension, values, cycle // 50 * 2, cycle % 50)
         for publisher in steps:
             publisher.publish(message)
         time.sleep(0.0005)
@@ -126,20 +126,20 @@ def test_everything_on_the_topics_is_in_the_bag(tmp_path, node, start):
     assert summary.messages['/left/goal'] == 1
     reader = BagReader(tmp_path / 'bag')
     assert reader.topics['/left/goal'] == 'geometry_msgs/msg/PoseArray'
-    recorded = list(reader.messages([layout.OBSERVATION]))
-    values = [layout.read_fleet_step(each).values for _, _, each in recorded]
+    recorded = list(reader.messages([messages.OBSERVATION]))
+    values = [messages.read_fleet_step(each).values for _, _, each in recorded]
     assert np.array_equal(values, np.arange(CYCLES)[:, None, None] * np.ones((2, 3)))
     times = [each for _, each, _ in recorded]
     assert times == sorted(times)
     assert abs(times[-1] / 1e9 - time.time()) < 3600
-    assert [each.data for _, _, each in reader.messages([layout.CHECKPOINT])] == ['where']
-    states = [each for _, _, each in reader.messages([layout.JOINT_STATES])]
+    assert [each.data for _, _, each in reader.messages([messages.CHECKPOINT])] == ['where']
+    states = [each for _, _, each in reader.messages([messages.JOINT_STATES])]
     assert states[0].name == ['joint_1']
     assert states[0].position.tolist() == [0.5]
 
 
 def test_the_graph_sees_what_the_recorder_does(tmp_path, node, start):
-    goal = node.create_publisher(PointStamped, layout.GOAL, LATCHED)
+    goal = node.create_publisher(PointStamped, messages.GOAL, LATCHED)
     goal.publish(PointStamped())
     diagnosed = []
 
@@ -176,10 +176,10 @@ def test_the_graph_sees_what_the_recorder_does(tmp_path, node, start):
 
 def test_only_the_topics_asked_for_are_recorded(tmp_path, node, start):
     publishers = [
-        node.create_publisher(String, layout.CHECKPOINT, LATCHED),
-        node.create_publisher(PoseArray, layout.GOAL, LATCHED),
+        node.create_publisher(String, messages.CHECKPOINT, LATCHED),
+        node.create_publisher(PoseArray, messages.GOAL, LATCHED),
         # Not the type that this topic has in this project.
-        node.create_publisher(String, layout.OBSERVATION, LATCHED),
+        node.create_publisher(String, messages.OBSERVATION, LATCHED),
     ]
     bag = tmp_path / 'bag'
     recorder = start(f'bag:={bag}', 'topics:=[checkpoint, observation]')
@@ -192,7 +192,7 @@ def test_only_the_topics_asked_for_are_recorded(tmp_path, node, start):
 
 
 def test_simulated_time_that_nobody_tells_stops_no_recording(tmp_path, node, start):
-    publisher = node.create_publisher(String, layout.CHECKPOINT, LATCHED)
+    publisher = node.create_publisher(String, messages.CHECKPOINT, LATCHED)
     publisher.publish(String(data='one'))
     bag = tmp_path / 'bag'
     recorder = start(f'bag:={bag}', 'use_sim_time:=true', 'keep_partial:=true')

@@ -6,9 +6,8 @@ import pytest
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32MultiArray, Float64MultiArray, String
 from std_srvs.srv import Trigger
-from test_dqn_policy import ENDLESS, finished_rounds, wait_until
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.nodes import company
@@ -24,6 +23,7 @@ from neuron_reach.nodes.company import (
     Speaker,
     Watch,
 )
+from nodes.test_dqn_policy import ENDLESS, finished_rounds, wait_until
 
 NOTICED = 2.0
 """Seconds within which a second of a kind must be noticed."""
@@ -32,30 +32,30 @@ NOTICED = 2.0
 def play(node, role):
     """Have a node look like one that plays a part."""
     if role == SIMULATOR:
-        node.create_publisher(JointState, layout.JOINT_STATES, 10)
+        node.create_publisher(JointState, messages.JOINT_STATES, 10)
         node.create_service(Trigger, 'reset', lambda _, response: response)
     elif role == POLICY:
-        node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
-        node.create_publisher(Float32MultiArray, layout.OBSERVATION, 10)
+        node.create_publisher(Float64MultiArray, messages.COMMANDS, 10)
+        node.create_publisher(Float32MultiArray, messages.OBSERVATION, 10)
         node.create_service(Trigger, '~/save_checkpoint', lambda _, response: response)
     elif role == ACTIVATION_RECORDER:
-        node.create_publisher(Float32MultiArray, layout.activation_topic('output'), 10)
-        node.create_subscription(String, layout.CHECKPOINT, print, latched())
+        node.create_publisher(Float32MultiArray, messages.activation_topic('output'), 10)
+        node.create_subscription(String, messages.CHECKPOINT, print, latched())
     else:
-        node.create_subscription(Float32MultiArray, layout.OBSERVATION, print, 10)
+        node.create_subscription(Float32MultiArray, messages.OBSERVATION, print, 10)
 
 
 def company_of(node, role):
     watches = [
         Watch(topic, company.role_of(topic))
         for topic in (
-            layout.JOINT_STATES,
-            layout.COMMANDS,
-            layout.OBSERVATION,
-            layout.activation_topic('output'),
+            messages.JOINT_STATES,
+            messages.COMMANDS,
+            messages.OBSERVATION,
+            messages.activation_topic('output'),
         )
     ]
-    return Company(node, role, watches, hears=layout.OBSERVATION if role == BAG_RECORDER else '')
+    return Company(node, role, watches, hears=messages.OBSERVATION if role == BAG_RECORDER else '')
 
 
 def until_noticed(look):
@@ -112,10 +112,10 @@ def test_others_and_those_of_another_namespace_are_left_alone(make_node):
         play(make_node('simulator', namespace), SIMULATOR)
     play(make_node('simulator'), SIMULATOR)
     gui = make_node('gui')
-    gui.create_publisher(JointState, layout.JOINT_STATES, 10)
-    gui.create_subscription(Float32MultiArray, layout.OBSERVATION, print, 10)
+    gui.create_publisher(JointState, messages.JOINT_STATES, 10)
+    gui.create_subscription(Float32MultiArray, messages.OBSERVATION, print, 10)
     helper = make_node('arm_reset')
-    helper.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+    helper.create_publisher(Float64MultiArray, messages.COMMANDS, 10)
     time.sleep(0.5)
     at_node = company_of(node, POLICY)
     at_node.look()
@@ -182,7 +182,7 @@ def test_a_second_simulator_ends_a_training_and_the_first_one(start_node, make_n
 def test_a_stream_of_strange_commands_ends_the_simulator(peer, make_node, start_node):
     simulator = start_node('arm_simulator', joints=1, arms=20)
     policy, stranger = (
-        make_node(name).create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+        make_node(name).create_publisher(Float64MultiArray, messages.COMMANDS, 10)
         for name in ('policy', 'stranger')
     )
     peer.wait(policy.get_subscription_count, 'simulator')
@@ -208,7 +208,7 @@ def test_a_recording_that_a_second_policy_joined_gets_no_name(
 ):
     play(make_node('policy'), POLICY)
     bag = tmp_path / 'bag'
-    recorder = start_node('bag_recorder', bag=bag, topics=[layout.OBSERVATION])
+    recorder = start_node('bag_recorder', bag=bag, topics=[messages.OBSERVATION])
     peer.wait(bag.with_name('bag.partial').exists, 'bag')
     play(make_node('intruder'), POLICY)
     assert recorder.finish() == 2
@@ -217,7 +217,7 @@ def test_a_recording_that_a_second_policy_joined_gets_no_name(
     assert not bag.exists()
 
 
-@pytest.mark.parametrize('topic', [layout.CHECKPOINT, layout.OBSERVATION])
+@pytest.mark.parametrize('topic', [messages.CHECKPOINT, messages.OBSERVATION])
 def test_silence_on_a_topic_of_rare_messages_gives_no_place_to_another(
     make_node, monkeypatch, topic
 ):
@@ -228,7 +228,7 @@ def test_silence_on_a_topic_of_rare_messages_gives_no_place_to_another(
     def join(name):
         node = make_node(name)
         play(node, POLICY)
-        node.create_publisher(String, layout.CHECKPOINT, latched())
+        node.create_publisher(String, messages.CHECKPOINT, latched())
         ends = []
         until_noticed(lambda: ends.extend(publishers_of(node)) if not ends else None)
         return node, bytes(ends[0].endpoint_gid[:16])
@@ -241,7 +241,7 @@ def test_silence_on_a_topic_of_rare_messages_gives_no_place_to_another(
     first, first_id = join('first')
     assert speaker.is_from(first_id)
     _, second_id = join('second')
-    assert speaker.is_from(second_id) == (topic == layout.OBSERVATION)
+    assert speaker.is_from(second_id) == (topic == messages.OBSERVATION)
     first.destroy_node()
     until_noticed(lambda: None)
     assert speaker.is_from(second_id)

@@ -12,8 +12,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import FleetSimulator
-from neuron_reach.bags import layout
 from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import Setup
@@ -122,7 +122,7 @@ def test_a_simulator_that_dies_ends_the_training_with_its_state_saved(
 def test_joint_states_that_make_no_sense_are_ignored(peer, start_node, untrained):
     """A made-up simulator answers every command with nonsense first."""
     node, arms = peer.node, 20
-    states = node.create_publisher(JointState, layout.JOINT_STATES, 10)
+    states = node.create_publisher(JointState, messages.JOINT_STATES, 10)
     clock = {'cycle': 0}
 
     def answer(position):
@@ -143,8 +143,8 @@ def test_joint_states_that_make_no_sense_are_ignored(peer, start_node, untrained
         answer([1.57] * arms)
 
     node.create_service(Trigger, 'reset', on_reset)
-    node.create_subscription(Float64MultiArray, layout.COMMANDS, on_command, 10)
-    episodes = peer.listen(Float64MultiArray, layout.EPISODE)
+    node.create_subscription(Float64MultiArray, messages.COMMANDS, on_command, 10)
+    episodes = peer.listen(Float64MultiArray, messages.EPISODE)
     policy = start_node('dqn_policy', mode='run', checkpoint=untrained, episodes=40, **SMALL)
     peer.wait(lambda: len(episodes) == 2, 'two rounds of episodes')
     assert policy.finish() == 0
@@ -155,11 +155,11 @@ def test_joint_states_that_make_no_sense_are_ignored(peer, start_node, untrained
 def test_run_plays_the_episodes_asked_for_and_says_what_came_of_them(
     peer, start_node, simulator, untrained
 ):
-    episodes = peer.listen(Float64MultiArray, layout.EPISODE)
+    episodes = peer.listen(Float64MultiArray, messages.EPISODE)
     policy = start_node('dqn_policy', mode='run', checkpoint=untrained, episodes=60, **SMALL)
     peer.wait(lambda: len(episodes) == 3, 'three rounds of episodes')
     assert policy.finish() == 0
-    results = np.concatenate([layout.read_episodes(message) for message in episodes])
+    results = np.concatenate([messages.read_episodes(message) for message in episodes])
     assert (results[:, 0] == np.arange(60)).all()
     assert (results[:, 3] == 60).all()
     assert ((results[:, 4] >= 0.9) == results[:, 5]).all()
@@ -219,7 +219,7 @@ def test_services_validate_and_save(peer, start_node, simulator, tmp_path):
 def test_a_round_goes_on_when_a_command_gets_lost(peer, start_node, untrained):
     """A made-up simulator that loses every tenth command and every tenth answer."""
     node, arms = peer.node, 20
-    states = node.create_publisher(JointState, layout.JOINT_STATES, 10)
+    states = node.create_publisher(JointState, messages.JOINT_STATES, 10)
     seen = {'sequence': 0, 'steps': 0, 'messages': 0}
 
     def answer():
@@ -237,7 +237,7 @@ def test_a_round_goes_on_when_a_command_gets_lost(peer, start_node, untrained):
         seen['messages'] += 1
         if seen['messages'] % 20 == 7:
             return  # the command is lost
-        sequence, _ = layout.read_commands(message)
+        sequence, _ = messages.read_commands(message)
         if sequence != seen['sequence']:
             seen['sequence'] = sequence
             seen['steps'] += 1
@@ -245,7 +245,7 @@ def test_a_round_goes_on_when_a_command_gets_lost(peer, start_node, untrained):
             answer()
 
     node.create_service(Trigger, 'reset', on_reset)
-    node.create_subscription(Float64MultiArray, layout.COMMANDS, on_command, 10)
+    node.create_subscription(Float64MultiArray, messages.COMMANDS, on_command, 10)
     policy = start_node('dqn_policy', mode='run', checkpoint=untrained, episodes=20, **SMALL)
     peer.wait(lambda: policy.process.poll() is not None, 'end')
     assert policy.finish() == 0, policy.text

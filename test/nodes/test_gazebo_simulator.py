@@ -14,8 +14,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 from std_srvs.srv import Trigger
 
+from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.bags import layout
 from neuron_reach.nodes.common import latched
 
 pytestmark = pytest.mark.usefixtures('gazebo')
@@ -28,14 +28,14 @@ def simulator(start_node, peer):
     def begin(**parameters):
         running = start_node('gazebo_simulator', **parameters)
         qos = qos_profile_sensor_data if parameters['clock'] == 'realtime' else 1000
-        states = peer.listen(JointState, layout.JOINT_STATES, qos)
-        publisher = peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, 10)
+        states = peer.listen(JointState, messages.JOINT_STATES, qos)
+        publisher = peer.node.create_publisher(Float64MultiArray, messages.COMMANDS, 10)
         peer.wait(lambda: publisher.get_subscription_count() or running.text, 'simulator')
         peer.wait(lambda: peer.node.count_publishers('/joint_states'), 'joint states')
 
         def send(targets, sequence=None):
             message = Float64MultiArray()
-            layout.fill_commands(message, MultiArrayDimension, np.array([targets]), sequence)
+            messages.fill_commands(message, MultiArrayDimension, np.array([targets]), sequence)
             publisher.publish(message)
 
         return running, states, send
@@ -68,7 +68,7 @@ def test_every_command_is_one_cycle_of_50_ms(simulator, peer):
     peer.wait(lambda: clock, 'clock')
     goal = PointStamped()
     goal.point.x, goal.point.z = 0.3, 0.5
-    peer.node.create_publisher(PointStamped, layout.GOAL, latched()).publish(goal)
+    peer.node.create_publisher(PointStamped, messages.GOAL, latched()).publish(goal)
     send(start, 11)
     peer.wait(lambda: stamp(states[-1]) == pytest.approx(0.55), 'joint states')
     assert running.interrupt() == 0

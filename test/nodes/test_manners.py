@@ -16,17 +16,17 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimension, String
 from std_srvs.srv import Trigger
-from test_dqn_policy import ENDLESS, SMALL
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
+from neuron_reach.common.resources import shared_file
+from neuron_reach.common.ros_environment import LAUNCHER, PROFILES, set_up_discovery
 from neuron_reach.nodes.activation_recorder import ActivationRecorder
 from neuron_reach.nodes.arm_simulator import ArmSimulator
 from neuron_reach.nodes.bag_recorder import BagOptions, BagRecorder
 from neuron_reach.nodes.common import Interrupt, flush, latched, reliable, run_node
 from neuron_reach.nodes.dqn_policy import DqnPolicy
 from neuron_reach.nodes.launcher import abandoned
-from neuron_reach.ros_environment import LAUNCHER, PROFILES, set_up_discovery
-from neuron_reach.shared import shared_file
+from nodes.test_dqn_policy import ENDLESS, SMALL
 
 
 def one_line(running):
@@ -180,7 +180,7 @@ def test_a_state_of_another_clock_or_another_robot_does_not_end_a_live_policy(
     policy = start_node(
         'dqn_policy', checkpoint=checkpoint, realtime=True, simulator_timeout=3.0, **given
     )
-    publisher = peer.node.create_publisher(JointState, layout.JOINT_STATES, 10)
+    publisher = peer.node.create_publisher(JointState, messages.JOINT_STATES, 10)
     peer.wait(publisher.get_subscription_count, 'policy')
     peer.wait(lambda: peer.node.count_publishers('/joint_states') == 2, 'simulator')
     peer.spin_for(1.0)
@@ -236,7 +236,7 @@ def test_those_who_were_killed_are_waited_for_once_and_by_those_who_gave_up_hard
 ):
     simulator = start_node('arm_simulator')
     made = [
-        peer.node.create_publisher(Float64MultiArray, layout.COMMANDS, reliable(10))
+        peer.node.create_publisher(Float64MultiArray, messages.COMMANDS, reliable(10))
         for _ in range(4)
     ]
     peer.wait(lambda: all(each.get_subscription_count() for each in made), 'simulator')
@@ -287,14 +287,14 @@ def own_node(domain):
 def test_recorders_with_a_backlog_notice_that_they_are_to_end(
     peer, own_node, make_checkpoint, handlers, tmp_path
 ):
-    latest = layout.Checkpoint(str(make_checkpoint(**SMALL)), 1, 0)
-    checkpoint = peer.node.create_publisher(String, layout.CHECKPOINT, latched())
-    checkpoint.publish(String(data=layout.encode_checkpoint(latest)))
-    observations = peer.node.create_publisher(Float32MultiArray, layout.OBSERVATION, 1000)
-    peer.listen(Float32MultiArray, layout.activation_topic('output'))
+    latest = messages.Checkpoint(str(make_checkpoint(**SMALL)), 1, 0)
+    checkpoint = peer.node.create_publisher(String, messages.CHECKPOINT, latched())
+    checkpoint.publish(String(data=messages.encode_checkpoint(latest)))
+    observations = peer.node.create_publisher(Float32MultiArray, messages.OBSERVATION, 1000)
+    peer.listen(Float32MultiArray, messages.activation_topic('output'))
     recorder = ActivationRecorder(own_node('activation_recorder'))
     recorder.loop.wait_until(lambda: recorder.take_all() or recorder.observations, 5.0)
-    options = BagOptions(str(tmp_path / 'bag'), topics=(layout.OBSERVATION,))
+    options = BagOptions(str(tmp_path / 'bag'), topics=(messages.OBSERVATION,))
     bag_recorder = BagRecorder(own_node('bag_recorder'), options)
     bag_recorder.subscribe_to_new()
     peer.wait(lambda: observations.get_subscription_count() == 2, 'recorders')
@@ -302,7 +302,7 @@ def test_recorders_with_a_backlog_notice_that_they_are_to_end(
     size = recorder.networks[0][1].sizes[0]
     for step in range(50):
         values = np.zeros((1, size), np.float32)
-        layout.fill_fleet_step(message, MultiArrayDimension, values, 0, step, 'feature')
+        messages.fill_fleet_step(message, MultiArrayDimension, values, 0, step, 'feature')
         observations.publish(message)
     peer.spin_for(0.3)
     abandoned.set()
@@ -324,9 +324,9 @@ def test_recorders_with_a_backlog_notice_that_they_are_to_end(
 
 def test_a_new_node_learns_soon_who_is_there(peer, domain, start_node):
     start_node('arm_simulator')
-    peer.wait(lambda: peer.node.count_publishers(layout.JOINT_STATES), 'simulator')
+    peer.wait(lambda: peer.node.count_publishers(messages.JOINT_STATES), 'simulator')
     for late in (type(peer)(domain) for _ in range(5)):
-        count = functools.partial(late.node.count_publishers, layout.JOINT_STATES)
+        count = functools.partial(late.node.count_publishers, messages.JOINT_STATES)
         late.wait(count, 'simulator', 1.5)
         late.close()
 

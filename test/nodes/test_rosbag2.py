@@ -10,7 +10,7 @@ import pytest
 import yaml
 from geometry_msgs.msg import PoseArray
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.nodes.common import latched
 
@@ -123,9 +123,9 @@ def test_a_recording_that_fails_is_no_bag(ros2, recorder, tmp_path):
 def test_recorded_topics_ask_for_what_they_are_published_with():
     from neuron_reach.nodes import rosbag2
 
-    names = {topic: f'/{topic}' for topic in layout.recorded_topics(2)}
+    names = {topic: f'/{topic}' for topic in messages.recorded_topics(2)}
     assert set(names) - {full[1:] for full in rosbag2.overrides(names)} == {
-        layout.JOINT_STATES,
-        layout.GOAL,
-        layout.CHECKPOINT,
+        messages.JOINT_STATES,
+        messages.GOAL,
+        messages.CHECKPOINT,
     }

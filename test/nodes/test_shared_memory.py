@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sensor_msgs.msg import JointState
 
-from neuron_reach.bags import layout
-from neuron_reach.starter import remove_dead_segments
+from neuron_reach import messages
+from neuron_reach.launching.starter import remove_dead_segments
 
 
 def segments():
@@ -19,7 +19,7 @@ def test_segments_of_the_dead_are_removed_and_those_of_the_living_stay(peer, sta
     before = segments()
     simulator = start_node('arm_simulator')
     peer.wait(lambda: segments() - before, 'segment of the simulator')
-    states = peer.listen(JointState, layout.JOINT_STATES)
+    states = peer.listen(JointState, messages.JOINT_STATES)
     own = segments() - before
     remove_dead_segments()
     assert own <= segments(), 'a living process lost its memory'

@@ -12,7 +12,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimension, String
 
-from neuron_reach.bags import layout
+from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.learning.setup import Setup
 from neuron_reach.nodes.common import latched
@@ -78,13 +78,13 @@ class Stranger:
 
     def __init__(self, node, folder, inputs):
         topics = [
-            (Float64MultiArray, layout.COMMANDS, 10, odd_commands()),
-            (JointState, layout.JOINT_STATES, 10, odd_states()),
-            (Float32MultiArray, layout.OBSERVATION, 10, odd_observations(inputs)),
-            (Float32MultiArray, layout.activation_topic('output'), 10, odd_observations(inputs)),
-            (Float64MultiArray, layout.EPISODE, 10, odd_commands()),
-            (String, layout.CHECKPOINT, latched(), odd_checkpoints(folder)),
-            (PoseArray, layout.GOAL, latched(), [PoseArray()]),
+            (Float64MultiArray, messages.COMMANDS, 10, odd_commands()),
+            (JointState, messages.JOINT_STATES, 10, odd_states()),
+            (Float32MultiArray, messages.OBSERVATION, 10, odd_observations(inputs)),
+            (Float32MultiArray, messages.activation_topic('output'), 10, odd_observations(inputs)),
+            (Float64MultiArray, messages.EPISODE, 10, odd_commands()),
+            (String, messages.CHECKPOINT, latched(), odd_checkpoints(folder)),
+            (PoseArray, messages.GOAL, latched(), [PoseArray()]),
             (DiagnosticArray, '/diagnostics', 10, [DiagnosticArray()]),
             (Clock, 'clock', 10, [Clock()]),
         ]
@@ -109,12 +109,12 @@ def play(peer, start_node, tmp_path, make_checkpoint):
     def begin(name, disturbed):
         bag = tmp_path / name
         start_node('activation_recorder', recorded=True)
-        topics = [*layout.recorded_topics(hidden_layers=2)]
+        topics = [*messages.recorded_topics(hidden_layers=2)]
         recorder = start_node('bag_recorder', bag=bag, topics=topics)
         simulator = start_node('arm_simulator', joints=1, arms=ARMS)
         given = {**setup, 'checkpoint': checkpoint, 'episodes': EPISODES, 'observers': 2}
         policy = start_node('dqn_policy', **given)
-        peer.wait(lambda: peer.node.count_publishers(layout.OBSERVATION), 'policy')
+        peer.wait(lambda: peer.node.count_publishers(messages.OBSERVATION), 'policy')
         inputs = np.zeros((ARMS, Setup.from_values(setup, 'test').layer_sizes[0]))
         stranger = Stranger(peer.node, tmp_path, inputs) if disturbed else None
         while policy.process.poll() is None:
@@ -136,14 +136,14 @@ def content(bag):
     steps, commands, episodes = {}, {}, []
     for topic, _, message in BagReader(bag).messages():
         name = topic.lstrip('/')
-        if name == layout.OBSERVATION or layout.layer_of(name):
-            episode, step, values = layout.read_fleet_step(message)
+        if name == messages.OBSERVATION or messages.layer_of(name):
+            episode, step, values = messages.read_fleet_step(message)
             assert steps.setdefault((name, episode, step), values.tobytes()) == values.tobytes()
-        elif name == layout.COMMANDS:
-            sequence, targets = layout.read_commands(message)
+        elif name == messages.COMMANDS:
+            sequence, targets = messages.read_commands(message)
             commands[sequence] = targets.tobytes()
-        elif name == layout.EPISODE:
-            episodes.append(layout.read_episodes(message).tobytes())
+        elif name == messages.EPISODE:
+            episodes.append(messages.read_episodes(message).tobytes())
     return steps, commands, episodes
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from neuron_reach import cli
 from neuron_reach.learning.checkpoint import load_checkpoint
-from neuron_reach.recording import read_records, record_checkpoint
+from neuron_reach.records.recording import read_records, record_checkpoint
 
 EASY = ['joints:=1', 'hidden:=[16,16]', 'arms:=50', 'batch_size:=64', 'success_reward:=0.2']
 EASY += ['validation_interval:=100', 'test_episodes:=50', 'record:=20']

@@ -1,9 +1,9 @@
 import pytest
 
 from neuron_reach.learning.kernels import use_one_core
-from neuron_reach.study.executors import LocalExecutor
-from neuron_reach.study.runner import Work, run
-from neuron_reach.study.store import Store
+from neuron_reach.study.engine.executors import LocalExecutor
+from neuron_reach.study.engine.runner import Work, run
+from neuron_reach.study.engine.store import Store
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neuron_reach.errors import UserError
-from neuron_reach.study.jobs import Result, function
+from neuron_reach.study.engine.jobs import Result, function
 
 
 @function('test.add', version=1, seconds=lambda **_: 1.0)

@@ -3,27 +3,22 @@ import json
 import numpy as np
 import pytest
 from easy import EASY
-from test_reductions import TINY
 
-from neuron_reach.activity import analyse, pairs
 from neuron_reach.analysis import PruningOptions
+from neuron_reach.analysis.activity import analyse, pairs
 from neuron_reach.learning.training import random_streams
-from neuron_reach.recording import record_checkpoint
-from neuron_reach.study import (
-    activity_jobs,
-    activity_study,
-    paper,
-    reductions,
-    runner,
-    size_study,
-    tau_study,
-)
-from neuron_reach.study.activity_jobs import PRUNED, RANDOM, TRAINED, describe_distances
+from neuron_reach.records.recording import record_checkpoint
+from neuron_reach.study import paper, reductions
+from neuron_reach.study.engine import runner
+from neuron_reach.study.engine.store import Store
+from neuron_reach.study.fig2 import activity_jobs, activity_study
+from neuron_reach.study.fig2.activity_jobs import PRUNED, RANDOM, TRAINED, describe_distances
+from neuron_reach.study.fig3 import size_study, tau_study
+from neuron_reach.study.fig3.size_study import Outcome
 from neuron_reach.study.reductions import sources
 from neuron_reach.study.reporting import make_report
-from neuron_reach.study.size_study import Outcome
-from neuron_reach.study.store import Store
 from neuron_reach.study.studies import Results
+from study.test_reductions import TINY
 
 ANALYSED = {**EASY, 'hidden': [16, 16, 16]}
 STUDIES = {'fig2': activity_study, 'fig3-left': tau_study, 'fig3-right': size_study}

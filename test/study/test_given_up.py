@@ -9,23 +9,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from easy import EASY
-from test_reductions import TINY
 
-from neuron_reach.study import (
-    layer_study,
-    reductions,
-    size_study,
-    tau_study,
-    training_study,
-    transfer_study,
-    verdict,
-)
+from neuron_reach.study import reductions, verdict
+from neuron_reach.study.fig3 import size_study, tau_study
+from neuron_reach.study.fig3.size_study import Outcome, reductions_of
+from neuron_reach.study.fig3.tau_study import Outcomes, sweeps_of
 from neuron_reach.study.networks import training_jobs
+from neuron_reach.study.outlook import layer_study, training_study, transfer_study
+from neuron_reach.study.outlook.transfer_study import COPIED, MAPPED
 from neuron_reach.study.reductions import Source, sources
-from neuron_reach.study.size_study import Outcome, reductions_of
 from neuron_reach.study.studies import Results
-from neuron_reach.study.tau_study import Outcomes, sweeps_of
-from neuron_reach.study.transfer_study import COPIED, MAPPED
+from study.test_reductions import TINY
 
 LIMIT = TINY.retraining_episodes
 

@@ -6,9 +6,8 @@ from easy import EASY
 
 from neuron_reach.analysis import PruningOptions
 from neuron_reach.analysis import prune as prune_directly
-from neuron_reach.pruning import count_successes, sample_streams
-from neuron_reach.pruning_options import step_seed
-from neuron_reach.recording import record_checkpoint
+from neuron_reach.analysis.options import step_seed
+from neuron_reach.records.recording import record_checkpoint
 from neuron_reach.study import paper, reductions
 from neuron_reach.study.reductions import (
     TAU,
@@ -19,6 +18,7 @@ from neuron_reach.study.reductions import (
     sources,
 )
 from neuron_reach.study.studies import SCALES
+from neuron_reach.workflows.prune import count_successes, sample_streams
 
 TINY = dataclasses.replace(
     SCALES['quick'],

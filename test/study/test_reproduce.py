@@ -9,17 +9,18 @@ import time
 from pathlib import Path
 
 import pytest
-import study_functions as functions
 from easy import EASY
 
 from neuron_reach import cli
 from neuron_reach.commands.reproduce import Notes, duration
-from neuron_reach.figures.report import Section, Table
-from neuron_reach.study import studies, training_study
+from neuron_reach.study import studies
+from neuron_reach.study.engine.runner import Status
+from neuron_reach.study.engine.store import Store
+from neuron_reach.study.html_report import Section, Table
 from neuron_reach.study.networks import training_jobs
-from neuron_reach.study.runner import Status
-from neuron_reach.study.store import Store
+from neuron_reach.study.outlook import training_study
 from neuron_reach.study.studies import SCALES, STUDIES, Plan, plans
+from study import study_functions as functions
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_all_is_every_study_of_the_paper_with_shared_jobs_once(study, tmp_path):
     ],
 )
 def test_bad_arguments_are_one_clear_line(arguments, message, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr('neuron_reach.study.executors.CONNECT_SECONDS', 1)
+    monkeypatch.setattr('neuron_reach.study.engine.executors.CONNECT_SECONDS', 1)
     assert cli.main(['reproduce', *arguments, '-o', str(tmp_path)]) == 2
     errors = capsys.readouterr().err
     assert errors.startswith('neuron_reach: error: ')

@@ -1,0 +1,202 @@
+"""Options as frozen dataclasses: one place for default, meaning, unit and range.
+
+YAML files, ROS parameters, launch arguments and the command line all fill the same dataclasses, and
+all refuse an unknown key or a value out of range in the same words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from neuron_reach.common import plain_yaml
+from neuron_reach.errors import UserError
+
+T = TypeVar('T')
+
+SWITCHES = {'true': True, 'yes': True, 'on': True, 'false': False, 'no': False, 'off': False}
+"""What true and false may be called."""
+
+ROS_PARAMETERS = 'ros__parameters'
+
+
+def option(
+    default: Any,
+    description: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    choices: tuple[str, ...] = (),
+    path: bool = False,
+) -> Any:
+    """Declare one option: a dataclass field that knows its meaning and what is allowed."""
+    metadata = {'description': description, 'low': low, 'high': high, 'choices': choices}
+    return dataclasses.field(default=default, metadata={**metadata, 'path': path})
+
+
+def allowed(field: dataclasses.Field[Any]) -> str:
+    """Say in a few words which values a field takes."""
+    if field.metadata['choices']:
+        return 'one of ' + ', '.join(field.metadata['choices'])
+    if isinstance(field.default, bool):
+        return 'true or false'
+    if isinstance(field.default, str):
+        return 'a path' if field.metadata['path'] else 'text'
+    if isinstance(field.default, tuple) and isinstance(field.default[0], str):
+        return 'a list of texts'
+    kind = 'a number' if isinstance(field.default, float) else 'a whole number'
+    if isinstance(field.default, tuple):
+        kind = 'a whole number or a list of whole numbers, each'
+    low, high = field.metadata['low'], field.metadata['high']
+    if low > -math.inf and high < math.inf:
+        return f'{kind} from {_bound(low)} to {_bound(high)}'
+    if low > -math.inf:
+        return f'{kind} of at least {_bound(low)}'
+    return kind if high == math.inf else f'{kind} of at most {_bound(high)}'
+
+
+def _bound(value: float) -> str:
+    return str(int(value)) if value == int(value) else f'{value:g}'
+
+
+def _read(field: dataclasses.Field[Any], value: Any) -> Any:
+    """Turn a value from YAML, ROS or a command line into the field's type, or raise ValueError."""
+    default = field.default
+    if not isinstance(default, str):
+        value = from_text(value)
+    if isinstance(default, tuple):
+        if isinstance(value, str | bytes | Mapping):
+            raise ValueError
+        items = value if hasattr(value, '__len__') else (value,)
+        if isinstance(default[0], str):
+            if not all(isinstance(item, str) for item in items):
+                raise ValueError
+            return tuple(items)
+        result: Any = tuple(_read_number(item, int) for item in items)
+        in_range = result and all(
+            field.metadata['low'] <= item <= field.metadata['high'] for item in result
+        )
+    elif isinstance(default, bool):
+        result = SWITCHES.get(value.lower()) if isinstance(value, str) else value
+        in_range = isinstance(result, bool)
+    elif isinstance(default, str):
+        result, in_range = value, isinstance(value, str)
+        if field.metadata['choices']:
+            in_range = value in field.metadata['choices']
+        elif in_range and field.metadata['path'] and value:
+            result = user_path(value)
+    else:
+        result = _read_number(value, type(default))
+        in_range = field.metadata['low'] <= result <= field.metadata['high']
+    if not in_range:
+        raise ValueError
+    return result
+
+
+def user_path(text: str) -> str:
+    """Return a path as it can be used anywhere: without `~`, and with no dash in front.
+
+    Raises:
+        ValueError: there is no such user, or no file can have that name.
+    """
+    path = os.path.expanduser(text)  # noqa: PTH111  # Path would drop the slash at the end
+    if path.startswith('~') or '\0' in path or not path:
+        raise ValueError(f'not {text!r}')
+    return str(Path(path).absolute()) if path.startswith('-') else path
+
+
+def from_text(value: Any) -> Any:
+    """Return what a text says as YAML, such as that of an argument; other values are kept."""
+    return plain_yaml.parse(value) if isinstance(value, str) else value
+
+
+def _read_number(value: Any, kind: type) -> Any:
+    value = from_text(value)  # a number in quotes is one
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    number = float(value)
+    if not math.isfinite(number) or (kind is int and number != int(number)):
+        raise ValueError
+    return kind(number)
+
+
+def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
+    """Build the options `cls` from those of `values` that it knows.
+
+    Keys of other options are left alone; `check_keys` is what finds unknown ones.
+
+    Raises:
+        UserError: a value is of the wrong kind or out of range; names `source` and the key.
+    """
+    known = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # T is always a dataclass
+        if field.name not in values:
+            continue
+        value = values[field.name]
+        try:
+            known[field.name] = _read(field, value)
+        except (ValueError, TypeError, OverflowError):
+            raise UserError(
+                f'{source}: {field.name} must be {allowed(field)}, {_found(field, value)}'
+            ) from None
+    return cls(**known)
+
+
+def _found(field: dataclasses.Field[Any], value: Any) -> str:
+    """Say what was found instead of what is allowed."""
+    quotes = isinstance(field.default, str) and isinstance(value, int | float)
+    return f'not {_shown(value)}{"; put text in quotes" if quotes else ""}'
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it can be shown in a line."""
+    text = 'nothing' if value is None else repr(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'
+
+
+def check_keys(values: Mapping[str, Any], allowed_keys: set[str], source: str) -> None:
+    """Raise UserError if `values` has a key that is not allowed."""
+    unknown = sorted(set(map(str, values)) - allowed_keys)
+    if unknown:
+        raise UserError(
+            f'{source}: unknown key {unknown[0]!r}{meant(unknown[0], allowed_keys)}; '
+            f'allowed: {", ".join(sorted(allowed_keys))}'
+        )
+
+
+def meant(name: str, known: Collection[str]) -> str:
+    """Return which of the known names may have been meant, as a question, or nothing."""
+    near = difflib.get_close_matches(name.lower().replace('-', '_'), known, 1)
+    return f' (did you mean {near[0]}?)' if near else ''
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file of `key: value` options; see `plain_yaml` for what is refused.
+
+    Raises:
+        UserError: the file is missing, unreadable, or no mapping.
+    """
+    values = plain_yaml.load(path)
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        kind = 'a list' if isinstance(values, list) else f'{_shown(values)} alone'
+        raise UserError(f'{path}: must hold `key: value` lines, not {kind}')
+    if _has_ros_parameters(values):
+        raise UserError(
+            f'{path}: is a ROS parameter file; only the `key: value` lines below '
+            f'{ROS_PARAMETERS} can be given here, without the names above them'
+        )
+    return values
+
+
+def _has_ros_parameters(values: Mapping[str, Any]) -> bool:
+    """Tell whether this is what `--params-file` takes: node: {ros__parameters: {key: value}}."""
+    return ROS_PARAMETERS in values or any(
+        _has_ros_parameters(inner) for inner in values.values() if isinstance(inner, dict)
+    )

@@ -1,0 +1,67 @@
+"""What the environment says to ROS, looked at before ROS itself stumbles over it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from neuron_reach.common.resources import shared_file
+from neuron_reach.errors import UserError
+
+HIGHEST_DOMAIN = 232
+"""ROS domains above it would need port numbers that there are none of."""
+
+LAUNCHER = 'NEURON_REACH_LAUNCHER'
+"""Process id of whoever started a node and will end it; the node ends when that one is gone."""
+
+
+PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+"""Variables that name a file with settings of Fast DDS: from version 3 on, and up to 2."""
+
+
+def set_up_discovery() -> None:
+    """Have nodes that start from here on find each other soon, unless the user has settings."""
+    if not any(os.environ.get(name) for name in PROFILES):
+        new, old = PROFILES
+        name = old if os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy') else new
+        os.environ[name] = str(shared_file('config/discovery.xml'))
+
+
+def check_environment() -> None:
+    """Refuse what no node could start with.
+
+    Raises:
+        UserError: a bad domain, or no folder for ROS's logs.
+    """
+    domain = os.environ.get('ROS_DOMAIN_ID', '').strip()
+    if domain and not (domain.isdecimal() and int(domain) <= HIGHEST_DOMAIN):
+        raise UserError(
+            f'ROS_DOMAIN_ID must be a whole number from 0 to {HIGHEST_DOMAIN}, not {domain!r}'
+        )
+    folder = _log_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        problem = error.strerror
+    else:
+        problem = '' if writable else 'Permission denied'
+    if problem:
+        raise UserError(
+            f'{folder}: ROS cannot write its logs there: {problem}; '
+            'set ROS_LOG_DIR to a folder that can be written to'
+        )
+
+
+def _log_folder() -> Path:
+    """Return where ROS writes its logs (see rcl_logging)."""
+    home = os.environ.get('HOME', '')
+    if given := os.environ.get('ROS_LOG_DIR'):
+        chosen = given
+    else:
+        chosen = f'{os.environ.get("ROS_HOME") or "~/.ros"}/log'
+    if not chosen.startswith('~'):
+        return Path(chosen)
+    if not home:
+        raise UserError('HOME is not set; set it, or ROS_LOG_DIR to a folder for the logs of ROS')
+    return Path(home + chosen[1:])

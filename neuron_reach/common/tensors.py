@@ -1,0 +1,76 @@
+"""Arrays in safetensors files, whose header holds a `sha256` over names, types, shapes and values.
+
+Programs that know nothing of the digest read the files as any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from neuron_reach.common.files import DIGEST, damaged, read_bytes, recorded_digest
+from neuron_reach.errors import UserError
+
+HEADER_LIMIT = 1 << 20
+"""Largest header of a file, bytes."""
+
+
+def tensors_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of arrays: of every one's name, type, shape and values."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        values = np.ascontiguousarray(array, array.dtype.newbyteorder('<'))
+        digest.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        digest.update(values.data)
+    return digest.hexdigest()
+
+
+def tensor_bytes(
+    arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, str] | None = None
+) -> bytes:
+    """Return the content of a safetensors file.
+
+    Args:
+        arrays: by name.
+        notes: more text for the header.
+    """
+    whole = {
+        name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()
+    }
+    return safetensors.numpy.save(whole, {**(notes or {}), DIGEST: tensors_digest(whole)})
+
+
+def read_tensors(path: Path, size: int) -> tuple[dict[str, NDArray[Any]], bool]:
+    """Read a safetensors file and check its digest if it has one.
+
+    Args:
+        path: the file.
+        size: bytes of all values, at most: what is larger is not read.
+
+    Returns:
+        The arrays by name, which nothing else refers to, and whether there is a digest.
+
+    Raises:
+        UserError: it is missing, cannot be read, is damaged or larger.
+    """
+    content = read_bytes(path, size + HEADER_LIMIT)
+    try:
+        arrays = safetensors.numpy.load(content)
+        (length,) = struct.unpack_from('<Q', content)
+        notes = json.loads(content[8 : 8 + length]).get('__metadata__', {})
+    except Exception as error:  # its own error type, and what a damaged header makes it raise
+        raise UserError(f'{path}: is truncated or no safetensors file: {error}') from None
+    digest = recorded_digest(notes)
+    if digest is not None and digest != tensors_digest(arrays):
+        raise damaged(path)
+    return {
+        name: np.require(array, requirements='W') for name, array in arrays.items()
+    }, digest is not None

@@ -1,0 +1,1 @@
+"""Which processes a run consists of, and how they are started."""

@@ -1,0 +1,341 @@
+"""Which processes a run consists of: said once, for `ros2 launch` and for our own starter.
+
+No ROS imports here. A run is a list of phases, one after the other. Each phase has a leader, the
+process whose end ends the phase; the others are then ended in the order in which they are listed,
+so that whatever is still on its way gets written down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neuron_reach.analysis.options import PruningOptions, ReductionOptions, step_seed
+from neuron_reach.bags.seal import read_seal
+from neuron_reach.common.files import read_json
+from neuron_reach.common.options import fill
+from neuron_reach.common.paths import (
+    BAG,
+    CHECKPOINT,
+    METADATA,
+    PRUNED,
+    RESULTS,
+    check_holder,
+    checkpoint_in,
+    holds_nothing,
+    is_checkpoint,
+)
+from neuron_reach.common.resources import has_package
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo import tree
+from neuron_reach.launching.arguments import RunOptions, full_namespace, read_arguments
+from neuron_reach.learning.setup import SessionOptions, Setup, whole_rounds
+from neuron_reach.messages import recorded_topics
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """One operating-system process: a node of this package, or any other program.
+
+    Attributes:
+        name: of the node (and of its executable), or what to call the program.
+        parameters: of the node.
+        command: of a program that is no node of this package.
+        namespace: of the node, from the root on.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    namespace: str = '/'
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """Processes that run together; the leader is the first, its followers end in their order."""
+
+    title: str
+    leader: Process
+    followers: tuple[Process, ...] = ()
+    after_failure: tuple[str, ...] = ()
+    """A command to run should the phase fail."""
+
+    def within(self, namespace: str) -> Phase:
+        """Return the same phase with its nodes in a namespace."""
+        leader, *followers = (
+            dataclasses.replace(process, namespace=namespace)
+            for process in (self.leader, *self.followers)
+        )
+        return dataclasses.replace(self, leader=leader, followers=tuple(followers))
+
+
+def build(graph: str, given: Mapping[str, str], parent: str = '/') -> list[Phase]:
+    """Return the phases of a graph for launch arguments as the user wrote them.
+
+    Args:
+        graph: one of `arguments.DESCRIPTIONS`.
+        given: the arguments.
+        parent: the namespace in which the graph is started.
+
+    Raises:
+        UserError: an argument is unknown, out of range or contradicts the checkpoint.
+    """
+    values = read_arguments(given, graph)
+    run = fill(RunOptions, values, 'arguments')
+    run = dataclasses.replace(run, namespace=full_namespace(run.namespace, parent))
+    if run.backend == 'gazebo' and not _native_gazebo():
+        tree.require()
+    return [phase.within(run.namespace) for phase in _phases(graph, values, run)]
+
+
+def _phases(graph: str, values: dict[str, Any], run: RunOptions) -> list[Phase]:
+    if graph == 'train':
+        if run.checkpoint:
+            raise UserError('arguments: train starts afresh or resumes run_dir; no checkpoint')
+        return _train(Setup.from_values(values, 'arguments'), run, 'record' in values)
+    if graph == 'prune':
+        return _reduce(values, run)
+    if 'record' not in values and graph == 'run':
+        run = dataclasses.replace(run, record=0)
+    return _play(graph, *_trained(values, run))
+
+
+def _train(setup: Setup, run: RunOptions, asked: bool) -> list[Phase]:
+    """Return the phases of a training; `asked` says whether the user named a number to record."""
+    run_dir = run_folder(setup, run)
+    checkpoint, bag = run_dir / CHECKPOINT, run_dir / BAG
+    learning = _learning(setup, run, run_dir)
+    check_folder(run_dir)
+    if not holds_nothing(bag):
+        needed = run.record if asked else 0
+        return [_check(bag, checkpoint, needed), learning, _report(run_dir)]
+    if not run.record:
+        return [learning, _report(run_dir)]
+    recording = _recording(setup, run, checkpoint, bag, 'lockstep')
+    return [learning, recording, _keep('report', run, checkpoint, bag, run_dir)]
+
+
+def check_folder(run_dir: Path) -> None:
+    """Make sure that the network to be trained in a folder is not put beside another one's bag.
+
+    Raises:
+        UserError: there is a bag, but no trained network; or it is no run folder, but a bag or a
+            checkpoint.
+    """
+    check_holder(run_dir)
+    bag = run_dir / BAG
+    if not holds_nothing(bag) and not is_checkpoint(run_dir / CHECKPOINT):
+        raise UserError(
+            f'{bag}: is of another network than the one to be trained; '
+            'move it away or name another run_dir'
+        )
+
+
+def _learning(setup: Setup, run: RunOptions, run_dir: Path, start: str = '') -> Phase:
+    """Return the phase that trains in a folder, afresh or from the network `start`."""
+    clock = _clock(run, 'lockstep')
+    if clock == 'realtime':  # there is but one arm
+        setup = dataclasses.replace(setup, learning=dataclasses.replace(setup.learning, arms=1))
+    realtime = clock == 'realtime'
+    return Phase(
+        'training',
+        _policy(setup, run, mode='train', run_dir=str(run_dir), start=start, realtime=realtime),
+        (_ACTIVATIONS, _simulator(setup, run, setup.learning.arms, clock)),
+    )
+
+
+def _reduce(values: dict[str, Any], run: RunOptions) -> list[Phase]:
+    """Return the phases of the pruning procedure that are still to come."""
+    pruning = fill(PruningOptions, values, 'arguments')
+    options = fill(ReductionOptions, values, 'arguments')
+    if not run.record:
+        raise UserError('arguments: record must be at least 1 episode, not 0')
+    setup, found = _trained(values, dataclasses.replace(run, run_dir=''))
+    source = Path(found.checkpoint)
+    folder = Path(run.run_dir) if run.run_dir else source.parent / 'reduced'
+    check_holder(folder)
+    flags = _flags(pruning) + _flags(options, ('samples',)) + ('--episodes', str(run.record))
+    summary = _command(
+        'summary',
+        *('prune-train', str(source), '-o', str(folder), *flags, *_flags(options, ('steps',))),
+        *('--max-episodes', str(setup.training.max_episodes), '--summary'),
+    )
+    phases = [summary]
+    for step in range(1, options.steps + 1):
+        own = folder / f'step_{step}'
+        if not (own / RESULTS['prune']).exists():
+            before = source if step == 1 else folder / f'step_{step - 1}' / CHECKPOINT
+            bag = _whole_bag(own)
+            if holds_nothing(bag):
+                recorded = setup if step == 1 else _with_seed(setup, step - 1)
+                phases.append(_recording(recorded, run, before, bag, 'lockstep'))
+                phases.append(_keep('checking', run, before, bag))
+            merge = ('prune', str(before), '--bag', str(bag), '-o', str(own), *flags)
+            phases.append(_command('pruning', *merge))
+        learning = _learning(_with_seed(setup, step), run, own, str(own / PRUNED))
+        phases.append(dataclasses.replace(learning, after_failure=summary.leader.command))
+    return [*phases, summary]
+
+
+def _whole_bag(folder: Path) -> Path:
+    """Return the bag in a folder that was found whole, or where to record it."""
+    names = itertools.chain([BAG], (f'{BAG}_{number}' for number in itertools.count(2)))
+    bags = (folder / name for name in names)
+    return next(bag for bag in bags if holds_nothing(bag) or read_seal(bag))
+
+
+def _with_seed(setup: Setup, step: int) -> Setup:
+    """Return the options of the training in a reduction step."""
+    seed = step_seed(setup.training.seed, step)
+    return dataclasses.replace(setup, training=dataclasses.replace(setup.training, seed=seed))
+
+
+def _flags(options: Any, only: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return options as flags of a command."""
+    flags = []
+    for name, value in vars(options).items():
+        if not only or name in only:
+            flags += [f'--{name.replace("_", "-")}', str(value)]
+    return tuple(flags)
+
+
+def _command(title: str, *words: str) -> Phase:
+    """Return a phase that is a command of this package."""
+    return Phase(title, Process(title, command=(sys.executable, '-m', 'neuron_reach', *words)))
+
+
+def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions]:
+    """Return the setup of a checkpoint; what the user asked for must agree with it."""
+    if not run.checkpoint:
+        run_dir = run_folder(Setup.from_values(values, 'arguments'), run)
+        run = dataclasses.replace(run, checkpoint=str(run_dir / CHECKPOINT))
+    elif (found := checkpoint_in(Path(run.checkpoint))) is not None:
+        run = dataclasses.replace(run, checkpoint=str(found))
+    metadata_file = Path(run.checkpoint) / METADATA
+    if not metadata_file.exists():
+        raise UserError(
+            f'{metadata_file}: no trained network there; '
+            'name one with checkpoint:=FOLDER, or train it first'
+        )
+    options = read_json(metadata_file, {'options': dict})['options']
+    trained = Setup.from_saved(options, str(metadata_file)).values()
+    asked = Setup.from_values(values, 'arguments').values()
+    for key in ('joints', 'hidden'):
+        if key in values and asked[key] != trained[key]:
+            raise UserError(
+                f'arguments: {key}={asked[key]}, but {run.checkpoint} has {key}={trained[key]}'
+            )
+    own = {field.name for field in Setup.fields()} - {'joints', 'hidden'}
+    merged = {**trained, **{key: value for key, value in values.items() if key in own}}
+    return Setup.from_values(merged, str(metadata_file)), run
+
+
+def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
+    checkpoint = Path(run.checkpoint)
+    if graph == 'run' and not run.record:
+        policy = _policy(setup, run, mode='run', checkpoint=str(checkpoint), arms=1, realtime=True)
+        return [Phase('running', policy, (_ACTIVATIONS, _simulator(setup, run, 1, 'realtime')))]
+    clock = 'realtime' if graph == 'run' else 'lockstep'
+    run_dir = Path(run.run_dir) if run.run_dir else checkpoint.parent
+    check_holder(run_dir)
+    bag = run_dir / BAG
+    if not holds_nothing(bag):
+        raise UserError(f'{bag}: exists already; move it away or name another run_dir')
+    if not run.record:
+        raise UserError('arguments: record must be at least 1 episode, not 0')
+    recording = _recording(setup, run, checkpoint, bag, clock)
+    return [recording, _keep('report', run, checkpoint, bag, bag)]
+
+
+def _recording(setup: Setup, run: RunOptions, checkpoint: Path, bag: Path, clock: str) -> Phase:
+    clock = _clock(run, clock)
+    arms = 1 if clock == 'realtime' else whole_rounds(run.record, setup.learning.arms)
+    policy = _policy(
+        setup,
+        run,
+        mode='run',
+        checkpoint=str(checkpoint),
+        arms=arms,
+        realtime=clock == 'realtime',
+        episodes=run.record,
+        observers=2,
+    )
+    activations = dataclasses.replace(_ACTIVATIONS, parameters={'recorded': True})
+    followers = (activations, _bag_recorder(setup, run, bag), _simulator(setup, run, arms, clock))
+    return Phase('recording', policy, followers)
+
+
+def run_folder(setup: Setup, run: RunOptions) -> Path:
+    """Return the folder of a training run."""
+    return Path(run.run_dir or f'runs/joints{setup.arm.joints}_seed{setup.training.seed}')
+
+
+NATIVE_PACKAGES = ('gazebo_ros', 'gazebo_ros2_control', 'position_controllers')
+NATIVE_START = 240.0
+"""Seconds that Gazebo has to start, to spawn the arm, and to spawn each of two controllers; all of
+these have a limit of their own (60 s)."""
+
+_ACTIVATIONS = Process('activation_recorder', {'recorded': False})
+
+
+def _simulator(setup: Setup, run: RunOptions, arms: int, clock: str) -> Process:
+    parameters = {**vars(setup.arm), 'arms': arms, 'clock': clock}
+    if run.backend == 'kinematic':
+        return Process('arm_simulator', parameters)
+    gazebo = vars(run.gazebo)
+    if not _native_gazebo():
+        return Process('gazebo_simulator', {**parameters, **gazebo})
+    keys = ('joints', 'arm_length', 'bend', 'velocity_limit')
+    given = {**{key: parameters[key] for key in keys}, **gazebo, 'namespace': run.namespace}
+    arguments = [f'{key}:={str(value).lower()}' for key, value in given.items()]
+    return Process(
+        'gazebo', command=('ros2', 'launch', 'neuron_reach', 'gazebo.launch.py', *arguments)
+    )
+
+
+def _native_gazebo() -> bool:
+    """Tell whether the Gazebo of a ROS 2 installation is there; it is used rather than ours."""
+    return bool(shutil.which('ros2')) and all(map(has_package, NATIVE_PACKAGES))
+
+
+def _clock(run: RunOptions, wanted: str) -> str:
+    """Return how time goes on: the Gazebo of a ROS 2 installation knows no lockstep."""
+    native = run.backend == 'gazebo' and _native_gazebo()
+    return 'realtime' if native else wanted
+
+
+def _policy(setup: Setup, run: RunOptions, **own: Any) -> Process:
+    native = {}
+    if run.backend == 'gazebo' and _native_gazebo():
+        native = {'use_sim_time': True, 'start_timeout': NATIVE_START}
+    session = run.shared(SessionOptions)
+    return Process('dqn_policy', {**setup.values(), **session, **native, **own})
+
+
+def _bag_recorder(setup: Setup, run: RunOptions, bag: Path) -> Process:
+    parameters = {'bag': str(bag), 'keep_partial': True, 'storage': run.storage}
+    topics = list(recorded_topics(len(setup.learning.hidden)))
+    return Process('bag_recorder', {**parameters, 'topics': topics})
+
+
+def _keep(
+    title: str, run: RunOptions, checkpoint: Path, bag: Path, told: Path | None = None
+) -> Phase:
+    """Return the phase that checks a recording and gives it its name, and tells of a path."""
+    info = () if told is None else ('--info', str(told))
+    return _command(title, 'recording', 'keep', str(bag), str(checkpoint), str(run.record), *info)
+
+
+def _check(bag: Path, checkpoint: Path, episodes: int) -> Phase:
+    """Return the phase that makes sure of a bag that is there already."""
+    return _command('checking', 'recording', 'check', str(bag), str(checkpoint), str(episodes))
+
+
+def _report(path: Path) -> Phase:
+    """Return the last phase: say what the run left behind."""
+    return _command('report', 'info', str(path))

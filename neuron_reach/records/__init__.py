@@ -1,0 +1,1 @@
+"""Activity records: from bags, or from a policy played in process."""

@@ -1,0 +1,230 @@
+"""Activity records from bags, or straight from a checkpoint without ROS."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neuron_reach import messages
+from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.arm.task import ReachingTask
+from neuron_reach.bags.blocks import Block, read_blocks
+from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.robots import choose_robot
+from neuron_reach.bags.seal import SEAL, read_seal
+from neuron_reach.errors import UserError
+from neuron_reach.learning.checkpoint import Checkpoint
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.rollout import Arms, Watcher, play
+from neuron_reach.learning.setup import whole_rounds
+from neuron_reach.learning.training import random_streams
+from neuron_reach.records.assembly import Assembly, allocate, describe_not_finite
+from neuron_reach.records.record import ActivityRecord
+
+# --- in process -------------------------------------------------------------------------------
+
+
+def record_checkpoint(
+    checkpoint: Checkpoint,
+    episodes: int,
+    generator: np.random.Generator | None = None,
+    watcher: Watcher | None = None,
+) -> ActivityRecord:
+    """Play greedy sample episodes and record every layer.
+
+    With the default generator these are the numbers that a bag recorded by `record` holds.
+
+    Args:
+        checkpoint: its network, arm and task.
+        episodes: how many, at least 1.
+        generator: draws the goals; by default the stream `record` of the checkpoint's seed.
+        watcher: told of every observation.
+    """
+    setup = checkpoint.setup
+    if generator is None:
+        generator = random_streams(setup.training.seed)['record']
+    arms = whole_rounds(episodes, setup.learning.arms)
+    fleet = FleetSimulator(setup.arm, arms)
+    return record_arms(checkpoint, fleet, episodes, generator, watcher)
+
+
+def record_arms(
+    checkpoint: Checkpoint,
+    arms: Arms,
+    episodes: int,
+    generator: np.random.Generator,
+    watcher: Watcher | None = None,
+) -> ActivityRecord:
+    """Play greedy sample episodes with any arms, such as Gazebo's, and record every layer.
+
+    Args:
+        checkpoint: its network and task.
+        arms: a fleet whose size divides `episodes`.
+        episodes: how many.
+        generator: draws the goals.
+        watcher: told of every observation.
+
+    Raises:
+        UserError: the network computes infinity, or what is no number.
+    """
+    setup, network = checkpoint.setup, checkpoint.network
+    task = ReachingTask(setup.task, setup.arm)
+    steps = setup.task.episode_steps
+    activations = allocate((episodes, steps, sum(network.sizes)))
+    goals = np.empty((episodes, 2))
+    rewards = np.empty(episodes)
+    for start in range(0, episodes, arms.arms):
+        rows = slice(start, start + arms.arms)
+        goals[rows] = task.sample_goals(generator, arms.arms)
+        choose = _Recorder(network, activations[rows])
+        rewards[rows] = play(arms, task, goals[rows][None], choose, watcher=watcher).rewards[-1, 0]
+    record = ActivityRecord(
+        activations,
+        np.full(episodes, steps),
+        messages.layer_names(len(network.sizes) - 2),
+        network.sizes,
+        goals,
+        rewards,
+        {'path': str(checkpoint.path.resolve()), 'version': 0},
+    )
+    return check_finite(record, checkpoint.path)
+
+
+def check_finite(record: ActivityRecord, source: object) -> ActivityRecord:
+    """Return a record without infinity and what is no number.
+
+    Args:
+        record: of any network.
+        source: what its network is called in the message.
+
+    Raises:
+        UserError: it has such activations; names the first layer and episode.
+    """
+    if found := record.not_finite():
+        raise UserError(f'{source}: {describe_not_finite(*found)}')
+    return record
+
+
+class _Recorder:
+    """Acts greedily and writes down what the network does, step by step."""
+
+    def __init__(self, network: QNetwork, place: NDArray[np.float32]) -> None:
+        """Write to `place`, (arms, steps, neurons)."""
+        self.network = network
+        self.place = place
+        self.step = 0
+
+    def __call__(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        layers = self.network.activations(torch.from_numpy(observations))
+        self.place[:, self.step] = torch.cat(layers, dim=2)[0].numpy()
+        self.step += 1
+        best: NDArray[np.int64] = layers[-1].argmax(-1).numpy()
+        return best
+
+
+# --- from bags --------------------------------------------------------------------------------
+
+
+def read_records(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    layers: Sequence[str] | None = None,
+    episodes: range | None = None,
+    namespace: str | None = None,
+) -> ActivityRecord:
+    """Read the activity of one network from bags.
+
+    Episodes of which anything is missing are left out; the record's notes say so.
+
+    Args:
+        paths: bags of the same network; their episodes are put one behind the other.
+        layers: names of layers that follow each other; by default all.
+        episodes: which episodes of each bag, counted from its first; by default all.
+        namespace: of the topics, needed only where a bag holds several robots.
+
+    Raises:
+        UserError: no bag, nothing usable in it, or recordings of different networks.
+    """
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    bags = [Path(path) for path in paths]
+    records = [_read_bag(bag, layers, episodes, namespace) for bag in bags]
+    if not records:
+        BagReader([])  # says what a bag is
+    first = records[0]
+    for bag, record in zip(bags, records, strict=True):
+        if record.sizes != first.sizes or _identity(record, first) != _identity(first, record):
+            raise UserError(
+                f'{bag}: is of another network ({record.network.get("path", "unknown")}) '
+                f'than {bags[0]} ({first.network.get("path", "unknown")})'
+            )
+    return first if len(records) == 1 else _concatenate(records)
+
+
+def _identity(record: ActivityRecord, other: ActivityRecord) -> tuple[Any, ...]:
+    """Return what tells the network of a record from that of another one."""
+    known = 'digest' in record.network and 'digest' in other.network
+    names = ('digest',) if known else ('path', 'version')
+    return tuple(record.network.get(name) for name in names)
+
+
+def _concatenate(records: list[ActivityRecord]) -> ActivityRecord:
+    steps = max(record.activations.shape[1] for record in records)
+    total = sum(record.episodes for record in records)
+    activations = allocate((total, steps, records[0].neurons))
+    start = 0
+    for record in records:
+        for block in record.blocks():
+            activations[start : start + len(block), : block.shape[1]] = block
+            start += len(block)
+    asked = [record.network.get('episodes') for record in records]
+    network = {**records[0].network, 'episodes': None if None in asked else sum(asked)}
+    return dataclasses.replace(
+        records[0],
+        network={name: value for name, value in network.items() if value is not None},
+        activations=activations,
+        lengths=np.concatenate([record.lengths for record in records]),
+        goals=np.concatenate([record.goals for record in records]),
+        rewards=np.concatenate([record.rewards for record in records]),
+        notes=tuple(note for record in records for note in record.notes),
+    )
+
+
+def _read_bag(
+    bag: Path, layers: Sequence[str] | None, episodes: range | None, namespace: str | None
+) -> ActivityRecord:
+    reader = BagReader(bag)
+    reader.check_digests()
+    robot = choose_robot(bag, reader, namespace)
+    if missing := [name for name in layers or () if name not in robot.layers]:
+        raise UserError(f'{bag}: has no layer {missing[0]!r}; it has {", ".join(robot.layers)}')
+    assembly = Assembly(robot.layers if layers is None else tuple(layers))
+    names = [messages.activation_topic(name) for name in assembly.layers]
+    topics = {robot.topic(name) for name in (*names, messages.EPISODE, messages.CHECKPOINT)}
+    try:
+        for item in read_blocks(reader, topics, assembly.left_alone):
+            if isinstance(item, Block):
+                assembly.add(item)
+            else:
+                assembly.note(*item)
+        record = assembly.finish(episodes, reader.incomplete)
+    except messages.LayoutError as error:
+        raise UserError(f'{bag}: {error}') from None
+    _compare(bag, record)
+    return record
+
+
+def _compare(bag: Path, record: ActivityRecord) -> None:
+    """Raise UserError if the seal of a bag, if any, tells something else than its messages."""
+    said = read_seal(bag)
+    if said is None:
+        return
+    for name, value in (('digest', said.network), ('episodes', said.episodes)):
+        if record.network.get(name, value) != value:
+            raise UserError(f'{bag}: its {SEAL} tells of another recording than its messages do')

@@ -1,0 +1,1 @@
+"""Resumable jobs, and the executors that run them."""

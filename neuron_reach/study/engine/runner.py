@@ -1,0 +1,277 @@
+"""Running a graph of jobs: what is missing, in which order, how far it is and how long it takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from neuron_reach.errors import UserError
+from neuron_reach.study.engine.jobs import (
+    Call,
+    Failure,
+    Files,
+    Job,
+    Success,
+    read_files,
+    with_inputs,
+)
+from neuron_reach.study.engine.store import Store
+
+TICK = 1.0  # s between two looks at how things stand
+OVERDUE = 0.2
+"""What is left of a job that takes longer than estimated, as a share of the time it took so far."""
+
+
+class Executor(Protocol):
+    """Somewhere to do jobs; see `executors`."""
+
+    shares_files: bool
+    """Whether workers see the result folders; else the inputs of a job travel with it."""
+
+    @property
+    def workers(self) -> int:
+        """How many jobs are done at the same time."""
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs it likes to hold, those that wait for a worker included."""
+
+    def submit(self, address: str, call: Call) -> None:
+        """Take a job in."""
+
+    def wait(self, seconds: float) -> list[tuple[str, Success | Failure]]:
+        """Return what has ended, by address; after so many seconds at the latest."""
+
+    def close(self) -> None:
+        """End all work."""
+
+
+class Estimates:
+    """How long jobs take: each function's own estimate, corrected by what finished jobs took."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._guess = {job.address: max(job.seconds, 1e-3) for job in jobs}
+        self._measured: dict[str, tuple[float, float]] = {}
+        self.count = 0
+
+    def learn(self, job: Job, seconds: float) -> None:
+        """Take note of how long a job took, s."""
+        measured, guessed = self._measured.get(job.function.name, (0.0, 0.0))
+        guess = self._guess[job.address]
+        self._measured[job.function.name] = (measured + seconds, guessed + guess)
+        self.count += 1
+
+    def seconds(self, job: Job) -> float:
+        """Return how long a job should take, s."""
+        ratio = 1.0
+        pair = self._measured.get(job.function.name)
+        if pair is not None:
+            ratio = pair[0] / pair[1]
+        elif self._measured:  # this machine against the one of the estimates
+            measured, guessed = map(sum, zip(*self._measured.values(), strict=True))
+            ratio = measured / guessed
+        return self._guess[job.address] * ratio
+
+
+@dataclasses.dataclass
+class Work:
+    """A graph of jobs and what of it is still to be done.
+
+    Attributes:
+        jobs: all jobs by address, inputs before those who need them.
+        todo: those without a result that is whole.
+        estimates: how long jobs take.
+        damaged: what is wrong with the results that are not whole, by address.
+    """
+
+    jobs: dict[str, Job]
+    todo: dict[str, Job]
+    estimates: Estimates
+    damaged: dict[str, str]
+
+    @classmethod
+    def of(cls, wanted: Iterable[Job], store: Store) -> Work:
+        """Return the work to get the results of these jobs, from what a store has already."""
+        jobs = {job.address: job for job in with_inputs(list(wanted))}
+        estimates = Estimates(jobs.values())
+        todo, damaged = {}, {}
+        for address, job in jobs.items():
+            if not store.has(job):
+                todo[address] = job
+                continue
+            try:
+                estimates.learn(job, store.load_checked(job).record['seconds'])
+            except UserError as error:
+                todo[address] = job
+                damaged[address] = str(error)
+        return cls(jobs, todo, estimates, damaged)
+
+    def ranks(self) -> dict[str, float]:
+        """Return by address how long a job and the longest chain of those who need it take, s."""
+        ranks = dict.fromkeys(self.todo, 0.0)
+        for job in reversed(self.todo.values()):
+            ranks[job.address] += self.estimates.seconds(job)
+            for needed in job.inputs:
+                if needed.address in ranks:
+                    ranks[needed.address] = max(ranks[needed.address], ranks[job.address])
+        return ranks
+
+    def duration(self, workers: int, running: Mapping[str, float] | None = None) -> float:
+        """Return how long the rest should take, s, by playing it through.
+
+        Args:
+            workers: how many jobs are done at the same time.
+            running: seconds since these jobs were started, by address, earliest first; those
+                beyond the number of workers are taken to wait.
+        """
+        workers = max(workers, 1)
+        running = dict(list((running or {}).items())[:workers])
+        ranks = self.ranks()
+        waiting = {
+            a: {n.address for n in job.inputs} & ranks.keys() for a, job in self.todo.items()
+        }
+        needed_by: dict[str, list[str]] = {}
+        for address, needs in waiting.items():
+            for need in needs:
+                needed_by.setdefault(need, []).append(address)
+        ready = [(-ranks[a], a) for a, needs in waiting.items() if not needs and a not in running]
+        heapq.heapify(ready)
+        ends = [
+            (max(self.estimates.seconds(self.todo[a]) - since, OVERDUE * since), a)
+            for a, since in running.items()
+        ]
+        heapq.heapify(ends)
+        now = 0.0
+        while ready or ends:
+            while ready and len(ends) < workers:
+                _, address = heapq.heappop(ready)
+                heapq.heappush(ends, (now + self.estimates.seconds(self.todo[address]), address))
+            now, ended = heapq.heappop(ends)
+            for address in needed_by.get(ended, []):
+                waiting[address].discard(ended)
+                if not waiting[address]:
+                    heapq.heappush(ready, (-ranks[address], address))
+        return now
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """How a run stands.
+
+    Attributes:
+        done: jobs with a result.
+        jobs: all jobs.
+        failed: jobs that failed or were skipped as one that they need has failed.
+        running: labels of the jobs being done.
+        workers: how many can be done at the same time.
+        seconds_left: estimated, s.
+    """
+
+    done: int
+    jobs: int
+    failed: int
+    running: Sequence[str]
+    workers: int
+    seconds_left: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        failures: (job, why) of every job that failed.
+        skipped: jobs that were not tried as one that they need has failed.
+    """
+
+    failures: list[tuple[Job, Failure]]
+    skipped: list[Job]
+
+
+class _Run:
+    def __init__(self, work: Work, store: Store, executor: Executor) -> None:
+        self.work, self.store, self.executor = work, store, executor
+        self.running: dict[str, float] = {}
+        self.failures: list[tuple[Job, Failure]] = []
+        self.skipped: list[Job] = []
+
+    def start_ready(self) -> None:
+        """Hand out jobs that can be done, those with the longest chain behind them first."""
+        todo = self.work.todo
+        room = max(self.executor.capacity, 1) - len(self.running)
+        if room <= 0:
+            return
+        ranks = self.work.ranks()
+        ready = [
+            job
+            for address, job in todo.items()
+            if address not in self.running and not any(n.address in todo for n in job.inputs)
+        ]
+        ready.sort(key=lambda job: -ranks[job.address])
+        for job in ready[:room]:
+            folders = {needed.address: self.store.folder(needed) for needed in job.inputs}
+            inputs: dict[str, Path | Files] = dict(folders)
+            if not self.executor.shares_files:
+                inputs.update({address: read_files(folder) for address, folder in folders.items()})
+            self.executor.submit(job.address, job.call(inputs))
+            self.running[job.address] = time.monotonic()
+
+    def end(self, address: str, outcome: Success | Failure) -> None:
+        del self.running[address]
+        job = self.work.todo[address]
+        if isinstance(outcome, Success):
+            self.store.save(job, outcome)
+            self.work.estimates.learn(job, outcome.seconds)
+            del self.work.todo[address]
+            return
+        self.store.save_failure(job, outcome)
+        self.failures.append((job, outcome))
+        lost = {address}
+        for other in list(self.work.todo.values()):  # inputs come before those who need them
+            if any(needed.address in lost for needed in other.inputs):
+                lost.add(other.address)
+                self.skipped.append(other)
+        for gone in lost:
+            del self.work.todo[gone]
+
+    def status(self) -> Status:
+        now = time.monotonic()
+        since = {address: now - start for address, start in self.running.items()}
+        lost = len(self.failures) + len(self.skipped)
+        workers = self.executor.workers
+        return Status(
+            len(self.work.jobs) - len(self.work.todo) - lost,
+            len(self.work.jobs),
+            lost,
+            [self.work.todo[a].label for a in self.running][:workers],
+            workers,
+            self.work.duration(workers, since),
+        )
+
+
+def run(work: Work, store: Store, executor: Executor, report: Callable[[Status], None]) -> Outcome:
+    """Do all jobs that can be done; what is finished is in the store at once.
+
+    Args:
+        work: what is to be done; `work.todo` is empty in the end.
+        store: where results go; locked by the caller.
+        executor: closed by the caller.
+        report: told how things stand about once a second, and in the end.
+
+    Raises:
+        UserError: a result cannot be written, or the executor is lost.
+    """
+    going = _Run(work, store, executor)
+    reported = -TICK
+    while work.todo:
+        going.start_ready()
+        for address, outcome in executor.wait(TICK):
+            going.end(address, outcome)
+        if not work.todo or time.monotonic() - reported >= TICK:
+            reported = time.monotonic()
+            report(going.status())
+    return Outcome(going.failures, going.skipped)

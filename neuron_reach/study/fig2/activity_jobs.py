@@ -1,0 +1,173 @@
+"""Jobs of the study of figure 2: the activity of random, trained and pruned networks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.reductions import STEPS, TAU, Source, jobs_of, reduction
+from neuron_reach.study.studies import Results, Scale
+
+Array = NDArray[np.float64]
+
+BIN = 0.2
+"""Width of the bins of distances."""
+
+RANDOM, TRAINED = 'random', 'trained'
+PRUNED = f'pruned, {STEPS} steps'
+KINDS = (RANDOM, TRAINED, *(f'pruned, step {step}' for step in range(1, STEPS)), PRUNED)
+DRAWN = (RANDOM, TRAINED, PRUNED)
+UNTRAINED_STREAM = 2
+"""Sets the weights of untrained networks apart from other random numbers of the same seed."""
+
+
+def _seconds(episodes: int, **_: Any) -> float:
+    return 0.1 + 0.001 * episodes
+
+
+@function('activity', version=2, seconds=_seconds)
+def activity(
+    source: StoredResult, name: str, seed: int, episodes: int, untrained: bool, tau: float
+) -> Result:
+    """Measure distances and clusters of a network, or of an untrained one on the same inputs.
+
+    Args:
+        source: holds the network; if it does not, nothing comes of it.
+        name: of the network there.
+        seed: draws the goals of the episodes, and the weights of an untrained network.
+        episodes: how many.
+        untrained: replace the network by a Glorot initialised one that sees the same inputs.
+        tau: at which to cut the trees.
+
+    Returns:
+        values: `everything` (all-to-all) and `layers`, a list: `describe_distances`; by layer also
+            neurons, dead, clusters at the cut, cluster_distance (mean of all clusters of the
+            tree), high (share of pairs among the 5 % largest of all pairs of the same layer).
+        arrays: edges; everything (bins,) and layers (layers, bins): densities; by layer tree,
+            clusters, dead, such as `tree_hidden_1`.
+    """
+    import torch
+
+    from neuron_reach.analysis import PruningOptions, network_activations, random_network
+    from neuron_reach.analysis.activity import analyse, pairs
+    from neuron_reach.learning.training import random_streams
+    from neuron_reach.records.recording import record_checkpoint
+
+    if name not in source.checkpoints():
+        return Result({})
+    checkpoint = source.checkpoint(name)
+    record = record_checkpoint(checkpoint, episodes, random_streams(seed)['record'])
+    if untrained:
+        own = np.random.default_rng([seed, UNTRAINED_STREAM]).integers(2**62)
+        network = random_network(record.sizes, torch.Generator().manual_seed(int(own)))
+        inputs = record.layer('input')
+        record = dataclasses.replace(record, activations=network_activations(network, inputs))
+    found = analyse(record.select(record.hidden), PruningOptions(tau=tau))
+    within = {layer: pairs(found.within(layer)) for layer in found.record.layers}
+    edges = np.arange(0.0, np.sqrt(record.activations.shape[1]) + BIN, BIN)
+    bound = float(np.quantile(np.concatenate(list(within.values())), 0.95))
+    layers, arrays = [], {}
+    for layer, distances in within.items():
+        tree, clusters = found.clustering.trees[layer], found.clustering.clusters[layer]
+        dead = found.maxima[found.record.columns(layer)] == 0.0
+        arrays.update({f'tree_{layer}': tree, f'clusters_{layer}': clusters, f'dead_{layer}': dead})
+        layers.append(
+            {
+                'neurons': len(dead),
+                'dead': int(dead.sum()),
+                'clusters': int(clusters.max()) + 1,
+                'cluster_distance': float(tree[:, 2].mean()) if len(tree) else 0.0,
+                'high': float((distances > bound).mean()) if len(distances) else 0.0,
+                **describe_distances(distances),
+            }
+        )
+    everything = pairs(found.distances)
+    arrays['edges'] = edges
+    arrays['everything'] = _density(everything, edges)
+    arrays['layers'] = np.stack([_density(distances, edges) for distances in within.values()])
+    return Result({'everything': describe_distances(everything), 'layers': layers}, arrays)
+
+
+def describe_distances(distances: Array) -> dict[str, Any]:
+    """Return pairs, mean, deviation, 95th and 99th percentile, maximum, bimodality of distances.
+
+    Bimodality is (skewness^2 + 1) / kurtosis: 1/3 for a normal distribution, 5/9 for a uniform
+    one, 1 for two points. Also `alive_mean`: of the pairs that are not zero, so without those of
+    two dead neurons.
+    """
+    if not len(distances) or not distances.any():
+        keys = ('mean', 'deviation', 'high_95', 'high_99', 'maximum', 'bimodality', 'alive_mean')
+        return {'pairs': len(distances), **dict.fromkeys(keys, 0.0)}
+    centred = distances - distances.mean()
+    deviation = float(distances.std())
+    bimodality = 1.0
+    if deviation > 0.0:
+        third, fourth = (float((centred**power).mean()) / deviation**power for power in (3, 4))
+        bimodality = (third**2 + 1.0) / fourth
+    high_95, high_99 = np.quantile(distances, (0.95, 0.99))
+    return {
+        'pairs': len(distances),
+        'mean': float(distances.mean()),
+        'deviation': deviation,
+        'high_95': float(high_95),
+        'high_99': float(high_99),
+        'maximum': float(distances.max()),
+        'bimodality': bimodality,
+        'alive_mean': float(distances[distances > 0.0].mean()),
+    }
+
+
+def _density(distances: Array, edges: Array) -> Array:
+    if not len(distances):
+        return np.zeros(len(edges) - 1)
+    heights: Array = np.histogram(distances, edges, density=True)[0].astype(np.float64)
+    return heights
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """A network's activity jobs by kind, and the reduction steps they are made from."""
+
+    source: Source
+    activities: Mapping[str, Job]
+    steps: Sequence[Job]
+
+
+def courses_of(networks: Sequence[Source], scale: Scale) -> list[Course]:
+    """Return the jobs for every network."""
+    made = []
+    for source in networks:
+        steps = reduction(source, scale)
+        places = [(source.job, source.name), (source.job, source.name)]
+        places += [(step.trained, step.trained_name) for step in steps]
+        activities = {
+            kind: activity.job(
+                f'activity of {source.what}, seed {source.seed}, {kind}',
+                source=job,
+                name=name,
+                seed=source.seed,
+                episodes=scale.distance_episodes,
+                untrained=kind == RANDOM,
+                tau=TAU,
+            )
+            for kind, (job, name) in zip(KINDS, places, strict=True)
+        }
+        made.append(Course(source, activities, jobs_of(steps)))
+    return made
+
+
+def whole(networks: Sequence[Course], results: Results) -> dict[str, list[StoredResult]]:
+    """Return the activities of the networks that have all of them, by kind, in the same order."""
+    found: dict[str, list[StoredResult]] = {kind: [] for kind in KINDS}
+    for course in networks:
+        own = {kind: results.get(job) for kind, job in course.activities.items()}
+        if all(result is not None and result.values for result in own.values()):
+            for kind, result in own.items():
+                assert result is not None
+                found[kind].append(result)
+    return found

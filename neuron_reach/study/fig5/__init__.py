@@ -1,0 +1,1 @@
+"""Figure 5 of the paper: networks mapped onto each other."""

@@ -1,0 +1,210 @@
+"""Jobs of the study of figure 5: networks of several arms, and mappings between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neuron_reach.learning.setup import TrainingOptions
+from neuron_reach.study import paper
+from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+
+JOINTS: tuple[int, ...] = paper.number('joints').several
+EPISODES = int(paper.number('mapping_episodes').single)
+LASSO = float(paper.number('lasso').single)
+LASSOS = (0.0, 10.0, LASSO, 100.0)
+"""Strengths of the lasso term that are compared among networks of the baseline."""
+
+BASELINE = int(paper.number('analysed_joints').single)
+"""The arm among whose networks the methods of mapping are compared."""
+
+TRAINED, REFLEXIVE, RANDOM, RANDOM_BOTH = 'trained', 'reflexive', 'random', 'random-both'
+GREEDY = 'greedy'
+BALANCED, NAIVE = 'balanced', 'naive'
+METRICS = ('error', 'saturation', 'coverage')
+PATIENCE = TrainingOptions().max_episodes
+"""Training episodes after which a pruned network of another arm than the baseline's is given up."""
+
+RANDOM_STREAM = 5
+"""Sets the weights of random networks apart from other random numbers of the same seed."""
+
+FRESH_STREAM = 6
+"""Sets the goals of the validation inputs apart from those of the sample episodes."""
+
+
+def method_name(lasso: float | None) -> str:
+    """Return what a way of mapping is called; None is the greedy one."""
+    return GREEDY if lasso is None else f'λ={lasso:g}'
+
+
+@function('reduced networks', version=1, seconds=lambda **_: 0.02, returns={'tried': int})
+def reduced_networks(candidates: Sequence[Mapping[str, Any]], count: int) -> Result:
+    """Pick the first networks that could be trained again after every reduction step.
+
+    Args:
+        candidates: the `result` that should hold each network, and its `name` there.
+        count: how many at most.
+
+    Returns:
+        values: `tried`, the number of candidates gone through.
+        networks: `network_0`, `network_1`, ...
+    """
+    networks: dict[str, Any] = {}
+    tried = 0
+    for candidate in candidates:
+        if len(networks) == count:
+            break
+        tried += 1
+        checkpoint = _load(candidate)
+        if checkpoint is not None:
+            own = (checkpoint.network, checkpoint.metadata)
+            networks[f'network_{len(networks)}'] = own
+    return Result({'tried': tried}, networks=networks)
+
+
+def _random_seconds(count: int, **_: Any) -> float:
+    return 0.01 * count
+
+
+@function('random networks', version=1, seconds=_random_seconds, returns={'hidden': list | None})
+def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int) -> Result:
+    """Make untrained networks of the mean size of some networks.
+
+    Args:
+        trained: networks of the same arm: `result` that holds each, and its `name` there.
+        seed: of the weights (Glorot uniform; biases are zero).
+        count: how many to make.
+
+    Returns:
+        values: `hidden`, mean neurons per hidden layer, which the networks have, rounded; None if
+            there is no trained network.
+        networks: `random_0`, `random_1`, ...
+    """
+    import numpy as np
+    import torch
+
+    from neuron_reach.analysis import random_network
+    from neuron_reach.learning.checkpoint import describe
+    from neuron_reach.learning.training import Member
+
+    found = [checkpoint for network in trained if (checkpoint := _load(network)) is not None]
+    if not found:
+        return Result({'hidden': None})
+    hidden = np.mean([checkpoint.network.sizes[1:-1] for checkpoint in found], axis=0)
+    setup = found[0].setup.with_hidden(tuple(int(size) for size in hidden.round()))
+    networks = {}
+    for number in range(count):
+        own = np.random.SeedSequence([seed, RANDOM_STREAM, setup.arm.joints, number])
+        generator = torch.Generator().manual_seed(int(own.generate_state(1)[0]))
+        metadata = describe(setup, Member(number), None)
+        networks[f'random_{number}'] = (random_network(setup.layer_sizes, generator), metadata)
+    return Result({'hidden': hidden.tolist()}, networks=networks)
+
+
+def _map_seconds(
+    target: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    lassos: Sequence[float],
+    greedy: bool,
+    **_: Any,
+) -> float:
+    """Estimate CPU seconds; fitted to networks of 48 neurons per layer before they were pruned."""
+    job = target['result']
+    if 'candidates' in job.arguments:
+        job = job.arguments['candidates'][0]['result']
+    while isinstance(job.arguments.get('source'), Job):
+        job = job.arguments['source']
+    hidden = job.arguments.get('options', {}).get('hidden', [48])
+    wider = math.sqrt(max(hidden) / 48)
+    return 0.2 + len(sources) * (0.12 + 0.11 * len(lassos) + 0.1 * greedy) * wider
+
+
+@function('map', version=1, seconds=_map_seconds, returns={'mappings': [dict]})
+def map_onto(
+    target: Mapping[str, Any],
+    stand_in: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    transform: str,
+    episodes: int,
+    lassos: Sequence[float],
+    greedy: bool,
+) -> Result:
+    """Map networks onto one, on the inputs that this one meets in sample episodes of its own.
+
+    Networks are given by the `result` that holds them and their `name` there; one that is missing,
+    as its training was given up, is passed over.
+
+    Args:
+        target: the network to map onto.
+        stand_in: what takes its place on the same inputs where `kind` is RANDOM_BOTH.
+        sources: the networks to map, each with its `kind` and its `number` among its like.
+        transform: of the inputs, see `input_transform`.
+        episodes: for X, without duplicates, and as many fresh ones for X_V.
+        lassos: lambda of each linear mapping.
+        greedy: make a greedy mapping as well.
+
+    Returns:
+        values: `mappings`, a list: kind, number, lasso (None: greedy), samples, dead and unmapped
+            targets, residual of the optimum (None: greedy).
+        arrays: error, hidden_error (of hidden targets only), saturation, coverage, (mappings,),
+            NaN where a metric is not defined; layers, (mappings, source layers, target layers).
+    """
+    import numpy as np
+
+    from neuron_reach.analysis import input_samples, input_transform, map_records, run_network
+    from neuron_reach.records.recording import record_checkpoint
+
+    played, other = _load(target), _load(stand_in)
+    if played is None or other is None:
+        return Result({'mappings': []})
+    fresh_goals = np.random.default_rng([played.metadata['seed'], FRESH_STREAM])
+    own = [record_checkpoint(played, episodes), record_checkpoint(played, episodes, fresh_goals)]
+    others = [run_network(other.network, record) for record in own]
+    samples = input_samples(own[0])
+    found, entries = [], []
+    for network in sources:
+        source = _load(network)
+        if source is None:
+            continue
+        matrix = input_transform(played.setup.arm.joints, source.setup.arm.joints, transform)
+        ran = [run_network(source.network, record, matrix) for record in own]
+        onto = others if network['kind'] == RANDOM_BOTH else own
+        for mapping in map_records(
+            onto[0],
+            ran[0],
+            onto[1],
+            ran[1],
+            samples,
+            regularisations=lassos,
+            greedy=greedy,
+            sample_error=False,
+            threads=1,
+        ):
+            found.append(mapping)
+            entries.append(
+                {
+                    'kind': network['kind'],
+                    'number': network['number'],
+                    'lasso': mapping.projection.regularisation,
+                    'samples': mapping.samples,
+                    'dead': len(mapping.projection.dead_targets),
+                    'unmapped': len(mapping.projection.unmapped_targets),
+                    'residual': mapping.residual,
+                }
+            )
+    if not found:
+        return Result({'mappings': []})
+    arrays = {name: np.array([getattr(mapping, name) for mapping in found]) for name in METRICS}
+    missed, total = np.stack([mapping.layer_errors[:-1].sum(axis=0) for mapping in found], axis=1)
+    arrays['hidden_error'] = np.divide(
+        missed, total, out=np.full(len(total), np.nan), where=total > 0
+    )
+    arrays['layers'] = np.stack([mapping.layers for mapping in found])
+    return Result({'mappings': entries}, arrays)
+
+
+def _load(network: Mapping[str, Any]) -> Any:
+    """Return the checkpoint of a network, None if it is missing."""
+    result: StoredResult = network['result']
+    return result.checkpoint(network['name']) if network['name'] in result.checkpoints() else None

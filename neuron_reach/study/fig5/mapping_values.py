@@ -1,0 +1,120 @@
+"""What mappings between networks found, by pair of networks."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuron_reach.analysis.intervals import Pairs
+from neuron_reach.study.engine.jobs import Job
+from neuron_reach.study.fig5.mapping_jobs import (
+    BALANCED,
+    BASELINE,
+    JOINTS,
+    LASSO,
+    RANDOM,
+    RANDOM_BOTH,
+    REFLEXIVE,
+    TRAINED,
+)
+from neuron_reach.study.studies import Results
+
+Array = NDArray[np.float64]
+Direction = tuple[int, int]
+"""Joints of the source and of the target."""
+
+DIRECTIONS = tuple(itertools.product(JOINTS, JOINTS))
+NATIVE = (BASELINE, BASELINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """Some of the mappings.
+
+    Attributes:
+        direction: joints of sources and targets.
+        kind: of the networks.
+        lasso: lambda; None: greedy.
+        transform: of the inputs.
+    """
+
+    direction: Direction
+    kind: str = TRAINED
+    lasso: float | None = LASSO
+    transform: str = BALANCED
+
+    @property
+    def title(self) -> str:
+        """Return `source-target` by joints, as the paper writes it, and what is special."""
+        return title(self.direction, self.transform)
+
+
+class Maps:
+    """What the mapping jobs found, as values by pair."""
+
+    def __init__(
+        self, jobs: Mapping[tuple[int, int, str], Sequence[Job]], results: Results
+    ) -> None:
+        self.jobs, self.results = jobs, results
+        self.counts = {joints: len(jobs[joints, joints, BALANCED]) for joints in JOINTS}
+
+    def values(self, chosen: Chosen, name: str) -> Array:
+        """Return an array of the jobs by pair, (sources, targets, ...), NaN where there is none."""
+        source, target = chosen.direction
+        found = {}
+        for place, job in enumerate(self.jobs.get((source, target, chosen.transform), ())):
+            result = self.results.get(job)
+            if result is None:
+                continue
+            for number, entry in enumerate(result.values['mappings']):
+                if (entry['kind'], entry['lasso']) == (chosen.kind, chosen.lasso):
+                    found[entry['number'], place] = result.arrays[name][number]
+        shape = np.shape(next(iter(found.values()))) if found else ()
+        values = np.full((self.counts[source], self.counts[target], *shape), np.nan)
+        for pair, value in found.items():
+            values[pair] = value
+        return values
+
+    def pairs(self, chosen: Chosen, name: str, of: Callable[[Array], Array] | None = None) -> Pairs:
+        """Return the values of pairs of networks to be judged.
+
+        Args:
+            chosen: which mappings.
+            name: of the metric, or `layers`.
+            of: makes one number a pair of layer tables (sources, targets, layers, layers).
+
+        Raises:
+            ValueError: there is no such value.
+        """
+        values = self.values(chosen, name)
+        source, target = (f'{joints} joints' for joints in chosen.direction)
+        if of is not None and values.ndim == 4:
+            values = of(values)
+        if chosen.kind == REFLEXIVE:
+            return Pairs(np.diagonal(values), target)
+        if chosen.kind in (RANDOM, RANDOM_BOTH):
+            source = f'random, {source}'
+        if chosen.kind == RANDOM_BOTH:
+            target = f'random, {target}'
+        return Pairs(values, source, target)
+
+    def table(self, chosen: Chosen) -> Array | None:
+        """Return the mean over pairs of the layer tables; None if there are none."""
+        values = self.values(chosen, 'layers')
+        if values.ndim != 4:
+            return None
+        flat = values.reshape(-1, *values.shape[2:])
+        there = np.isfinite(flat)
+        count = np.where(there.any(axis=0), there.sum(axis=0), np.nan)
+        mean: Array = np.where(there, flat, 0.0).sum(axis=0) / count
+        return mean
+
+
+def title(direction: Direction, transform: str = BALANCED) -> str:
+    """Return `source-target` by joints, as the paper writes it."""
+    name = f'{direction[0]}-{direction[1]}'
+    return name if transform == BALANCED else f'{name} {transform}'

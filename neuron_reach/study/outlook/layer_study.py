@@ -1,0 +1,239 @@
+"""Study, of the paper's outlook: how many hidden layers can be taken out, one by one?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from neuron_reach.figures.courses import Panel, courses
+from neuron_reach.study import paper
+from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.findings import spread
+from neuron_reach.study.html_report import Picture, Section, Table
+from neuron_reach.study.networks import MEMBERS, member_of, network_name, train
+from neuron_reach.study.reductions import ANALYSED, TEST_EPISODES, Source, sources
+from neuron_reach.study.studies import Plan, Results, Scale
+
+LAYER_STREAM = 3
+"""Sets the random streams of removing layers apart from those of reduction steps."""
+
+
+def _seed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence([seed, LAYER_STREAM, step]).generate_state(1)[0])
+
+
+def _seconds(source: Any, seed: int, episodes: int, **_: Any) -> float:
+    trained = source
+    while 'options' not in trained.arguments:
+        trained = trained.arguments['source']
+    estimate: float = train.seconds(options=trained.arguments['options'], seeds=[seed])
+    return 0.002 * episodes + 0.5 * estimate
+
+
+@function('remove layer', version=1, seconds=_seconds, returns=MEMBERS)
+def remove(
+    source: StoredResult,
+    name: str,
+    seed: int,
+    step: int,
+    episodes: int,
+    max_episodes: int,
+    test_episodes: int,
+) -> Result:
+    """Take the hidden layer out that the layer before predicts best, and train on.
+
+    Args:
+        source: holds the network; if it does not, or it has one hidden layer, nothing comes of it.
+        name: of the network there.
+        seed: of the network before its first layer was removed.
+        step: which layer is being removed, from 1; with the seed it sets the random streams.
+        episodes: of the sample by which layers are predicted, see `remove_layer`.
+        max_episodes: when training is given up.
+        test_episodes: fresh goals for the accuracy.
+
+    Returns:
+        values: `members` as those of `train`: one, or none if nothing was removed; `removed`, the
+            number of the layer (from 1) in the network before; `missed`, for every layer the share
+            of its variance that is not predicted; `accuracy`, in one test before training.
+        networks: the trained one, named by `network_name(seed)`.
+    """
+    from neuron_reach.analysis.reuse import remove_layer
+    from neuron_reach.learning import validation
+    from neuron_reach.learning.training import Training
+    from neuron_reach.records.recording import record_checkpoint
+    from neuron_reach.study.networks import run_training
+    from neuron_reach.workflows.prune import count_successes, sample_streams
+
+    if name not in source.checkpoints():
+        return Result({'members': []})
+    checkpoint = source.checkpoint(name)
+    hidden = checkpoint.network.sizes[1:-1]
+    if len(hidden) < 2:
+        return Result({'members': []})
+    record = record_checkpoint(checkpoint, episodes)
+    ways = [remove_layer(checkpoint.network, record, layer) for layer in range(1, len(hidden) + 1)]
+    missed = [share for _, share in ways]
+    removed = int(np.argmin(missed))
+    network = ways[removed][0]
+    training = dataclasses.replace(
+        checkpoint.setup.training, seed=_seed(seed, step), max_episodes=max_episodes
+    )
+    setup = dataclasses.replace(checkpoint.setup, training=training)
+    setup = setup.with_hidden(network.sizes[1:-1])
+    successes = count_successes(setup, network, sample_streams(checkpoint, 0)[1])
+    trained = run_training(Training(setup, network=network), test_episodes)
+    values = {
+        **trained.values,
+        'removed': removed + 1,
+        'missed': missed,
+        'accuracy': successes / validation.TEST_EPISODES,
+    }
+    networks = {network_name(seed): own for own in trained.networks.values()}
+    return Result(values, networks=networks)
+
+
+# --- the plan ---------------------------------------------------------------------------------
+
+
+def plan(scale: Scale) -> Plan:
+    """Return what to do at a scale."""
+    networks = sources(ANALYSED, scale.networks, scale.stack)
+    return plan_of(
+        networks[: scale.networks_by_reading],
+        steps=int(paper.number('hidden_layers').single) - 1,
+        episodes=scale.pruning_episodes,
+        max_episodes=scale.retraining_episodes,
+    )
+
+
+def plan_of(networks: Sequence[Source], steps: int, episodes: int, max_episodes: int) -> Plan:
+    """Return the plan of removing so many layers of each network."""
+    chains: list[tuple[Source, list[Job]]] = []
+    for source in networks:
+        chain: list[Job] = []
+        for step in range(1, steps + 1):
+            chain.append(
+                remove.job(
+                    f'remove layer {step} of {source.what}, seed {source.seed}',
+                    source=chain[-1] if chain else source.job,
+                    name=source.name,
+                    seed=source.seed,
+                    step=step,
+                    episodes=episodes,
+                    max_episodes=max_episodes,
+                    test_episodes=TEST_EPISODES,
+                )
+            )
+        chains.append((source, chain))
+    jobs = [job for source, chain in chains for job in (source.job, *chain)]
+    return Plan(jobs, lambda results: [section(chains, steps, max_episodes, results)])
+
+
+# --- the report -------------------------------------------------------------------------------
+
+
+def section(
+    chains: Sequence[tuple[Source, Sequence[Job]]], steps: int, limit: int, results: Results
+) -> Section:
+    """Return the report's part on layers."""
+    accuracy, duration = np.full((2, len(chains), steps + 1), np.nan)
+    removed: list[list[int]] = [[] for _ in range(steps)]
+    missed: list[list[float]] = [[] for _ in range(steps)]
+    for row, (source, chain) in enumerate(chains):
+        trained = results.get(source.job)
+        before: Mapping[str, Any] | None = None
+        if trained is not None:
+            before = member_of(trained, source.seed)
+        if before is None or before['trained'] is None:
+            continue
+        accuracy[row, 0], duration[row, 0] = before['accuracy'], before['first_pass']
+        for step, job in enumerate(chain, start=1):
+            result = results.get(job)
+            if result is None or not result.values['members']:
+                break
+            accuracy[row, step] = result.values['accuracy']
+            removed[step - 1].append(result.values['removed'])
+            missed[step - 1].append(min(result.values['missed']))
+            (member,) = result.values['members']
+            if member['trained'] is None:
+                break
+            duration[row, step] = member['first_pass']
+    what = chains[0][0].what if chains else ''
+    text = (
+        f'The paper wants to reduce the number of layers too. Of {len(chains)} networks '
+        f'({what}), one hidden layer after the other is taken out: its activations are '
+        'predicted from those of the layer before by least squares over the sample episodes, '
+        'an affine map that joins the weights of the '
+        'layer behind it. The layer goes that is predicted best, by the share of its variance; '
+        f'then the network is trained on until it passes the validation test twice in a row, or '
+        f'is given up after {limit:,} episodes. The accuracy is that right after the removal, in '
+        'one test of 300 episodes.'
+    )
+    title = 'Pruning whole layers'
+    if not np.isfinite(accuracy).any():
+        return Section(title, text)
+    return Section(
+        title,
+        text,
+        items=[_picture(accuracy, duration), _table(accuracy, duration, removed, missed)],
+    )
+
+
+def _picture(accuracy: Any, duration: Any) -> Picture:
+    steps = range(accuracy.shape[1])
+    panels = [
+        Panel(
+            'hidden layers removed',
+            'accuracy after the removal',
+            steps,
+            {'networks': accuracy},
+            limits=(0.0, 1.02),
+            whole=True,
+        ),
+        Panel(
+            'hidden layers removed',
+            'training duration, episodes',
+            steps,
+            {'networks': duration},
+            whole=True,
+        ),
+    ]
+    return Picture(
+        'layers_removed',
+        courses(panels, columns=2),
+        'Accuracy right after a layer is taken out, and training until the test is passed again; '
+        'at 0, the accuracy and duration of the first training. Means with 95 % intervals.',
+        'Accuracy and training duration by the number of layers removed.',
+    )
+
+
+def _table(
+    accuracy: Any,
+    duration: Any,
+    removed: Sequence[Sequence[int]],
+    missed: Sequence[Sequence[float]],
+) -> Table:
+    rows = []
+    for step in range(accuracy.shape[1]):
+        tried, passed = np.isfinite(accuracy[:, step]), np.isfinite(duration[:, step])
+        row = [str(step), f'{passed.sum()} of {tried.sum()}', spread(accuracy[:, step])]
+        row.append(spread(duration[:, step], 0))
+        if step:
+            row.append(', '.join(map(str, sorted(removed[step - 1]))))
+            row.append(spread(missed[step - 1], 3))
+        rows.append(row)
+    return Table(
+        [
+            'layers removed',
+            'trained again',
+            'accuracy after the removal',
+            'training duration, episodes',
+            'which layer, of those left',
+            'variance missed',
+        ],
+        rows,
+        'Means and standard deviations of networks.',
+    )

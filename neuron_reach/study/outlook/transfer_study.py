@@ -1,0 +1,249 @@
+"""Study, of the paper's outlook: do networks learn sooner if they start from another arm's?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuron_reach.analysis import Interval, bootstrap_pairs
+from neuron_reach.analysis.intervals import mean_interval
+from neuron_reach.figures.mapping import metric_bars
+from neuron_reach.learning.setup import Setup
+from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.fig5.mapping_jobs import BALANCED, JOINTS
+from neuron_reach.study.findings import spread
+from neuron_reach.study.html_report import Picture, Section, Table
+from neuron_reach.study.networks import MEMBERS, TEST_EPISODES, member_of, train
+from neuron_reach.study.reductions import Source, sources
+from neuron_reach.study.studies import Plan, Results, Scale
+
+Array = NDArray[np.float64]
+Direction = tuple[int, int]
+"""Joints of the source and of the target."""
+
+FRESH, COPIED, MAPPED = 'fresh', 'copied', 'mapped'
+DURATION = 'training duration, episodes'
+
+
+def _seconds(options: Mapping[str, Any], seed: int, **_: Any) -> float:
+    estimate: float = train.seconds(options=options, seeds=[seed])
+    return estimate
+
+
+@function('transfer', version=1, seconds=_seconds, returns=MEMBERS)
+def transfer(
+    source: StoredResult,
+    name: str,
+    options: Mapping[str, Any],
+    seed: int,
+    start: str,
+    transform: str,
+    test_episodes: int,
+) -> Result:
+    """Train a network that starts from one for another arm.
+
+    Args:
+        source: holds the network; if it does not, nothing comes of it.
+        name: of the network there.
+        options: of the training for the new arm, those of a `Setup`; `seed` is set aside.
+        seed: of the training, whose goals and exploration are those of a fresh network's.
+        start: MAPPED, see `adapt_network`; COPIED, see `copy_hidden`: the weights between hidden
+            layers are the source's, all others those that a fresh network starts with.
+        transform: of the inputs, see `input_transform`.
+        test_episodes: fresh goals for the accuracy.
+
+    Returns:
+        values: `members` as those of `train`: one, or none if there was no network. The first
+            validation test is played before the first training episode.
+        networks: as of `train`.
+    """
+    from neuron_reach.analysis import input_transform
+    from neuron_reach.analysis.reuse import adapt_network, copy_hidden
+    from neuron_reach.learning.training import Training
+    from neuron_reach.study.networks import run_training
+
+    if name not in source.checkpoints():
+        return Result({'members': []})
+    known = source.checkpoint(name)
+    setup = Setup.from_values({**options, 'seed': seed}, 'study')
+    if start == COPIED:
+        network = copy_hidden(known.network, Training(setup).learner.online)
+    else:
+        matrix = input_transform(setup.arm.joints, known.setup.arm.joints, transform)
+        network = adapt_network(known.network, matrix)
+    return run_training(Training(setup, network=network), test_episodes)
+
+
+# --- the plan ---------------------------------------------------------------------------------
+
+
+def plan(scale: Scale) -> Plan:
+    """Return what to do at a scale."""
+    networks = {}
+    for joints in JOINTS:
+        options = {'joints': joints, 'hidden': scale.compared_width}
+        made = sources(options, scale.trained(joints), scale.stack)  # shared with other studies
+        networks[joints] = made[: scale.networks_by_joints]
+    return plan_of(networks, TEST_EPISODES)
+
+
+def plan_of(networks: Mapping[int, Sequence[Source]], test_episodes: int) -> Plan:
+    """Return the plan for trained networks by joints, as many for each."""
+    starts = {
+        (direction, start): [
+            _transfer_job(source, target, direction, start, test_episodes)
+            for source, target in zip(networks[direction[0]], networks[direction[1]], strict=True)
+        ]
+        for direction in itertools.permutations(networks, 2)
+        for start in (COPIED, MAPPED)
+    }
+    jobs = [source.job for own in networks.values() for source in own]
+    jobs += [job for own in starts.values() for job in own]
+    return Plan(jobs, lambda results: [section(networks, starts, results)])
+
+
+def _transfer_job(
+    source: Source, target: Source, direction: Direction, start: str, test_episodes: int
+) -> Job:
+    return transfer.job(
+        f'train {target.what}, {start} from {direction[0]} joints, seed {target.seed}',
+        source=source.job,
+        name=source.name,
+        options=target.job.arguments['options'],
+        seed=target.seed,
+        start=start,
+        transform=BALANCED,
+        test_episodes=test_episodes,
+    )
+
+
+# --- the report -------------------------------------------------------------------------------
+
+
+def section(
+    networks: Mapping[int, Sequence[Source]],
+    starts: Mapping[tuple[Direction, str], Sequence[Job]],
+    results: Results,
+) -> Section:
+    """Return the report's part on transfer."""
+    durations: dict[Direction, dict[str, Array]] = {}
+    first: dict[tuple[Direction, str], Array] = {}
+    for (direction, start), jobs in starts.items():
+        fresh = np.array([_fresh(source, results) for source in networks[direction[1]]])
+        members = [_only(results.get(job)) for job in jobs]
+        durations.setdefault(direction, {FRESH: fresh})[start] = np.array(
+            [_duration(member) for member in members]
+        )
+        first[direction, start] = np.array([_first_share(member) for member in members])
+    text = (
+        'The paper wants to reuse network structures with good correlation. Here a network for '
+        'another arm begins with the weights of a trained one and is trained as a fresh one is, '
+        'with the same goals; the training duration is the number of episodes until the '
+        'validation test is first passed, 0 if it is passed at once.\n\n'
+        '"mapped": the source as mappings run it. Its inputs go through the balanced transform, '
+        'which the weights of the first layer take in exactly; a joint of the source that '
+        'follows none of the target stays at zero. The value of an action is that of the '
+        'source\'s action with the same motions of the joints that correspond. "copied": the '
+        "weights between hidden layers are the source's, those of the first and the last layer, "
+        'whose shapes depend on the arm, are those a fresh network starts with.'
+    )
+    title = 'Transfer between arms'
+    if not any(np.isfinite(values).any() for own in durations.values() for values in own.values()):
+        return Section(title, text)
+    return Section(title, text, items=[_picture(durations), _table(durations, first)])
+
+
+def _fresh(source: Source, results: Results) -> float:
+    result = results.get(source.job)
+    return _duration(None if result is None else member_of(result, source.seed))
+
+
+def _only(result: StoredResult | None) -> dict[str, Any] | None:
+    members = [] if result is None else result.values['members']
+    return members[0] if members else None
+
+
+def _duration(member: Mapping[str, Any] | None) -> float:
+    trained = member is not None and member['trained'] is not None
+    return float(member['first_pass']) if member is not None and trained else float('nan')
+
+
+def _first_share(member: Mapping[str, Any] | None) -> float:
+    """Return the share of successes before any training; a hopeless test is stopped early."""
+    if member is None:
+        return float('nan')
+    _, successes, played = member['validations'][0]
+    return float(successes / played)
+
+
+def _title(direction: Direction) -> str:
+    return f'{direction[0]}-{direction[1]}'
+
+
+def _picture(durations: Mapping[Direction, Mapping[str, Array]]) -> Picture:
+    means: dict[str, dict[str, Interval]] = {}
+    values: dict[str, dict[str, list[float]]] = {}
+    for direction, own in durations.items():
+        for start, group in own.items():
+            known = group[np.isfinite(group)]
+            if known.size:
+                interval = bootstrap_pairs(known, np.random.default_rng(0))
+                means.setdefault(_title(direction), {})[start] = interval
+                values.setdefault(_title(direction), {})[start] = sorted(known.tolist())
+    return Picture(
+        'transfer_durations',
+        metric_bars({DURATION: means}, {DURATION: values}, stacked=True),
+        'Training duration of networks by the joints of source and target. Means over networks '
+        'with 95 % intervals; dots are networks.',
+        'Training durations of fresh, copied and mapped networks.',
+    )
+
+
+def _mean(values: Array) -> str:
+    """Say the mean of the known values with its interval."""
+    known = values[np.isfinite(values)]
+    return str(mean_interval(known)) if known.size else 'unknown'
+
+
+def _table(
+    durations: Mapping[Direction, Mapping[str, Array]],
+    first: Mapping[tuple[Direction, str], Array],
+) -> Table:
+    rows = []
+    for direction, own in durations.items():
+        for start, group in own.items():
+            row = [
+                _title(direction),
+                start,
+                f'{np.isfinite(group).sum()} of {len(group)}',
+                spread(group, 0),
+            ]
+            if start != FRESH:
+                row += [_mean(own[FRESH] - group), spread(first[direction, start])]
+            rows.append(row)
+    for start in (COPIED, MAPPED):
+        saved = np.array([own[FRESH] - own[start] for own in durations.values()])
+        there = np.isfinite(saved).any(axis=0)
+        by_seed = np.nanmean(saved[:, there], axis=0)
+        trained = np.isfinite([own[start] for own in durations.values()])
+        trained_share = f'{trained.sum()} of {trained.size}'
+        rows.append(['all', start, trained_share, '', _mean(by_seed), ''])
+    return Table(
+        [
+            'source-target',
+            'start',
+            'trained',
+            DURATION,
+            'episodes saved against a fresh one',
+            'successes before any training',
+        ],
+        rows,
+        'Means and standard deviations of networks; of what is saved, the mean with its 95 % '
+        'interval over pairs of networks with the same seed (in the last rows, over seeds, of the '
+        'means of all directions). A test before any training ends as '
+        'soon as it cannot be passed any more.',
+    )

@@ -1,0 +1,1 @@
+"""What the commands do: prune, reduce, map, and tell what a path holds."""

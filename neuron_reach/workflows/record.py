@@ -1,0 +1,134 @@
+"""Recordings of sample episodes become bags when they have been found whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+from pathlib import Path
+
+from neuron_reach.bags.reader import BagReader
+from neuron_reach.bags.seal import SEAL, read_seal, seal
+from neuron_reach.bags.summary import BagSummary, summarize
+from neuron_reach.common.files import fsync
+from neuron_reach.common.paths import EMPTY_BAG, PARTIAL, holds_nothing, is_bag
+from neuron_reach.errors import UserError
+from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
+from neuron_reach.records.belonging import check_record, check_whole
+from neuron_reach.records.recording import read_records
+
+
+def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
+    """Check the recording `<bag>.partial`, seal it and give it its name.
+
+    Args:
+        bag: the name that it gets.
+        checkpoint: the network whose activity it is.
+        episodes: how many were asked for.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        UserError: it is not whole, or not of this network; it then stays where it is, and is taken
+            for no bag.
+    """
+    partial = bag.with_name(bag.name + PARTIAL)
+    if not is_bag(partial):
+        raise UserError(f'{partial}: nothing was recorded')
+    summary = summarize(partial)
+    network = load_checkpoint(checkpoint).network
+    digest = network_digest(network)
+    problems = [summary.incomplete] if summary.incomplete else []
+    robots = list(summary.robots.values())
+    if [robot.asked for robot in robots] != [episodes]:
+        problems.append(f'it does not say that {episodes} episodes of one robot were asked for')
+    if any(
+        robot.networks != (digest,) or tuple(robot.neurons.values()) != network.sizes
+        for robot in robots
+    ):
+        problems.append(f'it is not of {checkpoint}')
+    if problems:
+        raise UserError(
+            f'{partial}: the recording is not whole and is not used ({"; ".join(problems)}); '
+            'the same command records it again'
+        )
+    seal(partial, episodes, digest)
+    if not holds_nothing(bag):
+        raise UserError(f'{bag}: exists already; what was recorded is in {partial}')
+    shutil.rmtree(bag, ignore_errors=True)  # what a failed recording left
+    for item in (*partial.iterdir(), partial):
+        fsync(item)
+    partial.rename(bag)
+    fsync(bag.parent)
+    return dataclasses.replace(summary, bags=(str(bag),), sealed=True)
+
+
+def remove_unfinished(bag: Path, checkpoint: Path) -> list[Path]:
+    """Remove what earlier tries to record this bag left; return what else was set aside there.
+
+    Args:
+        bag: found whole; unfinished recordings in its place were moved to `<bag>.partial-<n>`.
+        checkpoint: the network whose activity it is.
+
+    Returns:
+        Recordings of other networks, those that had been found whole, and what cannot be read or
+        removed.
+    """
+    digest = network_digest(load_checkpoint(checkpoint).network)
+    name = re.compile(re.escape(f'{bag.name}{PARTIAL}-') + r'\d+')
+    others = []
+    for folder in sorted(item for item in bag.parent.iterdir() if name.fullmatch(item.name)):
+        if _is_of(folder, digest):
+            shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            others.append(folder)
+    return others
+
+
+def _is_of(folder: Path, network: str) -> bool:
+    """Tell whether all there is in a folder is an unfinished recording of a network."""
+    if holds_nothing(folder):
+        return True
+    if (folder / SEAL).exists() or not is_bag(folder):
+        return False
+    try:
+        summary = summarize(folder)
+    except UserError:  # such as the first bytes that a full disk took
+        return sum(item.stat().st_size for item in folder.iterdir()) < EMPTY_BAG
+    if not sum(summary.messages.values()):
+        return True
+    return [robot.networks for robot in summary.robots.values()] == [(network,)]
+
+
+def check(bag: Path, checkpoint: Path, episodes: int) -> None:
+    """Make sure that a bag is of a network, and whole.
+
+    Args:
+        bag: recorded before.
+        checkpoint: the network.
+        episodes: how many it must hold at least.
+
+    Raises:
+        UserError: it is not.
+    """
+    advice = 'move it away or name another run_dir'
+    loaded = load_checkpoint(checkpoint)
+    sealed = read_seal(bag)
+    if sealed is not None:
+        if sealed.network != network_digest(loaded.network):
+            raise UserError(f'{bag}: is of another network than {checkpoint}; {advice}')
+        if sealed.episodes < episodes:
+            raise UserError(f'{bag}: holds {sealed.episodes} of {episodes} episodes; {advice}')
+    try:
+        if sealed is not None:
+            reader = BagReader(bag)
+            reader.check_digests()
+            if reader.incomplete:
+                raise UserError(reader.incomplete)
+            return
+        record = read_records(bag)
+        check_record(loaded, record, bag)
+        check_whole(record, bag, episodes)
+    except UserError as error:
+        raise UserError(f'{error}; {advice}') from None

@@ -1,0 +1,64 @@
+"""The starter, without a ROS graph."""
+
+import signal
+import sys
+
+import pytest
+
+from neuron_reach.launching.graph import Phase, Process
+from neuron_reach.launching.starter import run
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch):
+    """Leaves the environment and the signals of the tests alone."""
+    monkeypatch.setattr('neuron_reach.launching.starter.local_ros', lambda: None)
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_who_was_killed_is_said(capfd):
+    kill = 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)'
+    killed = Process('checking', command=(sys.executable, '-c', kill))
+    assert run([Phase('checking', killed)]) == 9
+    assert capfd.readouterr().err == 'checking was killed (signal 9)\n'
+
+
+NODE = """
+import os, pathlib, signal, sys, time
+log = pathlib.Path(sys.argv[1])
+def end(number, _):
+    log.open('a').write(f'{signal.Signals(number).name} ')
+    os._exit(0)
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, end)
+if sys.argv[2]:
+    while 'ready' not in log.read_text():
+        time.sleep(0.01)
+    sys.exit(int(sys.argv[2]))
+log.open('a').write('ready ')
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ('leader', 'follower', 'code', 'said'),
+    [
+        (0, '', 0, 'ready SIGINT '),  # what is on its way is still wanted
+        (3, '', 3, 'ready SIGTERM '),
+        ('', 4, 4, 'ready SIGTERM '),
+    ],
+)
+def test_nodes_do_not_work_off_what_is_on_its_way_when_one_has_failed(
+    monkeypatch, tmp_path, leader, follower, code, said
+):
+    log = tmp_path / 'log'
+    log.touch()
+    codes = {'leader': leader, 'follower': follower}
+    monkeypatch.setattr(
+        'neuron_reach.launching.starter.command_of',
+        lambda process: [sys.executable, '-c', NODE, str(log), str(codes[process.name])],
+    )
+    assert run([Phase('test', Process('leader'), (Process('follower'),))]) == code
+    assert log.read_text() == said
