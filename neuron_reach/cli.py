@@ -14,9 +14,10 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-from neuron_reach import __version__
 from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
+from neuron_reach.common.processes import INTERRUPTED
+from neuron_reach.common.versions import __version__
 from neuron_reach.errors import UserError, printable
 from neuron_reach.launching import graph, starter
 from neuron_reach.launching.arguments import (
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'neuron_reach: error: {printable(str(error))}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return starter.INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
         return 0
@@ -147,12 +148,12 @@ def _learn(options: argparse.Namespace) -> int:
     graph.check_folder(run_dir)
 
     from neuron_reach.arm.simulator import FleetSimulator
-    from neuron_reach.common.progress import Progress, training_note
+    from neuron_reach.common.progress import Progress
     from neuron_reach.gazebo.arms import GazeboArms
     from neuron_reach.learning.kernels import use_one_core
     from neuron_reach.learning.rollout import Arms
     from neuron_reach.learning.session import Session
-    from neuron_reach.learning.training import Training
+    from neuron_reach.learning.training import Training, training_note
 
     use_one_core()
     session = Session(setup, run_dir, run.checkpoint_interval)

@@ -1,5 +1,8 @@
+import ast
+import graphlib
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +24,16 @@ ROS = {
     'diagnostic_msgs',
 }
 PLOTS = {'matplotlib'}
-LIGHT = ['graph', 'options', 'starter', 'cli', 'learning.setup', 'arm.simulator', 'environment']
+LIGHT = [
+    'launching.graph',
+    'launching.starter',
+    'common.options',
+    'analysis.options',
+    'cli',
+    'learning.setup',
+    'arm.simulator',
+    'environment',
+]
 
 
 def core_modules():
@@ -69,3 +81,71 @@ def test_what_must_load_at_once_imports_neither_torch_nor_ros(module):
     assert not imported(f'neuron_reach.{module}') & {'torch', 'scipy', 'numba', *ROS, *PLOTS} - {
         'rosbags'
     }
+
+
+# --- arrows between folders ---------------------------------------------------------------------
+
+ROOT = Path(neuron_reach.__file__).parent
+GUIDE = Path(__file__).parents[1] / 'CONTRIBUTING.md'
+ROW = re.compile(r'\| `([a-z0-9_.]+)` \| [^|]+ \| ([^|]+) \|')
+
+
+def modules():
+    """The syntax tree of every module, by its dotted name within the package."""
+    paths = {
+        '.'.join(path.relative_to(ROOT).with_suffix('').parts): path for path in ROOT.rglob('*.py')
+    }
+    return {name: ast.parse(path.read_text()) for name, path in paths.items()}
+
+
+def imports(tree, names):
+    """Modules of the package that a module imports, at its top or inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            wanted = [(alias.name, '') for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, 'imports are absolute'
+            wanted = [(node.module, alias.name) for alias in node.names]
+        else:
+            continue
+        for module, item in wanted:
+            top, _, own = module.partition('.')
+            if top != 'neuron_reach':
+                continue
+            parts = filter(None, (own, item))
+            found = '.'.join(parts)
+            yield found if found in names else own or '__init__'
+
+
+def allowed():
+    """The table of CONTRIBUTING.md: what each folder may import, in its order."""
+    rows = ROW.findall(GUIDE.read_text())
+    return {name: set(re.findall(r'`([a-z0-9_.]+)`', others)) for name, others in rows}
+
+
+def folder(module, rows):
+    """The row of a module: itself, or the innermost folder that has one."""
+    parts = module.split('.')
+    return next(name for end in range(len(parts), 0, -1) if (name := '.'.join(parts[:end])) in rows)
+
+
+def test_folders_import_what_the_table_allows_and_nothing_else():
+    rows, trees = allowed(), modules()
+    arrows = {name: set() for name in rows}
+    for module, tree in trees.items():
+        own = folder(module, rows)
+        arrows[own] |= {folder(found, rows) for found in imports(tree, trees)} - {own}
+    assert arrows == rows
+
+
+def test_rows_of_the_table_name_only_rows_above():
+    seen = set()
+    for name, others in allowed().items():
+        assert others <= seen, f'{name} is above one of {others}'
+        seen.add(name)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    trees = modules()
+    graph = {module: set(imports(tree, trees)) - {module} for module, tree in trees.items()}
+    assert list(graphlib.TopologicalSorter(graph).static_order())

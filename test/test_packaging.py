@@ -202,7 +202,7 @@ def test_an_installed_copy_knows_its_commit(prefix):
     (modules,) = prefix.glob('lib/python3*/site-packages')
     head = ['git', '-C', prefix.parent / 'source', 'rev-parse', 'HEAD']
     expected = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
-    ask = 'from neuron_reach.learning.checkpoint import versions; print(versions()["git_revision"])'
+    ask = 'from neuron_reach.common.versions import versions; print(versions()["git_revision"])'
     environment = {**os.environ, 'PYTHONPATH': str(modules)}
     command = [sys.executable, '-c', ask]
     said = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=prefix)

@@ -19,8 +19,8 @@ from neuron_reach.commands.flags import (
 from neuron_reach.errors import UserError, warn
 
 if TYPE_CHECKING:
-    from neuron_reach.analysis import ActivityRecord
     from neuron_reach.analysis.activity import Activity
+    from neuron_reach.records.record import ActivityRecord
 
 DESCRIPTION = 'Look inside a network: distances of its neurons, clusters, dead neurons, figures.'
 EPILOG = """\
@@ -132,7 +132,7 @@ def _write(
     """Write tables, arrays and figures, and the summary last; return it."""
     from neuron_reach.analysis.activity import layer_summaries, neuron_lines, pairs, spread
     from neuron_reach.common.results import replaced_results, write_arrays, write_csv
-    from neuron_reach.learning.checkpoint import versions
+    from neuron_reach.common.versions import versions
 
     record = activity.record
     summary = {

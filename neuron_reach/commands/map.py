@@ -14,7 +14,7 @@ from neuron_reach.errors import UserError, warn
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from neuron_reach.analysis import Interval
+    from neuron_reach.analysis.metrics import Interval
     from neuron_reach.figures.mapping import Bars
     from neuron_reach.workflows.map import Example, Group, MapOptions, Pair
 
@@ -175,8 +175,8 @@ def _write(
 ) -> None:
     """Write results as tables, figures and arrays."""
     from neuron_reach.common.results import replaced_results, write_csv, write_tensors
+    from neuron_reach.common.versions import versions
     from neuron_reach.figures.style import save
-    from neuron_reach.learning.checkpoint import versions
 
     pairs = [pair for group in groups for pair in group.pairs]
     results = {

@@ -19,8 +19,8 @@ from neuron_reach.commands.flags import (
 from neuron_reach.errors import UserError, printable
 
 if TYPE_CHECKING:
-    from neuron_reach.analysis import ActivityRecord
     from neuron_reach.learning.checkpoint import Checkpoint
+    from neuron_reach.records.record import ActivityRecord
 
 DESCRIPTION = 'Prune a trained network: merge neurons that do the same in its sample episodes.'
 EPILOG = """\

@@ -5,14 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
-
-from neuron_reach.learning.validation import TEST_EPISODES, required_successes
-
-if TYPE_CHECKING:
-    from neuron_reach.learning.training import Training
 
 LINE_PERIOD = 2.0  # s
 
@@ -89,13 +83,3 @@ class Progress:
     def close(self) -> None:
         """Leave the bar as it is and go to the next line."""
         self._bar.close()
-
-
-def training_note(training: Training) -> str:
-    """Say how a single training stands: updates, and the validation test played last."""
-    note = f'{training.learner.updates} updates'
-    if training.members and training.members[0].validations:
-        _, successes, played = training.members[0].validations[-1]
-        note += f', last test {successes}/{played}'
-        note += f' (to pass: {required_successes()}/{TEST_EPISODES})'
-    return note

@@ -10,9 +10,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from neuron_reach.analysis import ActivityRecord, Clustering
 from neuron_reach.analysis.clusters import leaves
+from neuron_reach.analysis.merging import Clustering
 from neuron_reach.figures.style import COLOURS, HATCHES
+from neuron_reach.records.record import ActivityRecord
 
 Array = NDArray[np.float64]
 

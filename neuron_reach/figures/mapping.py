@@ -12,7 +12,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from neuron_reach.analysis import Interval, Projection
+from neuron_reach.analysis.metrics import Interval
+from neuron_reach.analysis.projection import Projection
 from neuron_reach.figures.style import COLOURS, HATCHES
 
 Values = TypeVar('Values')

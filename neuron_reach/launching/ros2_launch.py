@@ -32,12 +32,13 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from neuron_reach.common.options import check_keys
+from neuron_reach.common.processes import INTERRUPTED
 from neuron_reach.common.ros_environment import LAUNCHER
 from neuron_reach.errors import UserError
 from neuron_reach.launching import graph
 from neuron_reach.launching.arguments import argument_fields, describe_argument
 from neuron_reach.launching.graph import Phase, Process
-from neuron_reach.launching.starter import INTERRUPTED, PATIENCE
+from neuron_reach.launching.starter import PATIENCE
 
 PACKAGE = 'neuron_reach'
 _LAUNCHS_OWN = {'launch-prefix', 'launch-prefix-filter'}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -16,14 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from neuron_reach.common.processes import INTERRUPTED, end_with_parent
 from neuron_reach.common.ros_environment import LAUNCHER, check_environment
 from neuron_reach.launching.graph import Phase, Process
 
 POLL_PERIOD = 0.02  # s
 PATIENCE = 30.0
 """Seconds for a process to end after SIGINT, before it is killed."""
-
-INTERRUPTED = 128 + signal.SIGINT
 
 
 def run(phases: Sequence[Phase]) -> int:
@@ -174,12 +172,6 @@ class _Child:
         """End it at once."""
         self._popen.kill()
         self._popen.wait()
-
-
-def end_with_parent() -> None:
-    """Have the kernel interrupt this process should the starter itself be killed."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
 
 
 def _run_phase(phase: Phase) -> int:

@@ -8,9 +8,6 @@ Loading never executes anything from a file.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import neuron_reach
 from neuron_reach.common.files import Kind, atomic_folder, json_bytes, read_json, write_bytes
 from neuron_reach.common.paths import METADATA, MODEL
 from neuron_reach.common.tensors import read_tensors, tensor_bytes, tensors_digest
+from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
 from neuron_reach.learning.metadata import FLOAT32, FORMAT, facts, read_metadata, read_parameters
 from neuron_reach.learning.qnetwork import QNetwork
@@ -65,36 +62,6 @@ class Checkpoint:
     metadata: dict[str, Any]
     setup: Setup
     has_digest: bool
-
-
-@functools.cache
-def versions() -> dict[str, str | None]:
-    """Return the versions of everything that has a part in the numbers."""
-    return {
-        'neuron_reach': neuron_reach.__version__,
-        'git_revision': _git_revision(),
-        'python': platform.python_version(),
-        'numpy': np.__version__,
-        'torch': torch.__version__,
-    }
-
-
-def _git_revision() -> str | None:
-    """Return the commit that is installed, or of the checkout this code runs from, if known."""
-    package = Path(neuron_reach.__file__).resolve().parent
-    installed = package / 'revision'  # left there by setup.py
-    if installed.exists():
-        return installed.read_text(encoding='utf-8').strip()
-    if not (package.parent / '.git').exists():
-        return None
-    command = ['git', '-C', str(package), 'describe', '--always', '--dirty', '--abbrev=40']
-    try:
-        found = subprocess.run(
-            [*command, '--exclude=*'], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
 
 
 def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> dict[str, Any]:

@@ -363,3 +363,13 @@ class Training:
             else:
                 self.round(fleet, watcher)
             after_round(self)
+
+
+def training_note(training: Training) -> str:
+    """Say how a single training stands: updates, and the validation test played last."""
+    note = f'{training.learner.updates} updates'
+    if training.members and training.members[0].validations:
+        _, successes, played = training.members[0].validations[-1]
+        note += f', last test {successes}/{played}'
+        note += f' (to pass: {required_successes()}/{TEST_EPISODES})'
+    return note

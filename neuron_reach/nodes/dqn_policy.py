@@ -13,16 +13,16 @@ from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import ReachingTask, TaskOptions
 from neuron_reach.common.options import option
-from neuron_reach.common.progress import Progress, training_note
+from neuron_reach.common.processes import INTERRUPTED
+from neuron_reach.common.progress import Progress
 from neuron_reach.errors import UserError
-from neuron_reach.launching.starter import INTERRUPTED
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork, greedy
 from neuron_reach.learning.rollout import greedy_successes, play
 from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import LearningOptions, SessionOptions, Setup, TrainingOptions
-from neuron_reach.learning.training import Training, random_streams
+from neuron_reach.learning.training import Training, random_streams, training_note
 from neuron_reach.learning.validation import TEST_EPISODES, required_successes
 from neuron_reach.nodes.broadcast import Broadcast
 from neuron_reach.nodes.common import (

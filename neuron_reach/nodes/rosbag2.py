@@ -18,9 +18,9 @@ from rclpy.node import Node
 from neuron_reach import messages
 from neuron_reach.bags.writer import lock, make_room
 from neuron_reach.common.paths import PARTIAL
+from neuron_reach.common.processes import end_with_parent
 from neuron_reach.common.resources import has_package
 from neuron_reach.errors import SpoiledError
-from neuron_reach.launching.starter import end_with_parent
 from neuron_reach.nodes.common import RECORDED_DEPTH
 from neuron_reach.nodes.company import BAG_RECORDER, Company, Watch, role_of
 from neuron_reach.nodes.loop import Loop

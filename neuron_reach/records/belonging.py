@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neuron_reach.analysis import ActivityRecord
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, network_digest
+from neuron_reach.records.record import ActivityRecord
 
 TOLERANCE = 1e-4
 """By how much, of a layer's largest activation, arithmetic on other machines may differ."""

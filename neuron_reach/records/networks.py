@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from neuron_reach import messages
-from neuron_reach.analysis import ActivityRecord
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import Robot, choose_robot
 from neuron_reach.bags.summary import BagSummary
@@ -23,6 +22,7 @@ from neuron_reach.common.paths import (
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest
 from neuron_reach.records.belonging import check_record, check_whole
+from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import read_records
 
 MOST_COMPUTED = 2**30

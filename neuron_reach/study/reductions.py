@@ -115,7 +115,7 @@ def prune(
             network in one test.
         networks: by `tau_name`.
     """
-    from neuron_reach.analysis import prune_each
+    from neuron_reach.analysis.merging import prune_each
     from neuron_reach.learning import validation
     from neuron_reach.learning.checkpoint import describe
     from neuron_reach.learning.training import Member

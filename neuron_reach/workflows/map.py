@@ -11,28 +11,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuron_reach.analysis import (
-    ActivityRecord,
-    Interval,
+from neuron_reach.analysis.mapping import (
     Mapping,
-    Projection,
-    bootstrap_pairs,
     input_samples,
-    input_transform,
     map_records,
     permute_steps,
-    random_network,
     run_network,
-    transform_from_values,
 )
-from neuron_reach.analysis.projection import REGULARISATION
-from neuron_reach.analysis.transforms import KINDS
+from neuron_reach.analysis.metrics import Interval, bootstrap_pairs
+from neuron_reach.analysis.projection import REGULARISATION, Projection
+from neuron_reach.analysis.samples import random_network
+from neuron_reach.analysis.transforms import KINDS, input_transform, transform_from_values
 from neuron_reach.common.options import load_yaml
 from neuron_reach.common.paths import find_bag
 from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.validation import TEST_EPISODES
 from neuron_reach.records.networks import Network
+from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, record_checkpoint
 
 Runs = tuple[ActivityRecord, ActivityRecord]

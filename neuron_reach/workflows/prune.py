@@ -9,24 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from neuron_reach.analysis import ActivityRecord, Pruned, PruningOptions, prune, prune_each
+from neuron_reach.analysis.merging import Pruned, prune, prune_each
+from neuron_reach.analysis.options import PruningOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.common.paths import PRUNED
 from neuron_reach.common.results import replaced_results, write_arrays, write_csv
+from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import (
     Checkpoint,
     describe,
     network_digest,
     save_checkpoint,
-    versions,
 )
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
+from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import record_checkpoint
 
 PRUNING_STREAMS = 1

@@ -355,7 +355,7 @@ def perform(call: Call, scratch: Path | None = None) -> Success | Failure:
 def _perform(call: Call, scratch: Path | None) -> Success:
     import torch
 
-    from neuron_reach.learning.checkpoint import versions
+    from neuron_reach.common.versions import versions
 
     found: Function = getattr(importlib.import_module(call.module), call.name)
     if found.version != call.version:

@@ -53,8 +53,9 @@ def activity(
     """
     import torch
 
-    from neuron_reach.analysis import PruningOptions, network_activations, random_network
     from neuron_reach.analysis.activity import analyse, pairs
+    from neuron_reach.analysis.options import PruningOptions
+    from neuron_reach.analysis.samples import network_activations, random_network
     from neuron_reach.learning.training import random_streams
     from neuron_reach.records.recording import record_checkpoint
 

@@ -98,7 +98,7 @@ def train_otherwise(
     """
     import torch
 
-    from neuron_reach.analysis import random_network
+    from neuron_reach.analysis.samples import random_network
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.learning.checkpoint import describe
     from neuron_reach.learning.rollout import greedy_successes

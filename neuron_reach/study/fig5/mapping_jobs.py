@@ -84,7 +84,7 @@ def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int)
     import numpy as np
     import torch
 
-    from neuron_reach.analysis import random_network
+    from neuron_reach.analysis.samples import random_network
     from neuron_reach.learning.checkpoint import describe
     from neuron_reach.learning.training import Member
 
@@ -152,7 +152,8 @@ def map_onto(
     """
     import numpy as np
 
-    from neuron_reach.analysis import input_samples, input_transform, map_records, run_network
+    from neuron_reach.analysis.mapping import input_samples, map_records, run_network
+    from neuron_reach.analysis.transforms import input_transform
     from neuron_reach.records.recording import record_checkpoint
 
     played, other = _load(target), _load(stand_in)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuron_reach.analysis import Interval, bootstrap_pairs
 from neuron_reach.analysis.intervals import mean_interval
+from neuron_reach.analysis.metrics import Interval, bootstrap_pairs
 from neuron_reach.figures.mapping import metric_bars
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
@@ -61,8 +61,8 @@ def transfer(
             validation test is played before the first training episode.
         networks: as of `train`.
     """
-    from neuron_reach.analysis import input_transform
     from neuron_reach.analysis.reuse import adapt_network, copy_hidden
+    from neuron_reach.analysis.transforms import input_transform
     from neuron_reach.learning.training import Training
     from neuron_reach.study.networks import run_training
 

@@ -1,0 +1,43 @@
+"""The versions of everything that has a part in the numbers, for the record of a result."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import subprocess
+from pathlib import Path
+
+__version__ = '0.1.0'
+
+
+@functools.cache
+def versions() -> dict[str, str | None]:
+    """Return the versions of everything that has a part in the numbers."""
+    import numpy as np
+    import torch
+
+    return {
+        'neuron_reach': __version__,
+        'git_revision': _git_revision(),
+        'python': platform.python_version(),
+        'numpy': np.__version__,
+        'torch': torch.__version__,
+    }
+
+
+def _git_revision() -> str | None:
+    """Return the commit that is installed, or of the checkout this code runs from, if known."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / 'revision'  # left there by setup.py
+    if installed.exists():
+        return installed.read_text(encoding='utf-8').strip()
+    if not (package.parent / '.git').exists():
+        return None
+    command = ['git', '-C', str(package), 'describe', '--always', '--dirty', '--abbrev=40']
+    try:
+        found = subprocess.run(
+            [*command, '--exclude=*'], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
