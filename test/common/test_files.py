@@ -110,7 +110,7 @@ def test_a_file_is_not_replaced_by_a_folder(tmp_path):
 
 KILLED = """
 import os, pathlib, signal, sys
-from neuron_reach import files
+from neuron_reach.common import files
 
 step, exchange = int(sys.argv[2]), sys.argv[3] == 'True'
 def count(call):

@@ -96,7 +96,7 @@ def run_study(tmp_path, body):
         if __name__ == '__main__':
             store = Store(Path(sys.argv[1]) / 'results')
     """
-    script = tmp_path / 'study.py'
+    script = tmp_path / 'script.py'
     script.write_text(textwrap.dedent(code) + textwrap.indent(textwrap.dedent(body), ' ' * 4))
     path = os.pathsep.join([str(HERE), *filter(None, sys.path)])
     return subprocess.Popen(

@@ -1,0 +1,1 @@
+from analysis.conftest import random_record as random_record
