@@ -8,10 +8,9 @@ from neuron_reach.common.lazy import lazy_names
 _MODULES = {
     'analysis.clusters': 'cluster_tree segment_layer',
     'analysis.distances': 'neuron_distances',
+    'analysis.intervals': 'Interval',
     'analysis.mapping': 'Mapping input_samples map_records permute_steps run_network',
-    'analysis.metrics': (
-        'Interval bootstrap_pairs coverage layer_projection projection_error saturation'
-    ),
+    'analysis.metrics': 'bootstrap_pairs coverage layer_projection projection_error saturation',
     'analysis.projection': (
         'NormalEquations Projection greedy_projection kkt_residual linear_projection '
         'normal_equations solve_projection'

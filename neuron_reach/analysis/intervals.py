@@ -59,7 +59,13 @@ Statistic = Callable[[Mapping[str, Array]], Array]
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """An estimate with its 95 % interval."""
+    """An estimate from several networks, such as a mean, with its 95 % interval.
+
+    Attributes:
+        value: the estimate.
+        low: lower bound; NaN if there are too few networks for an interval.
+        high: upper bound, likewise.
+    """
 
     value: float
     low: float

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.analysis.bootstrap import bounds, draw_networks, resampled_means
+from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.projection import Projection, sample_chunks
 
 Array = NDArray[np.float64]
@@ -167,15 +167,6 @@ def layer_projection(
     return result
 
 
-@dataclasses.dataclass(frozen=True)
-class Interval:
-    """A mean over pairs of networks with its bootstrap interval; NaN where it cannot be told."""
-
-    mean: float
-    low: float
-    high: float
-
-
 def bootstrap_pairs(
     values: ArrayLike,
     generator: np.random.Generator,
@@ -193,7 +184,7 @@ def bootstrap_pairs(
         resamples: how often to draw.
 
     Returns:
-        The interval; unknown (NaN) if a side has a single network.
+        The mean and its interval; the bounds are NaN if a side has a single network.
     """
     values = np.asarray(values, np.float64)
     known = values[np.isfinite(values)]

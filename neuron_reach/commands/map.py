@@ -14,7 +14,7 @@ from neuron_reach.errors import UserError, warn
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from neuron_reach.analysis.metrics import Interval
+    from neuron_reach.analysis.intervals import Interval
     from neuron_reach.figures.mapping import Bars
     from neuron_reach.workflows.map import Example, Group, MapOptions, Pair
 
@@ -287,7 +287,7 @@ def _table(groups: list[Group]) -> str:
         cells = []
         for metric in metrics:
             interval = group.metrics[metric]
-            cell = f'{interval.mean:.3f}'
+            cell = f'{interval.value:.3f}'
             if math.isfinite(interval.low):
                 cell += f' ({interval.low:.3f} to {interval.high:.3f})'
             cells.append(cell)

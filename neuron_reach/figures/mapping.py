@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from neuron_reach.analysis.metrics import Interval
+from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.projection import Projection
 from neuron_reach.figures.style import COLOURS, HATCHES
 
@@ -56,7 +56,7 @@ def metric_bars(
                 place = middle + (number - (len(by_name) - 1) / 2) * width
                 bars[name] = axis.bar(
                     place,
-                    interval.mean,
+                    interval.value,
                     width,
                     color=COLOURS[kinds.index(kind) % len(COLOURS)],
                     hatch=HATCHES[methods.index(method) % len(HATCHES)],
@@ -97,8 +97,8 @@ def _spread(
 ) -> None:
     """Add the interval and, beside it, the single pairs."""
     if np.isfinite(interval.low):
-        reach = [[interval.mean - interval.low], [interval.high - interval.mean]]
-        axis.errorbar(place, interval.mean, np.maximum(reach, 0.0), color='black', capsize=3)
+        reach = [[interval.value - interval.low], [interval.high - interval.value]]
+        axis.errorbar(place, interval.value, np.maximum(reach, 0.0), color='black', capsize=3)
     if len(values) > 1:
         spots = place + np.linspace(-0.3, 0.3, len(values)) * width
         axis.plot(spots, values, 'o', color='black', markersize=2, alpha=0.5)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.mapping import (
     Mapping,
     input_samples,
@@ -18,7 +19,7 @@ from neuron_reach.analysis.mapping import (
     permute_steps,
     run_network,
 )
-from neuron_reach.analysis.metrics import Interval, bootstrap_pairs
+from neuron_reach.analysis.metrics import bootstrap_pairs
 from neuron_reach.analysis.projection import REGULARISATION, Projection
 from neuron_reach.analysis.samples import random_network
 from neuron_reach.analysis.transforms import KINDS, input_transform, transform_from_values

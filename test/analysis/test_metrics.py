@@ -180,7 +180,7 @@ def test_the_bootstrap_interval_holds_the_true_mean_in_95_of_100_cases(draw, net
         interval = bootstrap_pairs(
             values, generator, resamples=400, same_networks=draw is draw_same
         )
-        assert interval.mean == pytest.approx(np.nanmean(values))
+        assert interval.value == pytest.approx(np.nanmean(values))
         hits += interval.low <= 0.0 <= interval.high
     fewest, most = binom.ppf((0.0005, 0.9995), trials, 0.95)
     assert fewest <= hits <= most
@@ -189,21 +189,21 @@ def test_the_bootstrap_interval_holds_the_true_mean_in_95_of_100_cases(draw, net
 def test_missing_pairs_are_left_out():
     values = np.array([[np.nan, 1.0, 2.0], [3.0, np.nan, 4.0], [5.0, 6.0, np.nan]])
     interval = bootstrap_pairs(values, np.random.default_rng(0), same_networks=True)
-    assert interval.mean == pytest.approx(3.5)
+    assert interval.value == pytest.approx(3.5)
     reach = 2.5 * 4.303 / 1.960 * 1.5**0.5  # resampled means lie in 1 to 6, before they are widened
     assert 3.5 - reach <= interval.low < 3.5 < interval.high <= 3.5 + reach
 
 
 def test_one_network_has_no_interval():
     interval = bootstrap_pairs([[0.2, 0.4]], np.random.default_rng(0))
-    assert interval.mean == pytest.approx(0.3)
+    assert interval.value == pytest.approx(0.3)
     assert np.isnan(interval.low) and np.isnan(interval.high)
 
 
 def test_networks_mapped_to_themselves_are_resampled_one_by_one():
     values = np.arange(10.0)
     interval = bootstrap_pairs(values, np.random.default_rng(0))
-    assert interval.mean == 4.5
+    assert interval.value == 4.5
     means = np.random.default_rng(1).choice(values, (5000, 10)).mean(axis=1)
     widening = 2.262 / 1.960 * (10 / 9) ** 0.5  # Student's t with 9 degrees of freedom, n / (n - 1)
     for bound, share in ((interval.low, 0.025), (interval.high, 0.975)):

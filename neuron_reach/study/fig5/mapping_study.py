@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from neuron_reach.analysis.intervals import Pairs, mean_interval
-from neuron_reach.analysis.metrics import Interval, bootstrap_pairs
+from neuron_reach.analysis.intervals import Interval, Pairs, mean_interval
+from neuron_reach.analysis.metrics import bootstrap_pairs
 from neuron_reach.analysis.transforms import input_transform
 from neuron_reach.figures.mapping import Bars, layer_tables, metric_bars
 from neuron_reach.study.engine.jobs import Job

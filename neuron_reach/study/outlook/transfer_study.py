@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuron_reach.analysis.intervals import mean_interval
-from neuron_reach.analysis.metrics import Interval, bootstrap_pairs
+from neuron_reach.analysis.intervals import Interval, mean_interval
+from neuron_reach.analysis.metrics import bootstrap_pairs
 from neuron_reach.figures.mapping import metric_bars
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
