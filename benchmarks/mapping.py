@@ -164,7 +164,9 @@ def speed(name: str, pair: list[Checkpoint], repeats: int, count: int) -> None:
     """Print the tables of one pair of networks."""
     problem = Problem.of(*pair)
     equations, gram_times = measure(
-        lambda: normal_equations(problem.target, problem.source, problem.samples),
+        lambda: normal_equations(
+            target=problem.target, source=problem.source, samples=problem.samples
+        ),
         2,
         time.perf_counter,
     )
@@ -185,7 +187,9 @@ def speed(name: str, pair: list[Checkpoint], repeats: int, count: int) -> None:
     if count:
         others(equations, ours, count)
     support = (ours.matrix > 0.0).sum(axis=0)
-    error = projection_error(ours, problem.target, problem.source, problem.samples)
+    error = projection_error(
+        ours, target=problem.target, source=problem.source, samples=problem.samples
+    )
     print(f'\nSource neurons a target: {support.mean():.1f}, at most {support.max()}; ', end='')
     print(f'error on the samples {error:.3f}.\n')
     threads = len(os.sched_getaffinity(0))
@@ -203,12 +207,17 @@ def speed(name: str, pair: list[Checkpoint], repeats: int, count: int) -> None:
 def wide() -> None:
     """Map a pair of 6 x 512 with validation, and print the largest memory this process had."""
     pair = untrained((512,) * 6)
-    records = []
+    records: list[dict[str, Any]] = []
     for seed in (None, 0):
         generator = None if seed is None else np.random.default_rng(seed)
         record = record_checkpoint(pair[1], 300, generator)
-        records += [record, run_network(pair[0].network, record)]
-    map_records(*records, input_samples(records[0]))
+        records.append({'source': run_network(pair[0].network, record), 'target': record})
+    map_records(
+        **records[0],
+        source_validation=records[1]['source'],
+        target_validation=records[1]['target'],
+        samples=input_samples(records[0]['target']),
+    )
     print(f'{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB')
 
 

@@ -128,12 +128,12 @@ def input_samples(record: ActivityRecord, tolerance: float = 0.0) -> NDArray[np.
 
 
 def map_records(
-    target: ActivityRecord,
-    source: ActivityRecord,
-    target_validation: ActivityRecord,
-    source_validation: ActivityRecord,
-    samples: NDArray[np.int64],
     *,
+    source: ActivityRecord,
+    target: ActivityRecord,
+    source_validation: ActivityRecord,
+    target_validation: ActivityRecord,
+    samples: NDArray[np.int64],
     regularisations: Sequence[float] = (REGULARISATION,),
     greedy: bool = False,
     inputs: bool = False,
@@ -143,10 +143,10 @@ def map_records(
     """Map a source network onto a target network.
 
     Args:
+        source: the source network on the inputs of the target (see `run_network`).
         target: the target network in its sample episodes.
-        source: the source network on the same inputs (see `run_network`).
+        source_validation: the source network on the inputs of `target_validation`.
         target_validation: the target network in fresh episodes, X_V.
-        source_validation: the source network on those.
         samples: which steps make up X (see `input_samples`).
         regularisations: lambda of each linear projection.
         greedy: make a greedy projection as well.
@@ -157,51 +157,49 @@ def map_records(
     Returns:
         The greedy mapping, if asked for, and the linear ones in the order of their lambdas.
     """
-    layers = [record.layers[0 if inputs else 1 :] for record in (target, source)]
-    sizes = [record.sizes[0 if inputs else 1 :] for record in (target, source)]
+    layers = [record.layers[0 if inputs else 1 :] for record in (source, target)]
+    sizes = [record.sizes[0 if inputs else 1 :] for record in (source, target)]
 
     def activations(
-        target: ActivityRecord, source: ActivityRecord
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        source: ActivityRecord, target: ActivityRecord
+    ) -> dict[str, NDArray[np.float32]]:
         """Return the neurons that take part, (steps of all episodes, neurons), as views."""
-        flat = [record.activations.reshape(-1, record.neurons) for record in (target, source)]
-        return flat[0][:, -sum(sizes[0]) :], flat[1][:, -sum(sizes[1]) :]
+        flat = [record.activations.reshape(-1, record.neurons) for record in (source, target)]
+        return {'source': flat[0][:, -sum(sizes[0]) :], 'target': flat[1][:, -sum(sizes[1]) :]}
 
-    on_samples = activations(target, source)
-    fresh = activations(target_validation, source_validation)
+    on_samples = activations(source, target)
+    fresh = activations(source_validation, target_validation)
     fresh_steps = np.flatnonzero(step_mask(target_validation))
-    equations = normal_equations(*on_samples, samples=samples)
+    equations = normal_equations(**on_samples, samples=samples)
     projections = solve_projection(equations, list(regularisations), threads=threads)
     if greedy:
-        parts = (
-            record.select(names) for record, names in zip((target, source), layers, strict=True)
-        )
-        projections.insert(0, greedy_projection(*parts))
+        parts = {'source': source.select(layers[0]), 'target': target.select(layers[1])}
+        projections.insert(0, greedy_projection(**parts))
 
     def mapping(projection: Projection) -> Mapping:
         is_greedy = projection.regularisation is None
         residual = None if is_greedy else kkt_residual(equations, projection).max(initial=0.0)
-        errors = np.stack(target_errors(projection, *fresh, samples=fresh_steps), axis=-1)
-        layer_errors = np.zeros((len(sizes[0]), 2))
-        layer_of_target = np.repeat(np.arange(len(sizes[0])), sizes[0])
+        errors = np.stack(target_errors(projection, **fresh, samples=fresh_steps), axis=-1)
+        layer_errors = np.zeros((len(sizes[1]), 2))
+        layer_of_target = np.repeat(np.arange(len(sizes[1])), sizes[1])
         np.add.at(layer_errors, layer_of_target[projection.targets], errors)
         missed, total = errors.sum(axis=0)
         seen = float('nan')
         if sample_error:
-            seen = projection_error(projection, *on_samples, samples=samples)
+            seen = projection_error(projection, **on_samples, samples=samples)
         return Mapping(
-            'greedy' if is_greedy else 'linear',
-            projection,
-            dict(zip(layers[1], sizes[1], strict=True)),
-            dict(zip(layers[0], sizes[0], strict=True)),
-            float(missed / total) if total else float('nan'),
-            seen,
-            layer_errors,
-            saturation(projection),
-            coverage(projection),
-            layer_projection(projection, sizes[1], sizes[0]),
-            len(samples),
-            None if residual is None else float(residual),
+            method='greedy' if is_greedy else 'linear',
+            projection=projection,
+            source_layers=dict(zip(layers[0], sizes[0], strict=True)),
+            target_layers=dict(zip(layers[1], sizes[1], strict=True)),
+            error=float(missed / total) if total else float('nan'),
+            sample_error=seen,
+            layer_errors=layer_errors,
+            saturation=saturation(projection),
+            coverage=coverage(projection),
+            layers=layer_projection(projection, source_layers=sizes[0], target_layers=sizes[1]),
+            samples=len(samples),
+            residual=None if residual is None else float(residual),
         )
 
     return [mapping(projection) for projection in projections]

@@ -31,22 +31,24 @@ def as_projection(projection: Projection | ArrayLike) -> Projection:
 
 def projection_error(
     projection: Projection | ArrayLike,
-    target: ArrayLike,
+    *,
     source: ArrayLike,
+    target: ArrayLike,
     samples: NDArray[np.int64] | None = None,
 ) -> float:
     """Return E(P, X) = sum_m |a_m - B p_m|_1 / sum_m |a_m|_1 (equation 6); 1 for P = 0.
 
     Arguments and errors as of `target_errors`. NaN if all targets are silent.
     """
-    missed, total = target_errors(projection, target, source, samples)
+    missed, total = target_errors(projection, source=source, target=target, samples=samples)
     return float(missed.sum() / total.sum()) if total.any() else float('nan')
 
 
 def target_errors(
     projection: Projection | ArrayLike,
-    target: ArrayLike,
+    *,
     source: ArrayLike,
+    target: ArrayLike,
     samples: NDArray[np.int64] | None = None,
 ) -> tuple[Array, Array]:
     """Return |a_m - B p_m|_1 and |a_m|_1 of every target m that is not dead, (targets,) each.
@@ -56,26 +58,27 @@ def target_errors(
 
     Args:
         projection: a projection; a plain matrix P is for activations that are already normalised.
-        target: activations of the target network on X, (N, M).
-        source: activations of the source network on the same X, (N, K).
+        source: activations of the source network on X, (N, K).
+        target: activations of the target network on the same X, (N, M).
         samples: which rows make up X; None: all.
 
     Raises:
         ValueError: shapes that do not fit.
     """
     projection = as_projection(projection)
-    expected = (projection.target_scale.size, projection.source_scale.size)
-    found = (np.shape(target)[-1], np.shape(source)[-1])
-    if found != expected:
+    source, target = np.asarray(source), np.asarray(target)
+    expected = (projection.source_scale.size, projection.target_scale.size)
+    shapes = (source.shape, target.shape)
+    if tuple(shape[-1:] for shape in shapes) != tuple((neurons,) for neurons in expected):
         raise ValueError(
-            f'the projection is for {expected[0]} target and {expected[1]} source neurons, '
-            f'not for {found[0]} and {found[1]}'
+            f'the projection is for {expected[0]} source and {expected[1]} target neurons, '
+            f'not for activations of shape {shapes[0]} and {shapes[1]}'
         )
     scale = projection.target_scale[projection.targets]
     used = np.flatnonzero(projection.matrix.any(axis=1))
     matrix = projection.matrix[used] / projection.source_scale[used, None]
     missed, total = np.zeros((2, len(projection.targets)))
-    for target_chunk, source_chunk in sample_chunks(target, source, samples):
+    for source_chunk, target_chunk in sample_chunks(source=source, target=target, samples=samples):
         wanted = target_chunk[:, projection.targets] / scale
         predicted = source_chunk[:, used] @ matrix
         missed += np.abs(wanted - predicted).sum(axis=0)
@@ -128,7 +131,10 @@ def coverage(projection: Projection | ArrayLike) -> float:
 
 
 def layer_projection(
-    projection: Projection | ArrayLike, source_layers: Sequence[int], target_layers: Sequence[int]
+    projection: Projection | ArrayLike,
+    *,
+    source_layers: Sequence[int],
+    target_layers: Sequence[int],
 ) -> Array:
     """Return P_ij, the share of source layer i in the columns of target layer j (equation 9).
 

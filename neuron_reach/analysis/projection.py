@@ -97,33 +97,33 @@ class NormalEquations:
 
 
 def sample_chunks(
-    target: ArrayLike, source: ArrayLike, samples: NDArray[np.int64] | None = None
+    *, source: ArrayLike, target: ArrayLike, samples: NDArray[np.int64] | None = None
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield the activations of some samples at a time, (n, M) and (n, K).
+    """Yield the activations of some samples at a time, (n, K) and (n, M).
 
     Args:
-        target: activations of the target network, (N, M).
-        source: activations of the source network on the same inputs, (N, K).
+        source: activations of the source network, (N, K).
+        target: activations of the target network on the same inputs, (N, M).
         samples: which rows to take; None: all.
 
     Raises:
         ValueError: shapes that do not fit, or no samples.
     """
-    target, source = np.asarray(target), np.asarray(source)
-    if target.ndim != 2 or source.ndim != 2:
+    source, target = np.asarray(source), np.asarray(target)
+    if source.ndim != 2 or target.ndim != 2:
         raise ValueError(
-            f'activations must be (samples, neurons), not {target.shape} and {source.shape}'
+            f'activations must be (samples, neurons), not {source.shape} and {target.shape}'
         )
-    count = len(target) if samples is None else len(samples)
-    if len(target) != len(source) or not count:
+    count = len(source) if samples is None else len(samples)
+    if len(source) != len(target) or not count:
         raise ValueError(
-            f'target and source must be run on the same samples, not on {len(target)} '
-            f'and {len(source)}'
+            f'source and target must be run on the same samples, not on {len(source)} '
+            f'and {len(target)}'
         )
     for start in range(0, count, CHUNK):
         part = slice(start, start + CHUNK)
         rows = part if samples is None else samples[part]
-        yield target[rows], source[rows]
+        yield source[rows], target[rows]
 
 
 def _finite(maxima: Array) -> Array:
@@ -133,26 +133,27 @@ def _finite(maxima: Array) -> Array:
 
 
 def normal_equations(
-    target: ArrayLike, source: ArrayLike, samples: NDArray[np.int64] | None = None
+    *, source: ArrayLike, target: ArrayLike, samples: NDArray[np.int64] | None = None
 ) -> NormalEquations:
     """Reduce activations to G = B'B and c = B'a, in double precision.
 
     Args:
-        target: raw activations of the target network, (N, M).
-        source: raw activations of the source network on the same inputs, (N, K).
+        source: raw activations of the source network, (N, K).
+        target: raw activations of the target network on the same inputs, (N, M).
         samples: which rows make up X; None: all.
 
     Raises:
         ValueError: shapes that do not fit, or activations that are not finite.
     """
-    maxima = [np.zeros(np.shape(values)[-1]) for values in (target, source)]
-    for chunks in sample_chunks(target, source, samples):
+    source, target = np.asarray(source), np.asarray(target)
+    maxima = [np.zeros(values.shape[-1:]) for values in (source, target)]
+    for chunks in sample_chunks(source=source, target=target, samples=samples):
         for largest, chunk in zip(maxima, chunks, strict=True):
             np.maximum(largest, np.abs(chunk).max(axis=0), out=largest)
-    target_scale, source_scale = map(_finite, maxima)
+    source_scale, target_scale = map(_finite, maxima)
     targets, sources = np.flatnonzero(target_scale), np.flatnonzero(source_scale)
     gram, cross = np.zeros((sources.size, sources.size)), np.zeros((targets.size, sources.size))
-    for target_chunk, source_chunk in sample_chunks(target, source, samples):
+    for source_chunk, target_chunk in sample_chunks(source=source, target=target, samples=samples):
         a = target_chunk[:, targets] / target_scale[targets]
         b = source_chunk[:, sources] / source_scale[sources]
         gram += b.T @ b
@@ -222,25 +223,25 @@ def _projection(equations: NormalEquations, solved: Array, regularisation: float
 
 @overload
 def linear_projection(
-    target: ArrayLike,
-    source: ArrayLike,
-    regularisation: float = REGULARISATION,
     *,
+    source: ArrayLike,
+    target: ArrayLike,
+    regularisation: float = REGULARISATION,
     threads: int | None = None,
 ) -> Projection: ...
 @overload
 def linear_projection(
-    target: ArrayLike,
-    source: ArrayLike,
-    regularisation: Sequence[float],
     *,
+    source: ArrayLike,
+    target: ArrayLike,
+    regularisation: Sequence[float],
     threads: int | None = None,
 ) -> list[Projection]: ...
 def linear_projection(
-    target: ArrayLike,
-    source: ArrayLike,
-    regularisation: float | Sequence[float] = REGULARISATION,
     *,
+    source: ArrayLike,
+    target: ArrayLike,
+    regularisation: float | Sequence[float] = REGULARISATION,
     threads: int | None = None,
 ) -> Projection | list[Projection]:
     """Find the P >= 0 that minimises ||B p - a_m||^2 + lambda * sum(p) for each target m.
@@ -249,8 +250,8 @@ def linear_projection(
     is exact: the Karush-Kuhn-Tucker residual (`kkt_residual`) stays below 1e-8, usually far below.
 
     Args:
-        target: raw activations of the target network, (N, M).
-        source: raw activations of the source network on the same inputs, (N, K).
+        source: raw activations of the source network, (N, K).
+        target: raw activations of the target network on the same inputs, (N, M).
         regularisation: lambda, or several, which together cost little more than the smallest one.
         threads: threads to solve with; None: one for every core.
 
@@ -260,7 +261,8 @@ def linear_projection(
     Raises:
         ValueError: shapes that do not fit, activations that are not finite, a negative lambda.
     """
-    return solve_projection(normal_equations(target, source), regularisation, threads=threads)
+    equations = normal_equations(source=source, target=target)
+    return solve_projection(equations, regularisation, threads=threads)
 
 
 def kkt_residual(equations: NormalEquations, projection: Projection) -> Array:
@@ -281,22 +283,22 @@ def kkt_residual(equations: NormalEquations, projection: Projection) -> Array:
 
 
 def greedy_projection(
-    target: ActivityRecord | ArrayLike, source: ActivityRecord | ArrayLike
+    *, source: ActivityRecord | ArrayLike, target: ActivityRecord | ArrayLike
 ) -> Projection:
     """Predict each target neuron by the one source neuron at the least distance (equation 2).
 
     P_km = 1 for k = argmin_k d(m, k), else 0; among equals the first. Dead neurons take no part.
 
     Args:
-        target: the target network in sample episodes: a record, or raw activations (episodes,
-            steps, M), zero after an episode's end; (steps, M) is a single episode.
-        source: the source network on the same inputs.
+        source: the source network in sample episodes: a record, or raw activations (episodes,
+            steps, K), zero after an episode's end; (steps, K) is a single episode.
+        target: the target network on the same inputs, as a record or (episodes, steps, M).
 
     Raises:
         ValueError: shapes that do not fit, or activations that are not finite.
     """
-    target, source = _as_record(target), _as_record(source)
-    target_scale, source_scale = _finite(target.maxima()), _finite(source.maxima())
+    source, target = _as_record(source), _as_record(target)
+    source_scale, target_scale = _finite(source.maxima()), _finite(target.maxima())
     sources, targets = np.flatnonzero(source_scale), np.flatnonzero(target_scale)
     matrix = np.zeros((source_scale.size, targets.size))
     if sources.size and targets.size:

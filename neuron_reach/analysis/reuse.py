@@ -62,7 +62,7 @@ def adapt_network(source: QNetwork, transform: ArrayLike) -> QNetwork:
     return adapted
 
 
-def copy_hidden(source: QNetwork, start: QNetwork) -> QNetwork:
+def copy_hidden(*, source: QNetwork, start: QNetwork) -> QNetwork:
     """Return a network with the weights between hidden layers of one and all others of another.
 
     Args:

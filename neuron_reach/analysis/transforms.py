@@ -27,9 +27,7 @@ def _aligned(few: int, many: int) -> list[int]:
     return [-((few - 2 * joint * many) // (2 * few)) for joint in range(few)]
 
 
-def input_transform(
-    target_joints: int, source_joints: int, kind: str = 'balanced'
-) -> NDArray[np.float64]:
+def input_transform(kind: str = 'balanced', *, source: int, target: int) -> NDArray[np.float64]:
     """Return J with theta_source = J theta_target, (source joints, target joints).
 
     Kinds, for a source with more joints than the target:
@@ -44,18 +42,23 @@ def input_transform(
     ones (naive), or of the closest ones along the arm (balanced, duplicate). With equal joint
     counts all kinds are the identity.
 
+    Args:
+        kind: see above.
+        source: joints of the source's arm.
+        target: joints of the target's arm.
+
     Raises:
         UserError: an unknown kind, or a number of joints below 1.
     """
     if kind not in KINDS:
         raise UserError(f'transform must be one of {", ".join(KINDS)}, not {kind!r}')
-    if min(target_joints, source_joints) < 1:
+    if min(source, target) < 1:
         raise UserError('both arms must have at least one joint')
-    few, many = sorted((target_joints, source_joints))
+    few, many = sorted((source, target))
     aligned = list(range(few)) if kind == 'naive' else _aligned(few, many)
     matrix: NDArray[np.float64] = np.zeros((many, few))
     matrix[aligned, range(few)] = 1.0
-    if target_joints > source_joints:
+    if target > source:
         matrix = matrix.T
     elif kind == 'duplicate':
         for joint in set(range(many)) - set(aligned):
@@ -64,24 +67,24 @@ def input_transform(
 
 
 def transform_from_values(
-    values: Mapping[str, Any], origin: str, target_joints: int, source_joints: int
+    values: Mapping[str, Any], origin: str, *, source: int, target: int
 ) -> NDArray[np.float64]:
     """Build J from the content of a user's YAML file: `matrix`, a row for each source joint.
 
     Args:
         values: what the file holds.
         origin: name of the file, for messages.
-        target_joints: joints of the target's arm.
-        source_joints: joints of the source's arm.
+        source: joints of the source's arm.
+        target: joints of the target's arm.
 
     Raises:
         UserError: another key, or no matrix of finite numbers of the right shape.
     """
     check_keys(values, {'matrix'}, origin)
-    shape = (source_joints, target_joints)
+    shape = (source, target)
     allowed = (
-        f'{origin}: matrix must be {source_joints} rows (source joints) '
-        f'of {target_joints} numbers (target joints)'
+        f'{origin}: matrix must be {source} rows (source joints) '
+        f'of {target} numbers (target joints)'
     )
     try:
         matrix = np.array(values['matrix'], np.float64)

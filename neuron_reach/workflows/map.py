@@ -217,17 +217,25 @@ class PairMapper:
                 source = self.sources[index][0].name
                 source_joints = self.sources[index][1].setup.arm.joints
             for mapping in map_records(
-                onto[0],
-                runs[0],
-                onto[1],
-                runs[1],
-                samples,
+                target=onto[0],
+                source=runs[0],
+                target_validation=onto[1],
+                source_validation=runs[1],
+                samples=samples,
                 regularisations=options.regularisations,
                 greedy=options.greedy,
                 inputs=options.inputs,
             ):
-                place = kind, source, target.name, source_joints, joints, transform
-                yield _pair(place, mapping), mapping.projection, index
+                pair = _pair(
+                    mapping,
+                    kind=kind,
+                    source=source,
+                    target=target.name,
+                    source_joints=source_joints,
+                    target_joints=joints,
+                    transform=transform,
+                )
+                yield pair, mapping.projection, index
 
     def _tasks(self, target: Network, joints: int) -> Iterator[Task]:
         """Yield what is to be mapped onto a target with so many joints."""
@@ -294,9 +302,11 @@ class PairMapper:
         seen: list[NDArray[np.float64]] = []
         for name in self.options.transforms:
             if name in KINDS:
-                matrix = input_transform(target_joints, source_joints, name)
+                matrix = input_transform(target=target_joints, source=source_joints, kind=name)
             else:
-                matrix = transform_from_values(self.files[name], name, target_joints, source_joints)
+                matrix = transform_from_values(
+                    self.files[name], name, target=target_joints, source=source_joints
+                )
             if any(np.array_equal(matrix, other) for other in seen):
                 continue
             seen.append(matrix)
@@ -323,25 +333,26 @@ def _run_both(network: QNetwork, episodes: Runs, matrix: NDArray[np.float64] | N
     return run_network(network, episodes[0], matrix), run_network(network, episodes[1], matrix)
 
 
-def _pair(place: tuple[str, str, str, int, int, str], mapping: Mapping) -> Pair:
+def _pair(mapping: Mapping, **place: Any) -> Pair:
+    """Return the numbers of a mapping; `place` are the fields of `Pair` that say what of."""
     projection = mapping.projection
     return Pair(
-        *place,
-        mapping.method,
-        projection.regularisation,
-        mapping.error,
-        mapping.sample_error,
-        mapping.saturation,
-        mapping.coverage,
-        mapping.samples,
-        projection.sources,
-        len(projection.targets),
-        len(projection.dead_targets),
-        len(projection.unmapped_targets),
-        mapping.residual,
-        mapping.source_layers,
-        mapping.target_layers,
-        mapping.layers,
+        **place,
+        method=mapping.method,
+        regularisation=projection.regularisation,
+        error=mapping.error,
+        sample_error=mapping.sample_error,
+        saturation=mapping.saturation,
+        coverage=mapping.coverage,
+        samples=mapping.samples,
+        live_sources=projection.sources,
+        live_targets=len(projection.targets),
+        dead_targets=len(projection.dead_targets),
+        unmapped_targets=len(projection.unmapped_targets),
+        kkt_residual=mapping.residual,
+        source_layers=mapping.source_layers,
+        target_layers=mapping.target_layers,
+        layers=mapping.layers,
     )
 
 

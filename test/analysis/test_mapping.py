@@ -40,7 +40,7 @@ def record(joints, seed, ran=None):
 
 def test_a_source_runs_on_the_inputs_of_the_target():
     target, source = record(2, 0), network(4, 1)
-    matrix = input_transform(2, 4)
+    matrix = input_transform(target=2, source=4)
     ran = run_network(source, target, matrix)
     assert ran.layers == ('input', 'hidden_1', 'hidden_2', 'output')
     assert ran.sizes == source.sizes
@@ -63,9 +63,15 @@ def test_duplicate_inputs_and_steps_after_the_end_are_no_samples():
 
 
 def mapped(target, source, **options):
-    records = [record(2, seed, network) for seed in (0, 1) for network in (target, source)]
-    samples = input_samples(records[0])
-    return map_records(*records, samples, **options)
+    on_target, fresh = (record(2, seed, target) for seed in (0, 1))
+    return map_records(
+        source=record(2, 0, source),
+        target=on_target,
+        source_validation=record(2, 1, source),
+        target_validation=fresh,
+        samples=input_samples(on_target),
+        **options,
+    )
 
 
 def test_mappings_come_in_order_with_all_metrics():
@@ -129,5 +135,12 @@ def test_permuted_inputs_keep_each_neurons_activations_but_predict_nothing():
         np.testing.assert_array_equal(np.sort(before), np.sort(after))
     samples = input_samples(target)
     fresh = record(2, 1)
-    (mapping,) = map_records(target, shuffled, fresh, fresh, samples, regularisations=[0.0])
+    (mapping,) = map_records(
+        target=target,
+        source=shuffled,
+        target_validation=fresh,
+        source_validation=fresh,
+        samples=samples,
+        regularisations=[0.0],
+    )
     assert mapping.sample_error > 0.3

@@ -55,7 +55,10 @@ def test_logarithms_are_to_the_base_of_the_sources_that_are_alive():
     projection = Projection(even, np.arange(1), scale, np.ones(1))
     assert saturation(projection) == coverage(projection) == pytest.approx(1.0)
     silent = np.array([1.0, 1.0, 0.0])
-    assert linear_projection(np.eye(3), silent * np.eye(3), 0.0).sources == 2
+    assert (
+        linear_projection(target=np.eye(3), source=silent * np.eye(3), regularisation=0.0).sources
+        == 2
+    )
 
 
 def test_a_single_source_is_covered_and_suffices():
@@ -69,7 +72,8 @@ def test_targets_that_nothing_maps_to_are_left_out():
     with_zeros = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 3.0]])
     assert coverage(with_zeros) == pytest.approx(1.0)
     np.testing.assert_array_equal(
-        layer_projection(with_zeros, [1, 1], [1, 1, 1]), [[1, np.nan, 0], [0, np.nan, 1]]
+        layer_projection(with_zeros, source_layers=[1, 1], target_layers=[1, 1, 1]),
+        [[1, np.nan, 0], [0, np.nan, 1]],
     )
 
 
@@ -77,26 +81,28 @@ def test_targets_that_nothing_maps_to_are_left_out():
 def test_the_error_of_the_zero_projection_is_1(seed):
     generator = np.random.default_rng(seed)
     target, source = generator.random((20, 3)), generator.random((20, 4))
-    assert projection_error(np.zeros((4, 3)), target, source) == pytest.approx(1.0)
-    best = linear_projection(target, source, 0.0)
-    assert projection_error(best, target, source) >= 0.0
+    assert projection_error(np.zeros((4, 3)), target=target, source=source) == pytest.approx(1.0)
+    best = linear_projection(target=target, source=source, regularisation=0.0)
+    assert projection_error(best, target=target, source=source) >= 0.0
 
 
 def test_the_error_as_defined():
     target, source = np.array([[1.0, 0.0], [0.5, -1.0]]), np.array([[1.0], [0.0]])
-    error = projection_error([[0.5, 1.0]], target, source)
+    error = projection_error([[0.5, 1.0]], target=target, source=source)
     assert error == pytest.approx((0.5 + 1.0 + 0.5 + 1.0) / 2.5)
 
 
 def test_validation_samples_are_scaled_as_the_samples_were():
     samples = np.array([[2.0], [1.0]])
-    projection = linear_projection(samples, samples, 0.0)
+    projection = linear_projection(target=samples, source=samples, regularisation=0.0)
     fresh = np.array([[8.0], [4.0]])
-    assert projection_error(projection, fresh, fresh) == pytest.approx(0.0, abs=1e-9)
-    assert projection_error(projection, fresh, 0 * fresh) == 1.0
+    assert projection_error(projection, target=fresh, source=fresh) == pytest.approx(0.0, abs=1e-9)
+    assert projection_error(projection, target=fresh, source=0 * fresh) == 1.0
     # One target neuron that fired more than ever counts more, in the units of its old maximum.
-    two = linear_projection(np.eye(2), np.eye(2), 0.0)
-    assert projection_error(two, [[3.0, 1.0]], [[0.0, 1.0]]) == pytest.approx(3.0 / 4.0)
+    two = linear_projection(target=np.eye(2), source=np.eye(2), regularisation=0.0)
+    assert projection_error(two, target=[[3.0, 1.0]], source=[[0.0, 1.0]]) == pytest.approx(
+        3.0 / 4.0
+    )
 
 
 @given(matrices, st.data())
@@ -106,7 +112,7 @@ def test_layer_columns_sum_to_1(matrix, data):
         return np.diff([0, *cuts, neurons]).tolist()
 
     source_layers, target_layers = layers(matrix.shape[0]), layers(matrix.shape[1])
-    table = layer_projection(matrix, source_layers, target_layers)
+    table = layer_projection(matrix, source_layers=source_layers, target_layers=target_layers)
     assert table.shape == (len(source_layers), len(target_layers))
     sums = table.sum(axis=0)
     np.testing.assert_allclose(sums[np.isfinite(sums)], 1.0)
@@ -119,12 +125,14 @@ def test_layer_columns_sum_to_1(matrix, data):
 
 def test_layer_projection_averages_over_the_target_layer():
     matrix = [[1.0, 0.0, 0.0], [1.0, 5.0, 0.0], [0.0, 0.0, 0.1]]
-    table = layer_projection(matrix, [1, 2], [2, 1])
+    table = layer_projection(matrix, source_layers=[1, 2], target_layers=[2, 1])
     np.testing.assert_allclose(table, [[0.25, 0.0], [0.75, 1.0]])
 
 
 def test_a_reflexive_layer_projection_is_the_identity():
-    np.testing.assert_array_equal(layer_projection(np.eye(6), [2, 3, 1], [2, 3, 1]), np.eye(3))
+    np.testing.assert_array_equal(
+        layer_projection(np.eye(6), source_layers=[2, 3, 1], target_layers=[2, 3, 1]), np.eye(3)
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,11 +140,17 @@ def test_a_reflexive_layer_projection_is_the_identity():
     [
         (lambda: saturation([[1.0, -1.0]]), 'numbers >= 0'),
         (lambda: coverage(np.ones(3)), 'must be a matrix'),
-        (lambda: layer_projection(np.eye(3), [2, 2], [3]), 'source layers hold 4 neurons, not 3'),
-        (lambda: layer_projection(np.eye(3), [3], [2]), 'target layers hold 2 neurons, not 3'),
         (
-            lambda: projection_error(np.eye(3), np.ones((5, 2)), np.ones((5, 3))),
-            'for 3 target and 3 source neurons, not for 2 and 3',
+            lambda: layer_projection(np.eye(3), source_layers=[2, 2], target_layers=[3]),
+            'source layers hold 4 neurons, not 3',
+        ),
+        (
+            lambda: layer_projection(np.eye(3), source_layers=[3], target_layers=[2]),
+            'target layers hold 2 neurons, not 3',
+        ),
+        (
+            lambda: projection_error(np.eye(3), target=np.ones((5, 2)), source=np.ones((5, 3))),
+            r'for 3 source and 3 target neurons, not for .* shape \(5, 3\) and \(5, 2\)',
         ),
     ],
 )

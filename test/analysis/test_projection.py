@@ -42,10 +42,10 @@ def pair():
         second[:, [1, neurons - 1]] = 0.0
         return np.concatenate((first, second), axis=1).astype(np.float32)
 
-    return activations(1, 20), activations(2, 25)
+    return {'target': activations(1, 20), 'source': activations(2, 25)}
 
 
-def data_residual(target, source, projection):
+def data_residual(projection, *, source, target):
     """The KKT residual from the activations themselves, not from the Gram matrix."""
     alive = projection.source_scale > 0
     b = source[:, alive].astype(np.float64) / projection.source_scale[alive]
@@ -61,15 +61,15 @@ def data_residual(target, source, projection):
 
 @pytest.mark.parametrize('regularisation', [0.0, 0.1, 5.0, 50.0, 1e4])
 def test_the_linear_projection_is_the_exact_minimum(pair, regularisation):
-    projection = linear_projection(*pair, regularisation)
+    projection = linear_projection(**pair, regularisation=regularisation)
     assert (projection.matrix >= 0).all()
-    assert data_residual(*pair, projection) < BOUND
-    assert kkt_residual(normal_equations(*pair), projection).max() < BOUND
+    assert data_residual(projection, **pair) < BOUND
+    assert kkt_residual(normal_equations(**pair), projection).max() < BOUND
 
 
 def test_the_residual_sees_a_small_mistake(pair):
-    projection = linear_projection(*pair, 5.0)
-    equations = normal_equations(*pair)
+    projection = linear_projection(**pair, regularisation=5.0)
+    equations = normal_equations(**pair)
     place = np.argwhere(projection.matrix > 0.01)[0]
     projection.matrix[tuple(place)] *= 1 + 1e-4
     assert kkt_residual(equations, projection)[place[1]] > BOUND
@@ -78,8 +78,8 @@ def test_the_residual_sees_a_small_mistake(pair):
 @pytest.mark.parametrize('regularisation', [0.5, 20.0])
 def test_it_agrees_with_scipy_and_scikit_learn(pair, regularisation):
     linear_model = pytest.importorskip('sklearn.linear_model')
-    target, source = (values.astype(np.float64) for values in pair)
-    projection = linear_projection(target, source, regularisation)
+    target, source = (pair[name].astype(np.float64) for name in ('target', 'source'))
+    projection = linear_projection(target=target, source=source, regularisation=regularisation)
     alive = projection.source_scale > 0
     b = source[:, alive] / projection.source_scale[alive]
     a = target[:, projection.targets] / projection.target_scale[projection.targets]
@@ -102,18 +102,18 @@ def test_it_agrees_with_scipy_and_scikit_learn(pair, regularisation):
 
 def test_a_path_gives_what_single_solutions_give(pair):
     regularisations = [3.0, 0.0, 200.0, 50.0, 1e6]
-    path = linear_projection(*pair, regularisations)
+    path = linear_projection(**pair, regularisation=regularisations)
     assert [projection.regularisation for projection in path] == regularisations
     for projection in path:
-        alone = linear_projection(*pair, projection.regularisation)
+        alone = linear_projection(**pair, regularisation=projection.regularisation)
         np.testing.assert_allclose(projection.matrix, alone.matrix, atol=1e-6)
-        assert data_residual(*pair, projection) < BOUND
+        assert data_residual(projection, **pair) < BOUND
     assert not path[-1].matrix.any()
     assert len(path[-1].unmapped_targets) == len(path[-1].targets)
 
 
 def test_threads_do_not_change_the_result(pair):
-    equations = normal_equations(*pair)
+    equations = normal_equations(**pair)
     one, three = (solve_projection(equations, [1.0, 50.0], threads=n) for n in (1, 3))
     for left, right in zip(one, three, strict=True):
         np.testing.assert_array_equal(left.matrix, right.matrix)
@@ -126,8 +126,8 @@ def test_sources_that_depend_on_each_other_do_no_harm():
     source = np.concatenate((base, mixed, base, 3 * base[:, :4]), axis=1)
     target = relu_features(np.random.default_rng(1), 300, 10)
     for regularisation in (0.0, 1e-3, 5.0):
-        projection = linear_projection(target, source, regularisation)
-        assert data_residual(target, source, projection) < BOUND
+        projection = linear_projection(target=target, source=source, regularisation=regularisation)
+        assert data_residual(projection, source=source, target=target) < BOUND
 
 
 @given(
@@ -143,9 +143,9 @@ def test_the_minimum_is_exact_whatever_the_data(seed, samples, sources, regulari
     target = generator.standard_normal((samples, 4))
     if not signed:
         source, target = np.maximum(source, 0), np.maximum(target, 0)
-    projection = linear_projection(target, source, regularisation)
+    projection = linear_projection(target=target, source=source, regularisation=regularisation)
     assert projection.matrix.shape == (sources, len(projection.targets))
-    equations = normal_equations(target, source)
+    equations = normal_equations(target=target, source=source)
     assert kkt_residual(equations, projection).max(initial=0.0) < BOUND
     assert not projection.matrix[~source.any(axis=0)].any()
     assert set(projection.dead_targets) == set(np.flatnonzero(~target.any(axis=0)))
@@ -158,26 +158,32 @@ def test_a_network_maps_onto_itself(seed, dead):
     activations[..., :dead] = 0.0
     samples = activations.reshape(-1, 8)
     for projection in (
-        linear_projection(samples, samples, 0.0),
-        greedy_projection(*[activations] * 2),
+        linear_projection(target=samples, source=samples, regularisation=0.0),
+        greedy_projection(source=activations, target=activations),
     ):
-        assert projection_error(projection, samples, samples) == pytest.approx(0.0, abs=1e-9)
+        assert projection_error(projection, target=samples, source=samples) == pytest.approx(
+            0.0, abs=1e-9
+        )
         assert saturation(projection) == pytest.approx(0.0, abs=1e-9)
         assert coverage(projection) == pytest.approx(1.0)
         assert list(projection.dead_targets) == list(range(dead))
 
 
 def test_scaling_neurons_changes_only_the_scales(pair):
-    target, source = (values.astype(np.float64) for values in pair)
-    plain = linear_projection(target, source, 5.0)
-    scaled = linear_projection(3.0 * target, source * np.linspace(0.5, 9, source.shape[1]), 5.0)
+    target, source = (pair[name].astype(np.float64) for name in ('target', 'source'))
+    plain = linear_projection(target=target, source=source, regularisation=5.0)
+    scaled = linear_projection(
+        target=3.0 * target,
+        source=source * np.linspace(0.5, 9, source.shape[1]),
+        regularisation=5.0,
+    )
     np.testing.assert_allclose(scaled.matrix, plain.matrix, atol=1e-6)
     np.testing.assert_allclose(scaled.target_scale, 3.0 * plain.target_scale)
 
 
 def test_the_rescaled_projection_predicts_raw_activations(pair):
-    target, source = pair
-    projection = linear_projection(target, source, 0.0)
+    target, source = pair['target'], pair['source']
+    projection = linear_projection(target=target, source=source, regularisation=0.0)
     alive = projection.source_scale > 0
     normalised = (source[:, alive] / projection.source_scale[alive]) @ projection.matrix[alive]
     raw = normalised * projection.target_scale[projection.targets]
@@ -197,7 +203,7 @@ def test_greedy_takes_the_least_distance_of_equation_2():
                 - source[..., k] / source[..., k].max()
             )
             distances[m, k] = np.linalg.norm(difference, axis=1).mean()
-    greedy = greedy_projection(target, source)
+    greedy = greedy_projection(target=target, source=source)
     assert (greedy.matrix.argmax(axis=0) == distances.argmin(axis=1)).all()
     assert (greedy.matrix.sum(axis=0) == 1).all()
 
@@ -207,21 +213,21 @@ def test_greedy_never_picks_a_dead_source():
     target[0, 0] = 1.0
     source = np.ones((1, 10, 2))
     source[..., 0] = 0.0  # closer to the target than the other
-    assert greedy_projection(target, source).matrix.tolist() == [[0.0], [1.0]]
+    assert greedy_projection(target=target, source=source).matrix.tolist() == [[0.0], [1.0]]
 
 
 def test_dead_networks_give_empty_projections():
     dead, alive = np.zeros((6, 3)), np.ones((6, 2))
-    assert linear_projection(dead, alive).matrix.shape == (2, 0)
-    assert linear_projection(alive, dead).matrix.tolist() == [[0.0, 0.0]] * 3
-    assert greedy_projection(alive, dead).matrix.tolist() == [[0.0, 0.0]] * 3
-    assert np.isnan(saturation(linear_projection(alive, dead)))
+    assert linear_projection(target=dead, source=alive).matrix.shape == (2, 0)
+    assert linear_projection(target=alive, source=dead).matrix.tolist() == [[0.0, 0.0]] * 3
+    assert greedy_projection(target=alive, source=dead).matrix.tolist() == [[0.0, 0.0]] * 3
+    assert np.isnan(saturation(linear_projection(target=alive, source=dead)))
 
 
 @pytest.mark.parametrize(
     ('target', 'source', 'regularisation', 'message'),
     [
-        (np.ones((3, 2)), np.ones((4, 2)), 1.0, 'same samples, not on 3 and 4'),
+        (np.ones((3, 2)), np.ones((4, 2)), 1.0, 'same samples, not on 4 and 3'),
         (np.ones((0, 2)), np.ones((0, 2)), 1.0, 'same samples'),
         (np.ones(3), np.ones((3, 2)), 1.0, r'\(samples, neurons\)'),
         (np.full((3, 2), np.nan), np.ones((3, 2)), 1.0, 'finite'),
@@ -233,10 +239,10 @@ def test_dead_networks_give_empty_projections():
 )
 def test_bad_input_is_one_clear_line(target, source, regularisation, message):
     with pytest.raises(ValueError, match=message) as error:
-        linear_projection(target, source, regularisation)
+        linear_projection(target=target, source=source, regularisation=regularisation)
     assert '\n' not in str(error.value)
 
 
 def test_greedy_wants_the_same_episodes():
     with pytest.raises(ValueError, match='same episodes'):
-        greedy_projection(np.ones((2, 3, 4)), np.ones((2, 5, 4)))
+        greedy_projection(target=np.ones((2, 3, 4)), source=np.ones((2, 5, 4)))

@@ -33,7 +33,7 @@ def observations(joints, count=40):
 @pytest.mark.parametrize('kind', ['naive', 'balanced', 'duplicate'])
 @pytest.mark.parametrize(('source', 'target'), [(2, 4), (4, 2), (3, 4), (4, 3), (2, 3), (3, 3)])
 def test_an_adapted_network_does_what_the_source_does_on_transformed_inputs(source, target, kind):
-    network, matrix = made(source), input_transform(target, source, kind)
+    network, matrix = made(source), input_transform(target=target, source=source, kind=kind)
     adapted = adapt_network(network, matrix)
     seen = observations(target)
     expected = network_activations(network, transform_observations(seen, matrix))
@@ -58,13 +58,13 @@ def test_what_is_no_choice_of_joints_is_refused():
 
 def test_only_what_lies_between_hidden_layers_is_copied():
     source, start = made(2, seed=1), made(4, seed=2)
-    copied = copy_hidden(source, start)
+    copied = copy_hidden(source=source, start=start)
     for layer in range(4):
         origin = source if layer in (1, 2) else start
         assert torch.equal(copied.weights[layer], origin.weights[layer])
         assert torch.equal(copied.biases[layer], origin.biases[layer])
     with pytest.raises(ValueError, match='do not fit'):
-        copy_hidden(made(2, hidden=(9, 7, 9)), start)
+        copy_hidden(source=made(2, hidden=(9, 7, 9)), start=start)
 
 
 def record_of(network, joints):

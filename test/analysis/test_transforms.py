@@ -30,7 +30,7 @@ def observe(angles, goals=(0.3, 0.4)):
 
 @given(arrays(np.float64, 2, elements=st.floats(-10, 10)))
 def test_balanced_2_to_4_has_the_same_tip(angles):
-    moved = input_transform(2, 4, 'balanced') @ angles
+    moved = input_transform(target=2, source=4, kind='balanced') @ angles
     np.testing.assert_array_equal(moved, [angles[0], 0, angles[1], 0])
     np.testing.assert_allclose(
         forward_kinematics(moved, lengths(4)), forward_kinematics(angles, lengths(2)), atol=1e-12
@@ -41,7 +41,7 @@ def test_balanced_2_to_4_has_the_same_tip(angles):
 def test_balanced_keeps_the_tip_wherever_the_joints_meet(joints, factor, data):
     angles = data.draw(arrays(np.float64, joints, elements=st.floats(-4, 4)))
     many = joints * factor
-    moved = input_transform(joints, many, 'balanced') @ angles
+    moved = input_transform(target=joints, source=many, kind='balanced') @ angles
     np.testing.assert_allclose(
         forward_kinematics(moved, lengths(many)),
         forward_kinematics(angles, lengths(joints)),
@@ -66,7 +66,7 @@ def test_balanced_keeps_the_tip_wherever_the_joints_meet(joints, factor, data):
 )
 def test_presets(target, source, kind, expected):
     """`expected` says which target joint (from 1) moves each source joint, 0 for none."""
-    matrix = input_transform(target, source, kind)
+    matrix = input_transform(target=target, source=source, kind=kind)
     assert matrix.shape == (source, target)
     moved = matrix @ np.arange(1, target + 1)
     assert moved.tolist() == expected
@@ -74,12 +74,14 @@ def test_presets(target, source, kind, expected):
 
 @given(joint_counts, kinds)
 def test_equal_arms_need_no_transform(joints, kind):
-    np.testing.assert_array_equal(input_transform(joints, joints, kind), np.eye(joints))
+    np.testing.assert_array_equal(
+        input_transform(target=joints, source=joints, kind=kind), np.eye(joints)
+    )
 
 
 @given(joint_counts, joint_counts, kinds)
 def test_each_source_joint_follows_at_most_one_target_joint(target, source, kind):
-    matrix = input_transform(target, source, kind)
+    matrix = input_transform(target=target, source=source, kind=kind)
     assert set(matrix.ravel()) <= {0.0, 1.0}
     assert (matrix.sum(axis=1) <= 1).all()
     if source >= target:
@@ -114,7 +116,9 @@ def test_the_identity_changes_nothing_at_all():
 
 
 def test_a_matrix_from_yaml():
-    matrix = transform_from_values({'matrix': [[1, 0], [0.5, 0.5], [0, 1]]}, 'my.yaml', 2, 3)
+    matrix = transform_from_values(
+        {'matrix': [[1, 0], [0.5, 0.5], [0, 1]]}, 'my.yaml', target=2, source=3
+    )
     np.testing.assert_array_equal(matrix, [[1, 0], [0.5, 0.5], [0, 1]])
 
 
@@ -132,15 +136,18 @@ def test_a_matrix_from_yaml():
 )
 def test_a_bad_matrix_is_one_clear_line(values, message):
     with pytest.raises(UserError, match=message) as error:
-        transform_from_values(values, 'my.yaml', 2, 3)
+        transform_from_values(values, 'my.yaml', target=2, source=3)
     assert '\n' not in str(error.value)
 
 
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: input_transform(2, 4, 'best'), 'one of naive, balanced, duplicate'),
-        (lambda: input_transform(0, 4), 'at least one joint'),
+        (
+            lambda: input_transform(target=2, source=4, kind='best'),
+            'one of naive, balanced, duplicate',
+        ),
+        (lambda: input_transform(target=0, source=4), 'at least one joint'),
         (lambda: transform_observations(np.zeros((5, 8)), np.eye(2)), r'shape \(2, 2\)'),
         (lambda: transform_observations(np.zeros((5, 7)), np.eye(2)), '7 numbers'),
     ],

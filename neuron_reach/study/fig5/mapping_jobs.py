@@ -168,15 +168,17 @@ def map_onto(
         source = _load(network)
         if source is None:
             continue
-        matrix = input_transform(played.setup.arm.joints, source.setup.arm.joints, transform)
+        matrix = input_transform(
+            target=played.setup.arm.joints, source=source.setup.arm.joints, kind=transform
+        )
         ran = [run_network(source.network, record, matrix) for record in own]
         onto = others if network['kind'] == RANDOM_BOTH else own
         for mapping in map_records(
-            onto[0],
-            ran[0],
-            onto[1],
-            ran[1],
-            samples,
+            target=onto[0],
+            source=ran[0],
+            target_validation=onto[1],
+            source_validation=ran[1],
+            samples=samples,
             regularisations=lassos,
             greedy=greedy,
             sample_error=False,

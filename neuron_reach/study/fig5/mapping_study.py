@@ -103,7 +103,8 @@ def plan_of(networks: Mapping[int, Sequence[Mapping[str, Any]]], jobs: Sequence[
 def _transforms(source_joints: int, target_joints: int) -> list[str]:
     """Return the transforms that differ from each other, the paper's pick first."""
     balanced, naive = (
-        input_transform(target_joints, source_joints, kind) for kind in (BALANCED, NAIVE)
+        input_transform(target=target_joints, source=source_joints, kind=kind)
+        for kind in (BALANCED, NAIVE)
     )
     return [BALANCED] if np.array_equal(balanced, naive) else [BALANCED, NAIVE]
 

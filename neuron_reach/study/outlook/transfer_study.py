@@ -71,9 +71,11 @@ def transfer(
     known = source.checkpoint(name)
     setup = Setup.from_values({**options, 'seed': seed}, 'study')
     if start == COPIED:
-        network = copy_hidden(known.network, Training(setup).learner.online)
+        network = copy_hidden(source=known.network, start=Training(setup).learner.online)
     else:
-        matrix = input_transform(setup.arm.joints, known.setup.arm.joints, transform)
+        matrix = input_transform(
+            target=setup.arm.joints, source=known.setup.arm.joints, kind=transform
+        )
         network = adapt_network(known.network, matrix)
     return run_training(Training(setup, network=network), test_episodes)
 

@@ -161,15 +161,15 @@ def test_a_job_maps_on_samples_and_is_judged_on_fresh_episodes(outcome, label):
     number = 0
     for source in arguments['sources']:
         network = load(source)
-        transform = input_transform(3, network.setup.arm.joints)
+        transform = input_transform(target=3, source=network.setup.arm.joints)
         ran = [run_network(network.network, record, transform) for record in own]
         onto = others if source['kind'] == mapping_jobs.RANDOM_BOTH else own
         for mapping in map_records(
-            onto[0],
-            ran[0],
-            onto[1],
-            ran[1],
-            input_samples(own[0]),
+            target=onto[0],
+            source=ran[0],
+            target_validation=onto[1],
+            source_validation=ran[1],
+            samples=input_samples(own[0]),
             regularisations=arguments['lassos'],
             greedy=arguments['greedy'],
         ):
