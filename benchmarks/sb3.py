@@ -39,7 +39,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import TYPICAL_REWARD, Training, random_streams
-from neuron_reach.learning.validation import TEST_EPISODES, required_successes
+from neuron_reach.learning.validation import VALIDATION_EPISODES, required_successes
 
 OURS = 'this package'
 
@@ -80,8 +80,8 @@ class Judge(BaseCallback):
         ):
             weight[0].copy_(layer.weight)
             bias[0, 0].copy_(layer.bias)
-        goals = self.task.sample_goals(self.goals, TEST_EPISODES)[None]
-        failures = TEST_EPISODES - required_successes()
+        goals = self.task.sample_goals(self.goals, VALIDATION_EPISODES)[None]
+        failures = VALIDATION_EPISODES - required_successes()
         won = greedy_successes(
             self.fleet, self.task, self.network, goals, stop_after_failures=failures
         )

@@ -341,8 +341,8 @@ def read_commands(message: Any) -> tuple[int | None, npt.NDArray[np.float64]]:
     return sequence, joint_angles.astype(np.float64, copy=False)
 
 
-class Checkpoint(NamedTuple):
-    """Which weights are in use.
+class CheckpointMessage(NamedTuple):
+    """The announcement on the ``checkpoint`` topic of which weights are in use.
 
     Attributes:
         path: folder of the newest ones.
@@ -366,25 +366,27 @@ def _is_path(text: str) -> bool:
     return 0 < len(path) <= _LONGEST_PATH and longest <= _LONGEST_NAME
 
 
-def encode_checkpoint(checkpoint: Checkpoint) -> str:
-    """Text of a ``checkpoint`` message: a JSON object with the known fields of `Checkpoint`."""
+def encode_checkpoint(checkpoint: CheckpointMessage) -> str:
+    """Text of a ``checkpoint`` message: a JSON object with the fields that are not None."""
     fields = checkpoint._asdict()
     return json.dumps({name: value for name, value in fields.items() if value is not None})
 
 
-def decode_checkpoint(text: str) -> Checkpoint:
+def decode_checkpoint(text: str) -> CheckpointMessage:
     """Read the text of a ``checkpoint`` message.
 
     Raises:
-        LayoutError: not a JSON object with the fields of `Checkpoint`.
+        LayoutError: not a JSON object with the fields of `CheckpointMessage`.
     """
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LayoutError(f'checkpoint message is no JSON: {error}') from None
-    needed = set(Checkpoint._fields) - Checkpoint._field_defaults.keys()
-    if not isinstance(fields, dict) or not needed <= set(fields) <= set(Checkpoint._fields):
-        raise LayoutError(f'checkpoint message must hold {Checkpoint._fields}, got {text[:80]!r}')
+    needed = set(CheckpointMessage._fields) - CheckpointMessage._field_defaults.keys()
+    if not isinstance(fields, dict) or not needed <= set(fields) <= set(CheckpointMessage._fields):
+        raise LayoutError(
+            f'checkpoint message must hold {CheckpointMessage._fields}, got {text[:80]!r}'
+        )
     if not isinstance(fields['path'], str) or not _is_path(fields['path']):
         raise LayoutError(f'checkpoint path must be that of a folder, got {fields["path"]!r:.80}')
     for name in fields.keys() & {'version', 'first_episode', 'episodes'}:
@@ -392,4 +394,4 @@ def decode_checkpoint(text: str) -> Checkpoint:
             raise LayoutError(f'checkpoint {name} must be a count, got {fields[name]!r}')
     if not re.fullmatch('[0-9a-f]{64}', str(fields.get('network', '0' * 64))):
         raise LayoutError(f'checkpoint network must be a digest, got {fields["network"]!r}')
-    return Checkpoint(**fields)
+    return CheckpointMessage(**fields)

@@ -62,7 +62,7 @@ def write_record(
     with BagWriter(path, storage) as bag:
         bag.add_topic(f'{namespace}/checkpoint', STRING, transient_local=True)
         for entry in checkpoints:
-            text = messages.encode_checkpoint(messages.Checkpoint(*entry))
+            text = messages.encode_checkpoint(messages.CheckpointMessage(*entry))
             bag.write(f'{namespace}/checkpoint', 0, text_message(text))
         for layer in record.layers:
             bag.add_topic(f'{namespace}/{messages.activation_topic(layer)}', FLOAT32)

@@ -209,12 +209,12 @@ def test_commands_refuse_what_is_none():
     episodes=st.none() | st.integers(0, 2**53),
 )
 def test_checkpoints_come_back(path, version, first, network, episodes):
-    checkpoint = messages.Checkpoint(path, version, first, network, episodes)
+    checkpoint = messages.CheckpointMessage(path, version, first, network, episodes)
     assert messages.decode_checkpoint(messages.encode_checkpoint(checkpoint)) == checkpoint
 
 
 def test_checkpoint_messages_of_older_versions_do_not_say_which_network():
-    assert messages.decode_checkpoint(json.dumps(GOOD)) == messages.Checkpoint(
+    assert messages.decode_checkpoint(json.dumps(GOOD)) == messages.CheckpointMessage(
         'x', 1, 0, None, None
     )
 

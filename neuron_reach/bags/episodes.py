@@ -116,7 +116,7 @@ class Episodes:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.tracks: dict[str, Track] = collections.defaultdict(Track)
-        self.announced: list[messages.Checkpoint] = []
+        self.announced: list[messages.CheckpointMessage] = []
         self._results: list[NDArray[np.float64]] = []
 
     def take(self, name: str, message: Any) -> None:

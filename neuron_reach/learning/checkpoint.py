@@ -25,7 +25,7 @@ from neuron_reach.learning.metadata import FLOAT32, FORMAT, facts, read_metadata
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
-from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
+from neuron_reach.learning.validation import VALIDATION_EPISODES, accuracy_interval
 
 STATE_TENSORS, STATE_COUNTERS = 'training_state.safetensors', 'training_state.json'
 
@@ -73,7 +73,7 @@ def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> 
         accuracy: successes and episodes of the test after training, if there was one.
     """
     validation: dict[str, Any] = {
-        'episodes': TEST_EPISODES,
+        'episodes': VALIDATION_EPISODES,
         'history': [list(entry) for entry in member.validations],
         'training_duration': member.first_pass,
         'confirmed': member.trained,

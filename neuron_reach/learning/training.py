@@ -21,7 +21,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.replay import ReplayMemory
 from neuron_reach.learning.rollout import Arms, Rollout, Watcher, greedy_successes, play
 from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.validation import TEST_EPISODES, required_successes
+from neuron_reach.learning.validation import VALIDATION_EPISODES, required_successes
 
 STREAMS = ('weights', 'exploration', 'sampling', 'goals', 'validation', 'test', 'record')
 """The independent random streams of a seed, in the order in which they are spawned."""
@@ -202,9 +202,9 @@ class Training:
             fleet,
             self.task,
             self.learner.target,
-            self._draw_goals(stream, TEST_EPISODES, members),
+            self._draw_goals(stream, VALIDATION_EPISODES, members),
             members=members,
-            stop_after_failures=TEST_EPISODES - required_successes(),
+            stop_after_failures=VALIDATION_EPISODES - required_successes(),
             watcher=watcher,
         )
 
@@ -371,5 +371,5 @@ def training_note(training: Training) -> str:
     if training.members and training.members[0].validations:
         _, successes, played = training.members[0].validations[-1]
         note += f', last test {successes}/{played}'
-        note += f' (to pass: {required_successes()}/{TEST_EPISODES})'
+        note += f' (to pass: {required_successes()}/{VALIDATION_EPISODES})'
     return note

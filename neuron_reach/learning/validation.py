@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 
-TEST_EPISODES = 300
+VALIDATION_EPISODES = 300
 REQUIRED_ACCURACY = 0.9
 SIGNIFICANCE = 0.05
 
 
 @functools.cache
-def required_successes(episodes: int = TEST_EPISODES) -> int:
+def required_successes(episodes: int = VALIDATION_EPISODES) -> int:
     """Return how many successes reject "accuracy < 0.9" (exact one-sided binomial test, 5 %).
 
     Where even a flawless test could not, as for fewer than 29 episodes, it is `episodes + 1`.

@@ -76,7 +76,7 @@ class Broadcast:
         self._version += 1
         digest = network_digest(load_checkpoint(path).network)
         place = str(path.resolve())
-        newest = messages.Checkpoint(place, self._version, self.episode, digest, episodes)
+        newest = messages.CheckpointMessage(place, self._version, self.episode, digest, episodes)
         self._checkpoint.publish(String(data=messages.encode_checkpoint(newest)))
 
     def wait_for_observers(self, count: int, timeout: float) -> bool:

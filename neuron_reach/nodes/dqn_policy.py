@@ -23,7 +23,7 @@ from neuron_reach.learning.rollout import greedy_successes, play
 from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import LearningOptions, SessionOptions, Setup, TrainingOptions
 from neuron_reach.learning.training import Training, random_streams, training_note
-from neuron_reach.learning.validation import TEST_EPISODES, required_successes
+from neuron_reach.learning.validation import VALIDATION_EPISODES, required_successes
 from neuron_reach.nodes.broadcast import Broadcast
 from neuron_reach.nodes.common import (
     Diagnostics,
@@ -173,17 +173,17 @@ class DqnPolicy:
 
     def validate(self, network: QNetwork, requests: list[Future]) -> None:
         """Play a test, and answer; can be canceled after any round, and others are answered."""
-        goals = self.task.sample_goals(np.random.default_rng(), TEST_EPISODES)
+        goals = self.task.sample_goals(np.random.default_rng(), VALIDATION_EPISODES)
         won = played = 0
         self.requests.take('cancel')  # of what was over before
         canceled: list[Future] = []
-        while played < TEST_EPISODES and not canceled:
+        while played < VALIDATION_EPISODES and not canceled:
             batch = goals[None, played : played + self.arms.arms]
             successes = greedy_successes(
                 self.arms, self.task, network, batch, watcher=self.broadcast
             )[0]
             won, played = won + int(successes.sum()), played + successes.size
-            self.requests.validation = f'{won} of {played} episodes, {TEST_EPISODES} to play'
+            self.requests.validation = f'{won} of {played} episodes, {VALIDATION_EPISODES} to play'
             self.rosout.say(f'validation: {self.requests.validation}')
             self.save(self.requests.take('save_checkpoint'))
             canceled = self.requests.take('cancel')
@@ -193,7 +193,7 @@ class DqnPolicy:
         for future in requests:
             future.set_result((passed, f'{won} of {played} episodes: {verdict}'))
         for future in canceled:
-            future.set_result((True, f'canceled after {played} of {TEST_EPISODES} episodes'))
+            future.set_result((True, f'canceled after {played} of {VALIDATION_EPISODES} episodes'))
         self.loop.housekeeping()
 
     def answer(self, network: QNetwork) -> None:

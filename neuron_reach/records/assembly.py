@@ -62,7 +62,7 @@ class Assembly:
         self.seen = np.zeros((len(layers), 0, 0), bool)
         self.repeated = 0
         self.results: list[NDArray[np.float64]] = []
-        self.checkpoints: list[messages.Checkpoint] = []
+        self.checkpoints: list[messages.CheckpointMessage] = []
         self.left_alone: Counter[str] = Counter()
         self.placed = 0
 
@@ -210,7 +210,7 @@ class Assembly:
     def _network(self, first: int, last: int) -> dict[str, Any]:
         """Return which weights were in use; there must be just one version."""
         base = self.base or 0
-        in_use: list[messages.Checkpoint] = []
+        in_use: list[messages.CheckpointMessage] = []
         for newest in self.checkpoints:
             if newest.first_episode <= base + first:
                 in_use = [newest]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STACKED_WIDTH = 1000
 """Largest width of a layer of all networks in a stack."""
 
-TEST_EPISODES = 3000
+TRAINED_TEST_EPISODES = 3000
 """Fresh goals on which the accuracy of a trained network is measured."""
 
 MEMBERS: Kind = {
@@ -118,7 +118,7 @@ def training_jobs(
     options: Mapping[str, Any],
     seeds: Sequence[int],
     stack: int,
-    test_episodes: int = TEST_EPISODES,
+    test_episodes: int = TRAINED_TEST_EPISODES,
 ) -> list[Job]:
     """Return the jobs that train networks with these seeds, so many as a stack in each.
 

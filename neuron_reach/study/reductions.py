@@ -26,7 +26,7 @@ ANALYSED = {
 }
 """Options of the networks of figures 2 and 3, left."""
 
-TEST_EPISODES = 600
+RETRAINED_TEST_EPISODES = 600
 """Fresh goals on which the accuracy of a network that was trained on is measured."""
 
 
@@ -134,7 +134,8 @@ def prune(
         values[tau_name(tau)] = {
             'hidden': list(pruned.network.sizes[1:-1]),
             'dead': list(pruned.dead.values()),
-            'accuracy': count_successes(setup, pruned.network, goals) / validation.TEST_EPISODES,
+            'accuracy': count_successes(setup, pruned.network, goals)
+            / validation.VALIDATION_EPISODES,
         }
         metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
         networks[tau_name(tau)] = (pruned.network, metadata)
@@ -304,7 +305,7 @@ def retrain_job(source: Source, scale: Scale, pruned: Job, tau: float = TAU, ste
         seed=source.seed,
         step=step,
         max_episodes=scale.retraining_episodes,
-        test_episodes=TEST_EPISODES,
+        test_episodes=RETRAINED_TEST_EPISODES,
     )
 
 

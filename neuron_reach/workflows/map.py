@@ -27,7 +27,7 @@ from neuron_reach.common.options import load_yaml
 from neuron_reach.common.paths import find_bag
 from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
-from neuron_reach.learning.validation import TEST_EPISODES
+from neuron_reach.learning.validation import VALIDATION_EPISODES
 from neuron_reach.records.networks import Network
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, record_checkpoint
@@ -73,7 +73,7 @@ class MapOptions:
     random_hidden: tuple[int, ...] | None = None
     inputs: bool = False
     tolerance: float = 0.0
-    episodes: int = TEST_EPISODES
+    episodes: int = VALIDATION_EPISODES
     seed: int = 0
     validation: Path | None = None
 

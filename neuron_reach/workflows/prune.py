@@ -27,7 +27,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
-from neuron_reach.learning.validation import TEST_EPISODES, accuracy_interval
+from neuron_reach.learning.validation import VALIDATION_EPISODES, accuracy_interval
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import record_checkpoint
 
@@ -41,7 +41,7 @@ class Trial:
 
     Attributes:
         hidden: neurons of its hidden layers.
-        successes: in `TEST_EPISODES` greedy episodes, without any training.
+        successes: in `VALIDATION_EPISODES` greedy episodes, without any training.
     """
 
     hidden: tuple[int, ...]
@@ -50,14 +50,14 @@ class Trial:
     @property
     def accuracy(self) -> float:
         """Share of successes."""
-        return self.successes / TEST_EPISODES
+        return self.successes / VALIDATION_EPISODES
 
 
 def count_successes(setup: Setup, network: QNetwork, generator: np.random.Generator) -> int:
-    """Return the successes of a network in `TEST_EPISODES` greedy episodes."""
+    """Return the successes of a network in `VALIDATION_EPISODES` greedy episodes."""
     task = ReachingTask(setup.task, setup.arm)
-    goals = task.sample_goals(generator, TEST_EPISODES)[None]
-    fleet = FleetSimulator(setup.arm, TEST_EPISODES)
+    goals = task.sample_goals(generator, VALIDATION_EPISODES)[None]
+    fleet = FleetSimulator(setup.arm, VALIDATION_EPISODES)
     return int(greedy_successes(fleet, task, network, goals)[0].sum())
 
 
@@ -181,13 +181,13 @@ def _results(
         'thresholds': list(pruned.thresholds.values()),
         'accuracy': {
             'successes': successes,
-            'episodes': TEST_EPISODES,
-            'value': successes / TEST_EPISODES,
-            'interval_95': list(accuracy_interval(successes, TEST_EPISODES)),
+            'episodes': VALIDATION_EPISODES,
+            'value': successes / VALIDATION_EPISODES,
+            'interval_95': list(accuracy_interval(successes, VALIDATION_EPISODES)),
         },
         'initial_accuracy': {
             'samples': len(found),
-            'episodes': TEST_EPISODES,
+            'episodes': VALIDATION_EPISODES,
             'mean': float(np.mean(accuracies)),
             'standard_deviation': float(np.std(accuracies, ddof=1)) if len(found) > 1 else None,
             'minimum': min(accuracies),

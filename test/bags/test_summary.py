@@ -173,7 +173,7 @@ CASES = {
 @pytest.mark.parametrize(('change', 'words'), CASES.values(), ids=CASES)
 def test_only_what_is_whole_is_called_complete(tmp_path, write_activity, change, words):
     announced = [('x', 1, 0, NETWORK, change.pop('asked', 4))]
-    checkpoints = [messages.Checkpoint(*one) for one in change.pop('announced', announced)]
+    checkpoints = [messages.CheckpointMessage(*one) for one in change.pop('announced', announced)]
     write_activity(tmp_path / 'bag', announced=checkpoints, **change)
     text = str(summarize(tmp_path / 'bag')).splitlines()[-1]
     assert words in text
@@ -182,7 +182,7 @@ def test_only_what_is_whole_is_called_complete(tmp_path, write_activity, change,
 
 @pytest.mark.parametrize('recorded', [2 * STEPS - 2, 2 * STEPS, 2 * STEPS + 1])
 def test_lost_commands_are_told(tmp_path, write_activity, recorded):
-    announced = [messages.Checkpoint('x', 1, 0, 'ab' * 32, 4)]
+    announced = [messages.CheckpointMessage('x', 1, 0, 'ab' * 32, 4)]
     write_activity(tmp_path / 'bag', announced=announced, commands=recorded)
     summary = summarize(tmp_path / 'bag')
     lost = recorded < 2 * STEPS
@@ -200,7 +200,7 @@ def test_a_seal_says_how_many_there_must_be(tmp_path, write_activity):
     assert summary.robots['/arm'].asked == 5
     assert summary.incomplete.startswith('4 of 5 episodes')
     assert 'Episodes   4 of 5, 75.0% successful' in str(summary)
-    write_activity(tmp_path / 'other', announced=[messages.Checkpoint('x', 1, 0, OTHER, 4)])
+    write_activity(tmp_path / 'other', announced=[messages.CheckpointMessage('x', 1, 0, OTHER, 4)])
     seal(tmp_path / 'other', 4, NETWORK)
     assert 'of another network' in summarize(tmp_path / 'other').incomplete
 

@@ -49,7 +49,7 @@ def write_bag(path, checkpoint, episodes, seed=None):
             bag.add_topic(f'/{topic}', floats)
         bag.add_topic('/episode', doubles)
         bag.add_topic('/checkpoint', 'std_msgs/msg/String', transient_local=True)
-        text = messages.encode_checkpoint(messages.Checkpoint(str(checkpoint), 1, 0))
+        text = messages.encode_checkpoint(messages.CheckpointMessage(str(checkpoint), 1, 0))
         string = make['std_msgs/msg/String'](text)
         bag.write('/checkpoint', 0, types.serialize_cdr(string, 'std_msgs/msg/String'))
         for episode in range(episodes):
@@ -225,7 +225,7 @@ def write_gone(path, bag):
             copy.add_topic(topic, kind)
         for topic, time, data in reader.messages(raw=True):
             if topic == '/checkpoint':
-                text = messages.encode_checkpoint(messages.Checkpoint('/nowhere', 1, 0))
+                text = messages.encode_checkpoint(messages.CheckpointMessage('/nowhere', 1, 0))
                 string = types.types['std_msgs/msg/String'](text)
                 data = types.serialize_cdr(string, 'std_msgs/msg/String')
             copy.write(topic, time, data)

@@ -49,7 +49,7 @@ class Policy:
 
     def announce(self, path, first_episode):
         self.version += 1
-        newest = messages.Checkpoint(str(path), self.version, first_episode)
+        newest = messages.CheckpointMessage(str(path), self.version, first_episode)
         self.checkpoints.publish(String(data=messages.encode_checkpoint(newest)))
 
     def observe(self, episode, step, size=6):

@@ -287,7 +287,7 @@ def own_node(domain):
 def test_recorders_with_a_backlog_notice_that_they_are_to_end(
     peer, own_node, make_checkpoint, handlers, tmp_path
 ):
-    latest = messages.Checkpoint(str(make_checkpoint(**SMALL)), 1, 0)
+    latest = messages.CheckpointMessage(str(make_checkpoint(**SMALL)), 1, 0)
     checkpoint = peer.node.create_publisher(String, messages.CHECKPOINT, latched())
     checkpoint.publish(String(data=messages.encode_checkpoint(latest)))
     observations = peer.node.create_publisher(Float32MultiArray, messages.OBSERVATION, 1000)

@@ -43,7 +43,7 @@ def test_the_package_s_own_numbers_are_the_paper_s():
     assert value('success_reward') == TaskOptions().success_reward
     assert value('required_accuracy') == validation.REQUIRED_ACCURACY
     assert value('significance') == validation.SIGNIFICANCE
-    assert value('validation_episodes') == validation.TEST_EPISODES
+    assert value('validation_episodes') == validation.VALIDATION_EPISODES
     hidden = LearningOptions().hidden
     assert hidden == (value('analysed_width'),) * value('hidden_layers')
     joints = value('analysed_joints')

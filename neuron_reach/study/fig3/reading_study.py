@@ -18,7 +18,13 @@ from neuron_reach.study.fig3.size_study import Outcome
 from neuron_reach.study.fig3.tau_study import Outcomes, Sweep, findings, jobs_of_sweeps, sweeps_of
 from neuron_reach.study.findings import listed, spread
 from neuron_reach.study.html_report import Finding, Picture, Section, Table
-from neuron_reach.study.networks import MEMBERS, TEST_EPISODES, condition, network_name, train
+from neuron_reach.study.networks import (
+    MEMBERS,
+    TRAINED_TEST_EPISODES,
+    condition,
+    network_name,
+    train,
+)
 from neuron_reach.study.reductions import ANALYSED, STEPS, Source, Step, jobs_of, reduction, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
@@ -186,7 +192,7 @@ def _otherwise(options: Mapping[str, Any], seed: int, name: str, reading: Readin
         seed=seed,
         start=reading.start,
         past=reading.past,
-        test_episodes=TEST_EPISODES,
+        test_episodes=TRAINED_TEST_EPISODES,
     )
     return Source(job, seed, what)
 

@@ -14,7 +14,7 @@ from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
 from neuron_reach.study.findings import spread
 from neuron_reach.study.html_report import Picture, Section, Table
 from neuron_reach.study.networks import MEMBERS, member_of, network_name, train
-from neuron_reach.study.reductions import ANALYSED, TEST_EPISODES, Source, sources
+from neuron_reach.study.reductions import ANALYSED, RETRAINED_TEST_EPISODES, Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
 LAYER_STREAM = 3
@@ -89,7 +89,7 @@ def remove(
         **trained.values,
         'removed': removed + 1,
         'missed': missed,
-        'accuracy': successes / validation.TEST_EPISODES,
+        'accuracy': successes / validation.VALIDATION_EPISODES,
     }
     networks = {network_name(seed): own for own in trained.networks.values()}
     return Result(values, networks=networks)
@@ -124,7 +124,7 @@ def plan_of(networks: Sequence[Source], steps: int, episodes: int, max_episodes:
                     step=step,
                     episodes=episodes,
                     max_episodes=max_episodes,
-                    test_episodes=TEST_EPISODES,
+                    test_episodes=RETRAINED_TEST_EPISODES,
                 )
             )
         chains.append((source, chain))

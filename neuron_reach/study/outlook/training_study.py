@@ -12,7 +12,7 @@ from neuron_reach.learning.validation import required_successes
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.engine.jobs import Job
 from neuron_reach.study.html_report import Finding, Picture, Section, Table
-from neuron_reach.study.networks import TEST_EPISODES, condition, training_jobs
+from neuron_reach.study.networks import TRAINED_TEST_EPISODES, condition, training_jobs
 from neuron_reach.study.studies import Plan, Results, Scale
 
 
@@ -60,7 +60,7 @@ def _section(jobs: dict[str, list[Job]], results: Results) -> Section:
         'training duration, episodes',
         'largest until confirmed',
         'updates',
-        f'accuracy on {TEST_EPISODES} fresh goals',
+        f'accuracy on {TRAINED_TEST_EPISODES} fresh goals',
     ]
     durations = {name: [m['first_pass'] for m in good] for name, good in trained.items()}
     return Section(

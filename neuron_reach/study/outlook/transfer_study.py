@@ -17,7 +17,7 @@ from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
 from neuron_reach.study.fig5.mapping_jobs import BALANCED, JOINTS
 from neuron_reach.study.findings import spread
 from neuron_reach.study.html_report import Picture, Section, Table
-from neuron_reach.study.networks import MEMBERS, TEST_EPISODES, member_of, train
+from neuron_reach.study.networks import MEMBERS, TRAINED_TEST_EPISODES, member_of, train
 from neuron_reach.study.reductions import Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
@@ -90,7 +90,7 @@ def plan(scale: Scale) -> Plan:
         options = {'joints': joints, 'hidden': scale.compared_width}
         made = sources(options, scale.trained(joints), scale.stack)  # shared with other studies
         networks[joints] = made[: scale.networks_by_joints]
-    return plan_of(networks, TEST_EPISODES)
+    return plan_of(networks, TRAINED_TEST_EPISODES)
 
 
 def plan_of(networks: Mapping[int, Sequence[Source]], test_episodes: int) -> Plan:
