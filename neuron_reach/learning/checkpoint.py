@@ -1,7 +1,7 @@
-"""Checkpoints: a folder with the network, what is needed to use it, and the state to train on.
+"""Checkpoints: a folder with a network, the data needed to use it, and a state to resume training.
 
 `model.safetensors` and `metadata.json` are all that another program needs; the two
-`training_state` files beside them resume training exactly. Each holds a digest of its own content.
+`training_state` files beside them resume training exactly. Each file holds a digest of its content.
 Loading never executes anything from a file.
 """
 
@@ -52,9 +52,9 @@ class Checkpoint:
     Attributes:
         path: its folder.
         network: a stack of one member.
-        metadata: what `metadata.json` says.
+        metadata: content of `metadata.json`.
         setup: the options it was trained with.
-        has_digest: whether its files have digests, which fit; older ones have none.
+        has_digest: whether its files have digests (which were checked); older files have none.
     """
 
     path: Path
@@ -69,8 +69,8 @@ def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> 
 
     Args:
         setup: the options it was trained with.
-        member: its course of training.
-        accuracy: successes and episodes of the test after training, if there was one.
+        member: its training history.
+        accuracy: successes and episodes of the test after training, if one was played.
     """
     validation: dict[str, Any] = {
         'episodes': VALIDATION_EPISODES,
@@ -107,7 +107,7 @@ def checkpoint_files(network: QNetwork, metadata: Mapping[str, Any]) -> dict[str
 
 
 def _parameters(network: QNetwork) -> dict[str, NDArray[np.float32]]:
-    """Return the parameters of a stack of one member, views of them, by their names."""
+    """Return views of the parameters of a stack of one member, by name."""
     parameters = {}
     for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
         parameters[f'layers.{layer}.weight'] = weight[0].numpy()
@@ -116,13 +116,13 @@ def _parameters(network: QNetwork) -> dict[str, NDArray[np.float32]]:
 
 
 def network_digest(network: QNetwork) -> str:
-    """Return what identifies a network wherever its checkpoint lies: a digest of its parameters.
+    """Return a digest of the parameters, which identifies a network independent of its path.
 
     Args:
         network: a stack of one member.
 
     Returns:
-        The digest that its model file holds, see `tensors_digest`.
+        The digest stored in its model file, see `tensors_digest`.
     """
     return tensors_digest(_parameters(network))
 
@@ -136,13 +136,13 @@ def save_checkpoint(
     """Write a checkpoint folder atomically.
 
     Args:
-        path: the folder; an older one there is replaced.
+        path: the folder; an existing one is replaced.
         network: a stack of one member.
         metadata: see `describe`.
         training: adds the state for an exact resume.
 
     Raises:
-        UserError: the disk is full or the place cannot be written to.
+        UserError: the disk is full or the folder cannot be written.
     """
     path = Path(path)
     try:
@@ -171,8 +171,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint folder.
 
     Raises:
-        UserError: a file is missing, truncated or foreign, or the network is not of the shape
-            that the metadata says.
+        UserError: a file is missing, truncated or of another kind, or the shapes of the network
+            contradict the metadata.
     """
     path = Path(path)
     if not path.is_dir():
@@ -187,10 +187,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def load_training(path: str | Path, setup: Setup) -> Training:
-    """Restore a training exactly as it was saved.
+    """Restore a saved training exactly.
 
     Raises:
-        UserError: a file is missing, truncated or foreign, or it was saved with other options.
+        UserError: a file is missing, truncated or of another kind, or was saved with other options.
     """
     path = Path(path)
     training = Training(setup)
@@ -209,11 +209,11 @@ def load_training(path: str | Path, setup: Setup) -> Training:
             or value.dtype != FLOAT32
             or not np.isfinite(value).all()
         ):
-            raise UserError(f'{path / STATE_TENSORS}: {name} is not that of this network')
+            raise UserError(f'{path / STATE_TENSORS}: {name} does not fit this network')
     tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
     try:
         training.restore(tensors, counters)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        problem = f'is no training state of this network: {error!r}'
+        problem = f'is not a training state of this network: {error!r}'
         raise UserError(f'{path / STATE_COUNTERS}: {problem}') from None
     return training

@@ -1,4 +1,4 @@
-"""The two files of a checkpoint that other programs need; reading them needs no torch."""
+"""Reads the two files of a checkpoint that other programs need, without torch."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _KINDS: Kind = {
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """What was read.
+    """The metadata of a checkpoint.
 
     Attributes:
-        values: what the file says.
+        values: content of the file.
         setup: the options that the network was trained with.
-        has_digest: whether the file has a digest, which fits.
+        has_digest: whether the file has a digest (which was checked).
     """
 
     values: dict[str, Any]
@@ -48,7 +48,7 @@ class Metadata:
 
 
 def facts(setup: Setup) -> dict[str, Any]:
-    """Return what the metadata says of arm, task and network in so many words."""
+    """Return the explicit facts about arm, task and network in the metadata."""
     return {
         'joints': setup.arm.joints,
         'hidden': list(setup.learning.hidden),
@@ -63,11 +63,11 @@ def read_metadata(file: Path) -> Metadata:
     """Read the metadata of a checkpoint.
 
     Raises:
-        UserError: it is missing, damaged or foreign, or contradicts itself.
+        UserError: the file is missing, damaged, of another kind, or inconsistent.
     """
     values, has_digest = read_document(file)
     if values.get('format') != FORMAT:
-        raise UserError(f'{file}: is no checkpoint metadata of format {FORMAT}')
+        raise UserError(f'{file}: is not checkpoint metadata of format {FORMAT}')
     check_kinds(file, values, _KINDS)
     options, validation = values['options'], values['validation']
     kinds = {field.name: _kind(field.default) for field in Setup.fields()}
@@ -88,15 +88,15 @@ def read_metadata(file: Path) -> Metadata:
 
 
 def _kind(default: Any) -> Kind:
-    """Return the `Kind` of an option in JSON."""
+    """Return the `Kind` of an option in JSON, from its default value."""
     return list if isinstance(default, tuple) else type(default)
 
 
 def read_parameters(file: Path, setup: Setup) -> tuple[dict[str, NDArray[np.float32]], bool]:
-    """Read the parameters of a network by name, and whether the file has a digest.
+    """Return the parameters of a network by name, and whether the file has a digest.
 
     Raises:
-        UserError: it is missing, damaged or foreign, or not of the shape that the setup says.
+        UserError: the file is missing, damaged, of another kind, or does not fit the setup.
     """
     arrays, has_digest = read_tensors(file, setup.parameters * FLOAT32.itemsize)
     shapes: dict[str, tuple[int, ...]] = {}

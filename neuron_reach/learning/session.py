@@ -1,7 +1,7 @@
-"""A training run in a folder: resume, save, finish, measure; the same in one process or over ROS.
+"""A training run and its folder: resume, save, finish, measure; in one process or over ROS.
 
-The folder holds `checkpoints/episode_<n>` while training goes on, with all that an exact resume
-needs, and `checkpoint`, the trained network, once it has passed.
+During training the folder holds `checkpoints/episode_<n>`, with everything that an exact resume
+needs. After the validation test has passed it holds `checkpoint`, the trained network.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ class Session:
         checkpoint_interval: float,
         network: QNetwork | None = None,
     ) -> None:
-        """Take up the run in `run_dir`, or begin it there.
+        """Resume the run in `run_dir`, or start a new one there.
 
         Args:
             setup: what to train.
-            run_dir: made if need be; used by one session at a time.
-            checkpoint_interval: seconds between two savings of the training state.
-            network: whose weights a new run begins with, a stack of one member; by default random.
+            run_dir: created if missing; used by one session at a time.
+            checkpoint_interval: seconds between saves of the training state.
+            network: initial weights of a new run, a stack of one member; random by default.
 
         Raises:
-            UserError: the folder is in use, cannot be written, or holds a run with other options
-                or nothing but damaged files.
+            UserError: the folder is in use, cannot be written, holds a run with other options,
+                or holds only damaged files.
         """
         self.setup = setup
         self.run_dir = Path(run_dir)
@@ -76,8 +76,8 @@ class Session:
                 trained = load_checkpoint(self.final)
             except UserError as error:
                 raise UserError(
-                    f'{error}; once {self.final} is removed, the same command resumes training '
-                    'from the saved states'
+                    f'{error}; remove {self.final} to resume training from the saved states with '
+                    'the same command'
                 ) from None
             _check_same_options(trained, setup)
         else:
@@ -90,34 +90,34 @@ class Session:
         return load_checkpoint(self.newest).metadata
 
     def _resume(self) -> Training | None:
-        """Return the training as of the newest state that is whole, None if there are no states."""
+        """Return the training as of the newest intact state, None if there are no states."""
         states = self.run_dir / 'checkpoints'
         for partial in states.glob('*.partial'):
-            shutil.rmtree(partial)  # its writer was killed
+            shutil.rmtree(partial)  # the process that wrote it was killed
         problems: dict[Path, UserError] = {}
         for folder in reversed(saved_states(self.run_dir)):
             try:
                 checkpoint = load_checkpoint(folder)
                 training = load_training(folder, checkpoint.setup)
-            except UserError as error:  # damaged: the one before may be whole
+            except UserError as error:  # damaged: the previous one may be intact
                 problems[folder] = error
                 continue
             _check_same_options(checkpoint, self.setup)
-            training.setup = self.setup  # max_episodes may be another
-            for other, problem in problems.items():  # training will come by there, and save
+            training.setup = self.setup  # max_episodes may differ
+            for other, problem in problems.items():  # training will save under these names again
                 set_aside(other)
                 said = f'{problem}; training resumes from {folder}'
                 print(said, file=sys.stderr, flush=True)
             return training
         if problems:
             raise UserError(
-                f'{"; ".join(map(str, problems.values()))}; no saved state is whole: '
-                f'once {states} is removed, the same command trains from the start'
+                f'{"; ".join(map(str, problems.values()))}; no saved state is intact: '
+                f'remove {states} to train from the start with the same command'
             )
         return None
 
     def save(self) -> None:
-        """Write the state of the last finished round; keep the newest two."""
+        """Write the state after the last finished round; keep the newest two states."""
         assert self.training is not None
         training = self.training
         self._saved_at = time.monotonic()
@@ -144,13 +144,13 @@ class Session:
         """Train until the validation test is passed and confirmed; saves when interrupted.
 
         Args:
-            make_fleet: returns a fleet of so many arms.
-            after_round: called after every round, to report.
-            on_checkpoint: told of every checkpoint written.
-            watcher: told of every observation.
+            make_fleet: returns a fleet of the given number of arms.
+            after_round: called after every round, to report progress.
+            on_checkpoint: called with the path of every checkpoint written.
+            watcher: called with every observation.
 
         Raises:
-            NotTrainedError: not passed within `max_episodes`.
+            NotTrainedError: the test was not passed within `max_episodes`.
             UserError: a file cannot be written.
         """
         training = self.training
@@ -170,7 +170,7 @@ class Session:
             if training.finished:
                 self._write(self.final)
         except SpoiledError:
-            raise  # what was saved last is whole
+            raise  # the last saved state is intact
         except BaseException:
             self.save()
             raise
@@ -179,14 +179,14 @@ class Session:
             limit = self.setup.training.max_episodes
             raise NotTrainedError(
                 f'not trained: validation not passed within max_episodes={limit}; '
-                'the same command with a larger max_episodes goes on from here'
+                'the same command with a larger max_episodes resumes from here'
             )
         self.newest = self.final
         self.training = None
         on_checkpoint(self.final)
 
     def close(self) -> None:
-        """Let others use the folder."""
+        """Release the folder."""
         self._lock.close()
 
     def measure(
@@ -195,7 +195,7 @@ class Session:
         episodes: int,
         watcher: Watcher | None = None,
     ) -> None:
-        """Measure the trained network's accuracy on unseen goals, once, and write it down."""
+        """Measure the accuracy of the trained network on unseen goals, once, and save it."""
         checkpoint = load_checkpoint(self.final)
         validation = checkpoint.metadata['validation']
         if episodes == 0 or 'accuracy' in validation:

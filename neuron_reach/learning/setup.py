@@ -1,4 +1,4 @@
-"""Everything that defines a training run, as options; imports no torch, so it loads at once."""
+"""Everything that defines a training run, as options. Imports no torch, so it loads quickly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neuron_reach.common.options import fill, from_text, option
 from neuron_reach.errors import UserError
 
 LAYER_LIMIT, PARAMETER_LIMIT = 1000, 250_000_000
-"""Largest networks: a mistyped or hostile number of layers shall not ask for all the memory."""
+"""Size limits of a network: a mistyped number of layers must not exhaust the memory."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +25,14 @@ class LearningOptions:
     )
     arms: int = option(100, 'arms that learn at the same time', low=1, high=10000)
     batch_size: int = option(256, 'transitions in one update', low=1, high=100000)
-    replay_capacity: int = option(40_000, 'transitions remembered', low=100, high=10_000_000)
+    replay_capacity: int = option(
+        40_000, 'transitions in the replay memory', low=100, high=10_000_000
+    )
     learning_rate: float = option(
-        0.0, "Adam's step size; 0: 0.003 for layers of 48, less for wider ones", low=0.0, high=1.0
+        0.0,
+        "Adam's step size; 0: 0.003 for layers of 48 neurons, smaller for wider layers",
+        low=0.0,
+        high=1.0,
     )
     gamma: float = option(0.7, 'discount factor', low=0.0, high=0.9999)
     temperature_start: float = option(
@@ -35,10 +40,13 @@ class LearningOptions:
     )
     temperature_end: float = option(0.005, 'temperature after the decay', low=1e-6, high=100.0)
     temperature_updates: int = option(
-        500, 'updates over which the temperature falls, geometrically', low=1, high=10_000_000
+        500, 'updates during which the temperature falls geometrically', low=1, high=10_000_000
     )
     target_rate: float = option(
-        0.03, 'share of the online network in each step of the target network', low=1e-5, high=1.0
+        0.03,
+        'weight of the online network in each soft update of the target network',
+        low=1e-5,
+        high=1.0,
     )
 
     def step_size(self) -> float:
@@ -49,7 +57,7 @@ class LearningOptions:
         return float(0.003 * min(1.0, (48.0 / width) ** 0.6))
 
     def temperature(self, updates: int) -> float:
-        """Return the softmax temperature T after so many updates."""
+        """Return the softmax temperature T after the given number of updates."""
         progress = min(1.0, updates / self.temperature_updates)
         ratio = self.temperature_end / self.temperature_start
         return float(self.temperature_start * ratio**progress)
@@ -61,25 +69,31 @@ class TrainingOptions:
 
     seed: int = option(0, 'root of all random streams', low=0, high=2**32 - 1)
     validation_interval: int = option(
-        200, 'training episodes from one validation test to the next', low=1, high=10_000_000
+        200, 'training episodes between validation tests', low=1, high=10_000_000
     )
     max_episodes: int = option(
-        60_000, 'training episodes after which to give up', low=1, high=1_000_000_000
+        60_000,
+        'training episodes after which to give up',
+        low=1,
+        high=1_000_000_000,
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class SessionOptions:
-    """What goes with training and playing but does not change the network."""
+    """Options of training and playing that do not change the network."""
 
     test_episodes: int = option(
-        3000, 'episodes that measure the accuracy after training; 0: none', low=0, high=10_000_000
+        3000,
+        'episodes to measure the accuracy after training; 0: none',
+        low=0,
+        high=10_000_000,
     )
     checkpoint_interval: float = option(
-        10.0, 'seconds between two savings of the training state', low=0.0, high=86400.0
+        10.0, 'seconds between saves of the training state', low=0.0, high=86400.0
     )
     simulator_timeout: float = option(
-        10.0, 'seconds without an answer of the arm after which to give up', low=0.1, high=3600.0
+        10.0, 'seconds to wait for the arm before the run ends with an error', low=0.1, high=3600.0
     )
 
 
@@ -94,7 +108,7 @@ class Setup:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], source: str) -> Setup:
-        """Build from flat `key: value` options; a single hidden width means six such layers.
+        """Build from flat `key: value` options; one hidden width means six such layers.
 
         Raises:
             UserError: a value is out of range, or the values contradict each other.
@@ -124,10 +138,10 @@ class Setup:
 
     @classmethod
     def from_saved(cls, values: Mapping[str, Any], source: str) -> Setup:
-        """Build from what `values` returned when it was saved: every option, and no other.
+        """Build from saved `values`, which must contain every option and no other.
 
-        All options are as old as checkpoints. One that is added has to be given here the value
-        that was in force before, or older checkpoints no longer open.
+        All options have existed since the first checkpoints. When an option is added, set it here
+        to the value in force before, otherwise older checkpoints no longer open.
 
         Raises:
             UserError: as `from_values`, or an option is missing or unknown.
@@ -137,7 +151,9 @@ class Setup:
             raise UserError(f'{source}: option {min(known - values.keys())} is missing')
         if values.keys() - known:
             unknown = min(values.keys() - known)
-            raise UserError(f'{source}: option {unknown!r} is unknown; is it of a newer version?')
+            raise UserError(
+                f'{source}: option {unknown!r} is unknown; was it saved by a newer version?'
+            )
         return cls.from_values(values, source)
 
     @classmethod
@@ -169,5 +185,5 @@ class Setup:
 
 
 def whole_rounds(episodes: int, arms: int) -> int:
-    """Return the largest fleet of at most `arms` that plays `episodes` in whole rounds."""
+    """Return the size of the largest fleet, at most `arms`, that divides `episodes`."""
     return next(count for count in range(min(arms, episodes), 0, -1) if episodes % count == 0)

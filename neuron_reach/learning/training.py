@@ -1,8 +1,8 @@
 """Training until the validation test passes, for one network or a stack of independent ones.
 
-The unit of training is the round: every arm plays one episode while the learner updates from what
-earlier rounds left in the replay memory. A round either happens as a whole or, when interrupted,
-not at all, so that a saved state resumes exactly.
+The unit of training is the round: every arm plays one episode while the learner updates from the
+transitions of earlier rounds in the replay memory. A round is atomic: when interrupted, it is
+undone, so that a saved state resumes exactly.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ TYPICAL_REWARD = 0.35
 """Mean reward of random motion; sets the output bias, so that learning starts near the truth."""
 
 EPISODES_LIMIT = 2**31
-"""No training plays as many."""
+"""Upper limit of episodes in a training."""
 
 Verdict = tuple[tuple[int, int, int], bool, bool]
-"""Of a validation test: (episodes, successes, tests played), passed, confirmed."""
+"""Result of a validation test: (episodes, successes, tests played), passed, confirmed."""
 
 
 def random_streams(seed: int) -> dict[str, np.random.Generator]:
-    """Return the independent generators of a seed by their names (see `STREAMS`)."""
+    """Return the independent generators of a seed, by name (see `STREAMS`)."""
     children = np.random.SeedSequence(seed).spawn(len(STREAMS))
     return dict(zip(STREAMS, map(np.random.default_rng, children), strict=True))
 
 
 @dataclasses.dataclass
 class Member:
-    """One network's course of training; all counts are of its own training episodes.
+    """Training history of one network; all counts are of its own training episodes.
 
     Attributes:
         seed: root of its random streams.
@@ -64,7 +64,7 @@ class Training:
 
     Attributes:
         members: the networks still learning, in the order of the stack.
-        finished: (member, its network) of those that have left the stack, trained.
+        finished: (member, network) of the trained members, which have left the stack.
         episodes: training episodes played by each member still learning.
     """
 
@@ -74,10 +74,10 @@ class Training:
         seeds: Sequence[int] | None = None,
         network: QNetwork | None = None,
     ) -> None:
-        """Start afresh, or from the weights of `network` (one member for each seed).
+        """Start from random weights, or from those of `network` (one member for each seed).
 
-        Members of a given network may have hidden layers of different widths, whatever those of
-        the setup. They may pass the validation test as they are, so that `run` begins with one.
+        Members of a given network may have hidden layers of different widths, independent of the
+        setup. They may pass the validation test without training, so `run` begins with a test.
         """
         seeds = [setup.training.seed] if seeds is None else list(seeds)
         self.setup = setup
@@ -108,17 +108,17 @@ class Training:
     def _draw_goals(
         self, stream: str, count: int, members: Sequence[int] | None = None
     ) -> NDArray[np.float64]:
-        """Draw goals for all or for some members, (members, count, 2), m; zero for the others."""
+        """Draw goals for all or some members, (members, count, 2), m; zeros for the others."""
         goals = np.zeros((len(self.members), count, 2))
         for member in range(len(self.members)) if members is None else members:
             goals[member] = self.task.sample_goals(self._streams[member][stream], count)
         return goals
 
     def round(self, fleet: Arms, watcher: Watcher | None = None) -> None:
-        """Play and learn from one episode on every arm, and validate when it is time.
+        """Play and learn from one episode on every arm; validate when a test is due.
 
         Raises:
-            Whatever the fleet raises, KeyboardInterrupt included; then `state` is still that
+            Any exception of the fleet, KeyboardInterrupt included; `state` then is still that
             of the start of the round.
         """
         self._boundary = self._snapshot()
@@ -139,16 +139,16 @@ class Training:
         start = self._boundary
         try:
             self._finish_round(rollout, episodes, verdicts)
-        except KeyboardInterrupt:  # the oldest transitions may be gone: there is no way back
+        except KeyboardInterrupt:  # the oldest transitions may be overwritten: finish the round
             if self._boundary is start:
                 self._finish_round(rollout, episodes, verdicts)
             raise
 
     def test_first(self, fleet: Arms, watcher: Watcher | None = None) -> None:
-        """Validate before the first episode; interrupted, it is done over on resuming.
+        """Validate before the first episode; if interrupted, the test is repeated on resuming.
 
         Raises:
-            Whatever the fleet raises; then `state` is still that of before.
+            Any exception of the fleet; `state` then is unchanged.
         """
         self._boundary = self._snapshot()
         self._record_verdicts(self._validate(fleet, 0, watcher))
@@ -158,7 +158,7 @@ class Training:
     def _finish_round(
         self, rollout: Rollout, episodes: int, verdicts: list[Verdict] | None
     ) -> None:
-        """Write the round down; done over from any point in it, the outcome is the same."""
+        """Record the round; idempotent, so that it can be repeated after an interruption."""
         counters = self._boundary[1]
         self.memory.position = counters['replay_position']
         self.memory.size = counters['replay_size']
@@ -193,10 +193,10 @@ class Training:
         """Play one test of 300 greedy episodes of the target network on fresh goals.
 
         Args:
-            fleet: of all members.
-            stream: that goals are drawn from.
-            members: that are tested and draw goals; all if None.
-            watcher: told of every observation.
+            fleet: arms of all members.
+            stream: random stream of the goals.
+            members: those to test, which draw goals; all if None.
+            watcher: called with every observation.
         """
         return greedy_successes(
             fleet,
@@ -209,7 +209,7 @@ class Training:
         )
 
     def _validate(self, fleet: Arms, episodes: int, watcher: Watcher | None) -> list[Verdict]:
-        """Test, and test once more those that passed; one verdict by member."""
+        """Test all members, and those that passed a second time; return a verdict per member."""
         required = required_successes()
         first = self.test(fleet, watcher=watcher)
         passed = [member for member, won in enumerate(first) if int(won.sum()) >= required]
@@ -232,7 +232,7 @@ class Training:
                 member.trained = self.episodes
 
     def _release_trained(self) -> None:
-        """Take trained members out of the stack, keeping the networks that were validated."""
+        """Remove trained members from the stack and keep their validated networks."""
         staying = []
         for index, member in enumerate(self.members):
             if member.trained is None:
@@ -263,12 +263,12 @@ class Training:
             'replay_position': self.memory.position,
             'replay_size': self.memory.size,
         }
-        return tensors, counters  # all of it copies
+        return tensors, counters  # copies throughout
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """Return tensors and counters as of the last round that was finished.
+        """Return tensors and counters as of the last finished round.
 
-        Valid also while or after a round was interrupted.
+        Also valid during a round and after an interrupted one.
         """
         tensors, counters = self._boundary
         return {**tensors, 'replay': self.memory.rows[:, : counters['replay_size']]}, counters
@@ -285,21 +285,21 @@ class Training:
         return network
 
     def restore(self, tensors: Mapping[str, torch.Tensor], counters: Mapping[str, Any]) -> None:
-        """Go on exactly from a `state` of a training of the same setup.
+        """Restore a `state` of a training with the same setup, for an exact resume.
 
         Raises:
-            KeyError, TypeError, ValueError: the counters are not those of such a state.
+            KeyError, TypeError, ValueError: the counters do not fit this training.
         """
         size, position = counters['replay_size'], counters['replay_position']
         filled = size == self.memory.capacity > position or size == position < self.memory.capacity
         if not filled or position < 0 or size != tensors['replay'].shape[1]:
-            raise ValueError('the replay memory is of another size')
+            raise ValueError('the replay memory has another size')
         if [entry['seed'] for entry in counters['members']] != [m.seed for m in self.members]:
-            raise ValueError('members with other seeds')
+            raise ValueError('the members have other seeds')
         self._check_counts(counters)
         actions = tensors['replay'][..., -1]
         if not ((actions >= 0) & (actions < len(self.task.actions)) & (actions % 1 == 0)).all():
-            raise ValueError('the replay memory holds what is no action')
+            raise ValueError('the replay memory holds invalid actions')
         for name, value in self.learner.tensors().items():
             value.copy_(tensors[name])
         self.episodes = counters['episodes']
@@ -323,7 +323,7 @@ class Training:
         self._boundary = self._snapshot()
 
     def _check_counts(self, counters: Mapping[str, Any]) -> None:
-        """Raise ValueError if no training could have counted so."""
+        """Raise ValueError if the counts are impossible."""
         episodes, steps = counters['episodes'], self.setup.task.episode_steps
         in_rounds = 0 <= episodes < EPISODES_LIMIT and episodes % self.setup.learning.arms == 0
         played = episodes * steps
@@ -346,9 +346,9 @@ class Training:
         """Train until every member has passed or has played `max_episodes`.
 
         Args:
-            make_fleet: returns a fleet of so many arms; asked again when members leave.
-            after_round: called at the end of every round, to save and to report.
-            watcher: told of every observation.
+            make_fleet: returns a fleet of so many arms; called again when members leave.
+            after_round: called at the end of every round, to save and report progress.
+            watcher: called with every observation.
         """
         learners = 0
         while True:
@@ -366,7 +366,7 @@ class Training:
 
 
 def training_note(training: Training) -> str:
-    """Say how a single training stands: updates, and the validation test played last."""
+    """Return the progress of a single training: updates and the last validation test."""
     note = f'{training.learner.updates} updates'
     if training.members and training.members[0].validations:
         _, successes, played = training.members[0].validations[-1]

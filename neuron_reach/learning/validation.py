@@ -1,4 +1,4 @@
-"""The validation test (paper, section 3): is the accuracy above 0.9, beyond reasonable doubt."""
+"""The validation test (paper, section 3): a binomial test of whether the accuracy exceeds 0.9."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ SIGNIFICANCE = 0.05
 def required_successes(episodes: int = VALIDATION_EPISODES) -> int:
     """Return how many successes reject "accuracy < 0.9" (exact one-sided binomial test, 5 %).
 
-    Where even a flawless test could not, as for fewer than 29 episodes, it is `episodes + 1`.
+    Returns `episodes + 1` where even a flawless test cannot pass (under 29 episodes).
     """
-    from scipy.stats import binomtest  # over a second to import, and many processes never test
+    from scipy.stats import (
+        binomtest,
+    )  # takes over a second to import, and many processes never test
 
     for successes in range(episodes, -1, -1):
         test = binomtest(successes, episodes, REQUIRED_ACCURACY, alternative='greater')

@@ -330,7 +330,7 @@ def test_when_all_checkpoints_are_damaged_nothing_is_thrown_away(setup, tmp_path
     for state in (tmp_path / 'checkpoints').iterdir():
         (state / STATE_TENSORS).write_bytes(b'')
     before = names(tmp_path / 'checkpoints')
-    with pytest.raises(UserError, match='the same command trains from the start') as caught:
+    with pytest.raises(UserError, match='to train from the start with the same command') as caught:
         Session(setup(), tmp_path, 0.0)
     for state in before:
         assert str(tmp_path / 'checkpoints' / state / STATE_TENSORS) in str(caught.value)
@@ -342,7 +342,7 @@ def test_a_damaged_trained_network_is_an_error(easy_setup, tmp_path, train):
     train(easy_setup(), tmp_path, interval=3600.0)
     (tmp_path / 'checkpoint' / MODEL).write_bytes(b'')
     with pytest.raises(
-        UserError, match=f'checkpoint/{MODEL}: .*; once .* is removed, .* resumes training'
+        UserError, match=f'checkpoint/{MODEL}: .*; remove .* to resume training'
     ):
         Session(easy_setup(), tmp_path, 0.0)
 

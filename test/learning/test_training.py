@@ -372,7 +372,7 @@ def test_a_memory_with_what_is_no_action_is_refused(setup, action):
     tensors, counters = copied(played(setup(), 1).state())
     Training(setup()).restore(tensors, counters)
     tensors['replay'][0, 7, -1] = action
-    with pytest.raises(ValueError, match='no action'):
+    with pytest.raises(ValueError, match='invalid actions'):
         Training(setup()).restore(tensors, counters)
 
 
