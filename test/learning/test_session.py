@@ -341,9 +341,7 @@ def test_when_all_checkpoints_are_damaged_nothing_is_thrown_away(setup, tmp_path
 def test_a_damaged_trained_network_is_an_error(easy_setup, tmp_path, train):
     train(easy_setup(), tmp_path, interval=3600.0)
     (tmp_path / 'checkpoint' / MODEL).write_bytes(b'')
-    with pytest.raises(
-        UserError, match=f'checkpoint/{MODEL}: .*; remove .* to resume training'
-    ):
+    with pytest.raises(UserError, match=f'checkpoint/{MODEL}: .*; remove .* to resume training'):
         Session(easy_setup(), tmp_path, 0.0)
 
 
