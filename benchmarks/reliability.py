@@ -19,10 +19,11 @@ import numpy as np
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.common.files import write_text
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.training import Training, random_streams
+from neuron_reach.learning.training import Training
 from neuron_reach.learning.validation import required_successes
 
 TEST_EPISODES = 3000
@@ -53,7 +54,7 @@ def train(setup: Setup, seeds: list[int]) -> list[dict[str, Any]]:
         result.update(first_pass=None, trained=None, accuracy=None)
         if seed in trained:
             member, network = trained[seed]
-            goals = task.sample_goals(random_streams(seed)['test'], TEST_EPISODES)
+            goals = task.sample_goals(training_streams(seed)['test'], TEST_EPISODES)
             fleet = FleetSimulator(setup.arm, 300)
             won = greedy_successes(fleet, task, network, goals[None])[0]
             result.update(

@@ -33,12 +33,13 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.common.files import write_text
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.environment import ReachEnv
 from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.training import TYPICAL_REWARD, Training, random_streams
+from neuron_reach.learning.training import TYPICAL_REWARD, Training
 from neuron_reach.learning.validation import VALIDATION_EPISODES, required_successes
 
 OURS = 'this package'
@@ -64,7 +65,7 @@ class Judge(BaseCallback):
         super().__init__()
         self.setup, self.limit, self.arms = setup, limit, arms
         self.task = ReachingTask(setup.task, setup.arm)
-        self.goals = random_streams(seed)['validation']
+        self.goals = training_streams(seed)['validation']
         self.fleet = FleetSimulator(setup.arm, 100)
         self.network = QNetwork(setup.layer_sizes)
         self.next_test = setup.training.validation_interval

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.analysis.bootstrap import bounds, draw_networks, resampled_means
+from neuron_reach.common.random_streams import resampling_stream
 
 Array = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ def network_means(samples: Sequence[Pairs], seed: int, size: int | None = None) 
         seed: of the resampling.
         size: networks in each resample; as many as there are if None.
     """
-    generator = np.random.default_rng(seed)
+    generator = resampling_stream(seed)
     drawn: dict[str, NDArray[np.int64]] = {}
 
     def draw(name: str, networks: int) -> NDArray[np.int64]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from neuron_reach.common.options import option
 
 LINKAGES = ('within', 'average')
@@ -47,8 +45,3 @@ class ReductionOptions:
     samples: int = option(
         10, 'samples of episodes over which the initial accuracy is averaged', low=1, high=10_000
     )
-
-
-def step_seed(seed: int, step: int) -> int:
-    """Return the seed of a reduction step (from 1) of a network with this seed."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])

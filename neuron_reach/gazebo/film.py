@@ -15,12 +15,12 @@ from PIL import Image
 
 from neuron_reach.arm.simulator import CONTROL_PERIOD
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.tree import end_with_parent
 from neuron_reach.learning.qnetwork import greedy
 from neuron_reach.learning.rollout import play
-from neuron_reach.learning.training import random_streams
 from neuron_reach.records.networks import load_network
 
 SIZE = (400, 300)
@@ -70,7 +70,7 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
     loaded = load_network(Path(checkpoint))
     setup = loaded.setup
     task = ReachingTask(setup.task, setup.arm)
-    goals = task.sample_goals(random_streams(loaded.metadata['seed'])['test'], episodes)
+    goals = task.sample_goals(training_streams(loaded.metadata['seed'])['test'], episodes)
     with display(), tempfile.TemporaryDirectory() as folder:
         camera = CAMERA.format(
             rate=round(1 / CONTROL_PERIOD), width=SIZE[0], height=SIZE[1], folder=folder

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.common.progress import Progress
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.rollout import Arms, greedy_successes
-from neuron_reach.learning.training import random_streams
 from neuron_reach.learning.validation import accuracy_interval
 from neuron_reach.records.networks import load_network
 
@@ -61,7 +61,7 @@ def validate(
     loaded = load_network(Path(checkpoint))
     setup = loaded.setup
     task = ReachingTask(setup.task, setup.arm)
-    goals = task.sample_goals(random_streams(loaded.metadata['seed'])['test'], episodes)
+    goals = task.sample_goals(training_streams(loaded.metadata['seed'])['test'], episodes)
     arms = min(arms, episodes)
 
     def play(fleet: Arms) -> tuple[NDArray[np.bool_], float]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neuron_reach.analysis.options import PruningOptions, ReductionOptions, step_seed
+from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.bags.seal import read_seal
 from neuron_reach.common.files import read_json
 from neuron_reach.common.options import fill
@@ -30,6 +30,7 @@ from neuron_reach.common.paths import (
     holds_nothing,
     is_checkpoint,
 )
+from neuron_reach.common.random_streams import step_seed
 from neuron_reach.common.resources import has_package
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree

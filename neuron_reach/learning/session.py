@@ -16,6 +16,7 @@ from typing import Any
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.common.files import lock_folder, set_aside
 from neuron_reach.common.paths import CHECKPOINT, saved_states
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.learning.checkpoint import (
     Checkpoint,
@@ -28,7 +29,7 @@ from neuron_reach.learning.checkpoint import (
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import Arms, Watcher, greedy_successes
 from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.training import Member, Training, random_streams
+from neuron_reach.learning.training import Member, Training
 
 KEPT_CHECKPOINTS = 2
 
@@ -200,7 +201,7 @@ class Session:
         validation = checkpoint.metadata['validation']
         if episodes == 0 or 'accuracy' in validation:
             return
-        goals = random_streams(self.setup.training.seed)['test']
+        goals = training_streams(self.setup.training.seed)['test']
         task = ReachingTask(self.setup.task, self.setup.arm)
         won = greedy_successes(
             make_fleet(self.setup.learning.arms),

@@ -16,15 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.random_streams import torch_seed, training_streams
 from neuron_reach.learning.dqn import DqnLearner
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.replay import ReplayMemory
 from neuron_reach.learning.rollout import Arms, Rollout, Watcher, greedy_successes, play
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.validation import VALIDATION_EPISODES, required_successes
-
-STREAMS = ('weights', 'exploration', 'sampling', 'goals', 'validation', 'test', 'record')
-"""The independent random streams of a seed, in the order in which they are spawned."""
 
 TYPICAL_REWARD = 0.35
 """Mean reward of random motion; sets the output bias, so that learning starts near the truth."""
@@ -34,12 +32,6 @@ EPISODES_LIMIT = 2**31
 
 Verdict = tuple[tuple[int, int, int], bool, bool]
 """Result of a validation test: (episodes, successes, tests played), passed, confirmed."""
-
-
-def random_streams(seed: int) -> dict[str, np.random.Generator]:
-    """Return the independent generators of a seed, by name (see `STREAMS`)."""
-    children = np.random.SeedSequence(seed).spawn(len(STREAMS))
-    return dict(zip(STREAMS, map(np.random.default_rng, children), strict=True))
 
 
 @dataclasses.dataclass
@@ -85,12 +77,12 @@ class Training:
         self.members = [Member(seed) for seed in seeds]
         self.finished: list[tuple[Member, QNetwork]] = []
         self.episodes = 0
-        self._streams = [random_streams(seed) for seed in seeds]
+        self._streams = [training_streams(seed) for seed in seeds]
         self._test_first = network is not None
         if network is None:
             network = QNetwork(*[setup.layer_sizes] * len(seeds))
             generators = [
-                torch.Generator().manual_seed(int(streams['weights'].integers(2**62)))
+                torch.Generator().manual_seed(torch_seed(streams['weights']))
                 for streams in self._streams
             ]
             network.initialize(generators, TYPICAL_REWARD / (1.0 - setup.learning.gamma))

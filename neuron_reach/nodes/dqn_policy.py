@@ -15,6 +15,7 @@ from neuron_reach.arm.task import ReachingTask, TaskOptions
 from neuron_reach.common.options import option
 from neuron_reach.common.processes import INTERRUPTED
 from neuron_reach.common.progress import Progress
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.kernels import use_one_core
@@ -22,7 +23,7 @@ from neuron_reach.learning.qnetwork import QNetwork, greedy
 from neuron_reach.learning.rollout import greedy_successes, play
 from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import LearningOptions, SessionOptions, Setup, TrainingOptions
-from neuron_reach.learning.training import Training, random_streams, training_note
+from neuron_reach.learning.training import Training, training_note
 from neuron_reach.learning.validation import VALIDATION_EPISODES, required_successes
 from neuron_reach.nodes.broadcast import Broadcast
 from neuron_reach.nodes.common import (
@@ -266,7 +267,7 @@ class DqnPolicy:
         total = self.options.episodes or None
         self.broadcast.checkpoint(checkpoint.path, total)
         self.connect()
-        generator = random_streams(self.setup.training.seed)['record']
+        generator = training_streams(self.setup.training.seed)['record']
         network = checkpoint.network
         progress = self.progress('recording' if total else 'running', total)
         while total is None or self.played < total:

@@ -19,12 +19,12 @@ from neuron_reach.bags.blocks import Block, read_blocks
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import choose_robot
 from neuron_reach.bags.seal import SEAL, read_seal
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import Arms, Watcher, play
 from neuron_reach.learning.setup import whole_rounds
-from neuron_reach.learning.training import random_streams
 from neuron_reach.records.assembly import Assembly, allocate, describe_not_finite
 from neuron_reach.records.record import ActivityRecord
 
@@ -49,7 +49,7 @@ def record_checkpoint(
     """
     setup = checkpoint.setup
     if generator is None:
-        generator = random_streams(setup.training.seed)['record']
+        generator = training_streams(setup.training.seed)['record']
     arms = whole_rounds(episodes, setup.learning.arms)
     fleet = FleetSimulator(setup.arm, arms)
     return record_arms(checkpoint, fleet, episodes, generator, watcher)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neuron_reach.common.files import Kind
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
 
@@ -70,7 +71,6 @@ def run_training(training: Training, test_episodes: int) -> Result:
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.learning.checkpoint import describe
     from neuron_reach.learning.rollout import greedy_successes
-    from neuron_reach.learning.training import random_streams
 
     setup = training.setup
     seeds = [member.seed for member in training.members]
@@ -85,7 +85,7 @@ def run_training(training: Training, test_episodes: int) -> Result:
     networks = {}
     fleet = FleetSimulator(setup.arm, min(test_episodes, 300))
     for member, network in training.finished:
-        goals = training.task.sample_goals(random_streams(member.seed)['test'], test_episodes)
+        goals = training.task.sample_goals(training_streams(member.seed)['test'], test_episodes)
         won = greedy_successes(fleet, training.task, network, goals[None])[0]
         members[member.seed] = {
             **_describe(member, updates[member.seed]),

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.analysis.options import PruningOptions, step_seed
+from neuron_reach.analysis.options import PruningOptions
+from neuron_reach.common.random_streams import step_seed
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study import paper
 from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function

@@ -25,6 +25,14 @@ from neuron_reach.analysis.samples import random_network
 from neuron_reach.analysis.transforms import KINDS, input_transform, transform_from_values
 from neuron_reach.common.options import load_yaml
 from neuron_reach.common.paths import find_bag
+from neuron_reach.common.random_streams import (
+    SOURCE,
+    TARGET,
+    map_fresh_goals,
+    permutation_stream,
+    resampling_stream,
+    stand_in_seed,
+)
 from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.validation import VALIDATION_EPISODES
@@ -40,8 +48,6 @@ Task = tuple[str, int, str, NDArray[np.float64]]
 
 TRAINED = 'trained'
 REFLEXIVE, RANDOM, RANDOM_BOTH, PERMUTED = 'reflexive', 'random', 'random-both', 'permuted'
-SOURCE, TARGET, ORDER, FRESH = range(4)
-"""Random streams of a seed: random sources, random targets, permutations, fresh goals."""
 
 METRICS = ('error', 'sample_error', 'saturation', 'coverage')
 
@@ -263,7 +269,7 @@ class PairMapper:
         for run in runs:
             check_finite(run, f'{name} on the inputs of {self.targets[number].name}')
         if kind == PERMUTED:
-            generator = np.random.default_rng([self.options.seed, ORDER, number, index])
+            generator = permutation_stream(self.options.seed, number, index)
             runs = permute_steps(runs[0], generator), permute_steps(runs[1], generator)
         return runs
 
@@ -284,8 +290,8 @@ class PairMapper:
             self.notes += [f'{bag}: {note}' for note in fresh.notes]
         else:
             checkpoint = target.load('fresh episodes have to be played (or --validation BAG given)')
-            seeds = [options.seed, FRESH, checkpoint.setup.training.seed]
-            fresh = record_checkpoint(checkpoint, options.episodes, np.random.default_rng(seeds))
+            goals = map_fresh_goals(options.seed, checkpoint.setup.training.seed)
+            fresh = record_checkpoint(checkpoint, options.episodes, goals)
         for where, found in ((target.bag, record), (options.validation or target.bag, fresh)):
             _check_layers(where or target.checkpoint, found)
         if record.sizes != fresh.sizes:
@@ -318,8 +324,8 @@ class PairMapper:
     def _random(self, sizes: Sequence[int], side: int, number: int) -> QNetwork:
         """Return the random network that stands for a source or a target."""
         hidden = self.options.random_hidden or sizes[1:-1]
-        seed = np.random.SeedSequence([self.options.seed, side, number]).generate_state(1)[0]
-        generator = torch.Generator().manual_seed(int(seed))
+        seed = stand_in_seed(self.options.seed, side, number)
+        generator = torch.Generator().manual_seed(seed)
         return random_network((sizes[0], *hidden, sizes[-1]), generator)
 
 
@@ -384,7 +390,7 @@ def _summarise(pairs: list[Pair], same_networks: bool, seed: int) -> Group:
             values[place] = getattr(pair, metric)
         metrics[metric] = bootstrap_pairs(
             np.diagonal(values) if first.kind == REFLEXIVE else values,
-            np.random.default_rng(seed),
+            resampling_stream(seed),
             same_networks=same and first.source_joints == first.target_joints,
         )
     layers = None

@@ -14,6 +14,7 @@ from neuron_reach.analysis.options import PruningOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.common.paths import PRUNED
+from neuron_reach.common.random_streams import pruning_streams
 from neuron_reach.common.results import replaced_results, write_arrays, write_csv
 from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
@@ -30,9 +31,6 @@ from neuron_reach.learning.training import Member
 from neuron_reach.learning.validation import VALIDATION_EPISODES, accuracy_interval
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import record_checkpoint
-
-PRUNING_STREAMS = 1
-"""Sets the random streams of pruning apart from those of training with the same seed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +61,7 @@ def count_successes(setup: Setup, network: QNetwork, generator: np.random.Genera
 
 def sample_streams(checkpoint: Checkpoint, sample: int) -> list[np.random.Generator]:
     """Return generators of goals to record and to test; sample 0 is for the pruned network."""
-    seed = np.random.SeedSequence([checkpoint.metadata['seed'], PRUNING_STREAMS, 1 + sample])
-    return [np.random.default_rng(child) for child in seed.spawn(2)]
+    return pruning_streams(checkpoint.metadata['seed'], sample)
 
 
 def trials(

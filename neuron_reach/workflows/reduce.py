@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from neuron_reach.analysis.options import PruningOptions, ReductionOptions, step_seed
+from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.common.files import Kind, lock_folder, read_json
 from neuron_reach.common.paths import CHECKPOINT, PRUNED, RESULTS, saved_states
+from neuron_reach.common.random_streams import step_seed
 from neuron_reach.common.results import claim_folder, write_csv, write_json
 from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from neuron_reach.analysis.options import step_seed
+from neuron_reach.common.random_streams import step_seed
 from neuron_reach.learning.checkpoint import load_checkpoint
 
 FEW = ['--samples', '2', '--episodes', '50', '--steps', '2', '--test-episodes', '200']

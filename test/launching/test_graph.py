@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuron_reach.analysis.options import step_seed
 from neuron_reach.bags.seal import seal
 from neuron_reach.bags.writer import BagWriter
+from neuron_reach.common.random_streams import step_seed
 from neuron_reach.errors import UserError
 from neuron_reach.launching import graph
 from neuron_reach.launching.arguments import DESCRIPTIONS, argument_fields, describe_argument

@@ -8,11 +8,12 @@ import torch
 
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.random_streams import TRAINING_STREAMS, training_streams
 from neuron_reach.learning import replay, training
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes, play
 from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.training import STREAMS, TYPICAL_REWARD, Training, random_streams
+from neuron_reach.learning.training import TYPICAL_REWARD, Training
 from neuron_reach.learning.validation import required_successes
 
 
@@ -67,12 +68,12 @@ class Interrupted(FleetSimulator):
 
 
 def test_streams_of_a_seed_are_independent_and_named():
-    streams = random_streams(3)
-    assert tuple(streams) == STREAMS
+    streams = training_streams(3)
+    assert tuple(streams) == TRAINING_STREAMS
     draws = [stream.integers(2**62) for stream in streams.values()]
-    assert len(set(draws)) == len(STREAMS)
-    again = [stream.integers(2**62) for stream in random_streams(3).values()]
-    other = [stream.integers(2**62) for stream in random_streams(4).values()]
+    assert len(set(draws)) == len(TRAINING_STREAMS)
+    again = [stream.integers(2**62) for stream in training_streams(3).values()]
+    other = [stream.integers(2**62) for stream in training_streams(4).values()]
     assert draws == again
     assert not set(draws) & set(other)
 
@@ -269,7 +270,7 @@ def test_a_member_counts_as_trained_at_the_first_test_that_a_second_one_confirms
     assert (second.first_pass, second.trained) == (5, None)
     assert outcomes == []
     # The first member drew goals for one test, then for two, as it would have alone.
-    expected = random_streams(1)['validation']
+    expected = training_streams(1)['validation']
     expected.random(3)
     state = own._streams[0]['validation'].bit_generator.state
     assert state == expected.bit_generator.state
@@ -284,7 +285,7 @@ def test_the_averaged_network_is_tested_and_kept_not_the_online_one(setup):
     own.test_first(fleet_of(own))
     kept = own.saved_network(0)
     assert torch.equal(kept.flat, own.learner.target.flat)
-    goals = own.task.sample_goals(random_streams(4)['validation'], 300)[None]
+    goals = own.task.sample_goals(training_streams(4)['validation'], 300)[None]
     won, other = (
         greedy_successes(
             fleet_of(own), own.task, network, goals, stop_after_failures=300 - required_successes()

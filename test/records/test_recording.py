@@ -11,12 +11,13 @@ from neuron_reach.analysis import ActivityRecord
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.bags.writer import BagWriter
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_checkpoint
 from neuron_reach.learning.qnetwork import QNetwork, greedy
 from neuron_reach.learning.rollout import play
 from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.training import Member, random_streams
+from neuron_reach.learning.training import Member
 from neuron_reach.records import assembly
 from neuron_reach.records.recording import read_records, record_checkpoint
 
@@ -258,7 +259,7 @@ def test_a_recording_in_process_is_what_the_network_did(checkpoint):
     found = record_checkpoint(checkpoint, 8)
     setup = checkpoint.setup
     task, fleet = ReachingTask(setup.task, setup.arm), FleetSimulator(setup.arm, 4)
-    goals = random_streams(7)['record']
+    goals = training_streams(7)['record']
     for start in (0, 4):
         drawn = task.sample_goals(goals, 4)
         rollout = play(fleet, task, drawn[None], lambda seen: greedy(checkpoint.network, seen))

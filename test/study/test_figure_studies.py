@@ -6,7 +6,7 @@ from easy import EASY
 
 from neuron_reach.analysis import PruningOptions
 from neuron_reach.analysis.activity import analyse, pairs
-from neuron_reach.learning.training import random_streams
+from neuron_reach.common.random_streams import training_streams
 from neuron_reach.records.recording import record_checkpoint
 from neuron_reach.study import paper, reductions
 from neuron_reach.study.engine import runner
@@ -104,7 +104,7 @@ def test_activity_is_that_of_the_analysis_and_of_the_same_goals(done):
     source = sources(ANALYSED, TINY.networks, TINY.stack)[1]
     (course,) = activity_jobs.courses_of([source], TINY)
     checkpoint = store.load(source.job).checkpoint(source.name)
-    goals = random_streams(source.seed)['record']
+    goals = training_streams(source.seed)['record']
     record = record_checkpoint(checkpoint, TINY.distance_episodes, goals)
     expected = analyse(record.select(record.hidden), PruningOptions())
     found = store.load(course.activities[TRAINED])

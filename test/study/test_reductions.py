@@ -6,7 +6,7 @@ from easy import EASY
 
 from neuron_reach.analysis import PruningOptions
 from neuron_reach.analysis import prune as prune_directly
-from neuron_reach.analysis.options import step_seed
+from neuron_reach.common.random_streams import step_seed
 from neuron_reach.records.recording import record_checkpoint
 from neuron_reach.study import paper, reductions
 from neuron_reach.study.reductions import (

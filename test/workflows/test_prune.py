@@ -5,8 +5,8 @@ import types
 import numpy as np
 
 from neuron_reach.analysis import PruningOptions
-from neuron_reach.learning.training import random_streams
-from neuron_reach.workflows.prune import PRUNING_STREAMS, sample_streams, trials
+from neuron_reach.common.random_streams import PRUNING, training_streams
+from neuron_reach.workflows.prune import sample_streams, trials
 
 
 def checkpoint(seed):
@@ -19,9 +19,9 @@ def draws(seed, sample):
 
 def test_every_sample_of_every_network_records_and_tests_with_goals_of_its_own():
     found = [draw for seed in range(5) for sample in range(20) for draw in draws(seed, sample)]
-    found += [stream.integers(2**62) for s in range(5) for stream in random_streams(s).values()]
+    found += [stream.integers(2**62) for s in range(5) for stream in training_streams(s).values()]
     for seed in range(5):  # numpy takes [seed, 1, 0] for [seed, 1]
-        children = np.random.SeedSequence([seed, PRUNING_STREAMS]).spawn(2)
+        children = np.random.SeedSequence([seed, PRUNING]).spawn(2)
         found += [np.random.default_rng(child).integers(2**62) for child in children]
     assert len(set(found)) == len(found) == 5 * (20 * 2 + 7 + 2)
     assert draws(3, 4) == draws(3, 4)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuron_reach.common.random_streams import training_streams, untrained_seed
 from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
 from neuron_reach.study.reductions import STEPS, TAU, Source, jobs_of, reduction
 from neuron_reach.study.studies import Results, Scale
@@ -22,8 +23,6 @@ RANDOM, TRAINED = 'random', 'trained'
 PRUNED = f'pruned, {STEPS} steps'
 KINDS = (RANDOM, TRAINED, *(f'pruned, step {step}' for step in range(1, STEPS)), PRUNED)
 DRAWN = (RANDOM, TRAINED, PRUNED)
-UNTRAINED_STREAM = 2
-"""Sets the weights of untrained networks apart from other random numbers of the same seed."""
 
 
 def _seconds(episodes: int, **_: Any) -> float:
@@ -56,16 +55,15 @@ def activity(
     from neuron_reach.analysis.activity import analyse, pairs
     from neuron_reach.analysis.options import PruningOptions
     from neuron_reach.analysis.samples import network_activations, random_network
-    from neuron_reach.learning.training import random_streams
     from neuron_reach.records.recording import record_checkpoint
 
     if name not in source.checkpoints():
         return Result({})
     checkpoint = source.checkpoint(name)
-    record = record_checkpoint(checkpoint, episodes, random_streams(seed)['record'])
+    record = record_checkpoint(checkpoint, episodes, training_streams(seed)['record'])
     if untrained:
-        own = np.random.default_rng([seed, UNTRAINED_STREAM]).integers(2**62)
-        network = random_network(record.sizes, torch.Generator().manual_seed(int(own)))
+        generator = torch.Generator().manual_seed(untrained_seed(seed))
+        network = random_network(record.sizes, generator)
         inputs = record.layer('input')
         record = dataclasses.replace(record, activations=network_activations(network, inputs))
     found = analyse(record.select(record.hidden), PruningOptions(tau=tau))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Interval, Pairs, Statistic, statistic_interval
+from neuron_reach.common.random_streams import torch_seed, training_streams
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study import paper, verdict
@@ -108,12 +109,12 @@ def train_otherwise(
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.learning.checkpoint import describe
     from neuron_reach.learning.rollout import greedy_successes
-    from neuron_reach.learning.training import Training, random_streams
+    from neuron_reach.learning.training import Training
 
     setup = Setup.from_values({**options, 'seed': seed}, 'study')
     network = None
     if start == GLOROT:
-        weights = int(random_streams(seed)['weights'].integers(2**62))
+        weights = torch_seed(training_streams(seed)['weights'])
         network = random_network(setup.layer_sizes, torch.Generator().manual_seed(weights))
     training = Training(setup, network=network)
     (member,) = training.members
@@ -132,7 +133,7 @@ def train_otherwise(
     while training.episodes < confirmed + past:
         training.round(fleet)
     own = training.saved_network(0)
-    goals = training.task.sample_goals(random_streams(seed)['test'], test_episodes)
+    goals = training.task.sample_goals(training_streams(seed)['test'], test_episodes)
     tester = FleetSimulator(setup.arm, min(test_episodes, 300))
     won = greedy_successes(tester, training.task, own, goals[None])[0]
     member.trained = confirmed

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from neuron_reach.common.random_streams import fresh_goals, random_network_seed
 from neuron_reach.learning.setup import TrainingOptions
 from neuron_reach.study import paper
 from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
@@ -25,12 +26,6 @@ BALANCED, NAIVE = 'balanced', 'naive'
 METRICS = ('error', 'saturation', 'coverage')
 PATIENCE = TrainingOptions().max_episodes
 """Training episodes after which a pruned network of another arm than the baseline's is given up."""
-
-RANDOM_STREAM = 5
-"""Sets the weights of random networks apart from other random numbers of the same seed."""
-
-FRESH_STREAM = 6
-"""Sets the goals of the validation inputs apart from those of the sample episodes."""
 
 
 def method_name(lasso: float | None) -> str:
@@ -95,8 +90,8 @@ def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int)
     setup = found[0].setup.with_hidden(tuple(int(size) for size in hidden.round()))
     networks = {}
     for number in range(count):
-        own = np.random.SeedSequence([seed, RANDOM_STREAM, setup.arm.joints, number])
-        generator = torch.Generator().manual_seed(int(own.generate_state(1)[0]))
+        weights = random_network_seed(seed, setup.arm.joints, number)
+        generator = torch.Generator().manual_seed(weights)
         metadata = describe(setup, Member(number), None)
         networks[f'random_{number}'] = (random_network(setup.layer_sizes, generator), metadata)
     return Result({'hidden': hidden.tolist()}, networks=networks)
@@ -159,8 +154,8 @@ def map_onto(
     played, other = _load(target), _load(stand_in)
     if played is None or other is None:
         return Result({'mappings': []})
-    fresh_goals = np.random.default_rng([played.metadata['seed'], FRESH_STREAM])
-    own = [record_checkpoint(played, episodes), record_checkpoint(played, episodes, fresh_goals)]
+    goals = fresh_goals(played.metadata['seed'])
+    own = [record_checkpoint(played, episodes), record_checkpoint(played, episodes, goals)]
     others = [run_network(other.network, record) for record in own]
     samples = input_samples(own[0])
     found, entries = [], []

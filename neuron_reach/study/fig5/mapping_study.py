@@ -12,6 +12,7 @@ import numpy as np
 from neuron_reach.analysis.intervals import Interval, Pairs, mean_interval
 from neuron_reach.analysis.metrics import bootstrap_pairs
 from neuron_reach.analysis.transforms import input_transform
+from neuron_reach.common.random_streams import resampling_stream
 from neuron_reach.figures.mapping import Bars, layer_tables, metric_bars
 from neuron_reach.study.engine.jobs import Job
 from neuron_reach.study.fig5.mapping_findings import findings
@@ -185,9 +186,8 @@ def sections(
 
 
 def _interval(pairs: Pairs) -> Interval:
-    generator = np.random.default_rng(0)
     same = pairs.sources == pairs.targets
-    return bootstrap_pairs(pairs.values, generator, same_networks=same)
+    return bootstrap_pairs(pairs.values, resampling_stream(), same_networks=same)
 
 
 def _bars(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neuron_reach.common.random_streams import layer_seed
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.study import paper
 from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
@@ -16,13 +17,6 @@ from neuron_reach.study.html_report import Picture, Section, Table
 from neuron_reach.study.networks import MEMBERS, member_of, network_name, train
 from neuron_reach.study.reductions import ANALYSED, RETRAINED_TEST_EPISODES, Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale
-
-LAYER_STREAM = 3
-"""Sets the random streams of removing layers apart from those of reduction steps."""
-
-
-def _seed(seed: int, step: int) -> int:
-    return int(np.random.SeedSequence([seed, LAYER_STREAM, step]).generate_state(1)[0])
 
 
 def _seconds(source: Any, seed: int, episodes: int, **_: Any) -> float:
@@ -79,7 +73,7 @@ def remove(
     removed = int(np.argmin(missed))
     network = ways[removed][0]
     training = dataclasses.replace(
-        checkpoint.setup.training, seed=_seed(seed, step), max_episodes=max_episodes
+        checkpoint.setup.training, seed=layer_seed(seed, step), max_episodes=max_episodes
     )
     setup = dataclasses.replace(checkpoint.setup, training=training)
     setup = setup.with_hidden(network.sizes[1:-1])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Interval, mean_interval
 from neuron_reach.analysis.metrics import bootstrap_pairs
+from neuron_reach.common.random_streams import resampling_stream
 from neuron_reach.figures.mapping import metric_bars
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
@@ -193,7 +194,7 @@ def _picture(durations: Mapping[Direction, Mapping[str, Array]]) -> Picture:
         for start, group in own.items():
             known = group[np.isfinite(group)]
             if known.size:
-                interval = bootstrap_pairs(known, np.random.default_rng(0))
+                interval = bootstrap_pairs(known, resampling_stream())
                 means.setdefault(_title(direction), {})[start] = interval
                 values.setdefault(_title(direction), {})[start] = sorted(known.tolist())
     return Picture(

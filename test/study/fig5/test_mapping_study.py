@@ -12,6 +12,7 @@ from neuron_reach.analysis import (
     map_records,
     run_network,
 )
+from neuron_reach.common.random_streams import fresh_goals
 from neuron_reach.learning.checkpoint import describe
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
@@ -154,7 +155,7 @@ def test_a_job_maps_on_samples_and_is_judged_on_fresh_episodes(outcome, label):
         return results.get(reference['result']).checkpoint(reference['name'])
 
     target, stand_in = load(arguments['target']), load(arguments['stand_in']).network
-    goals = np.random.default_rng([target.metadata['seed'], mapping_jobs.FRESH_STREAM])
+    goals = fresh_goals(target.metadata['seed'])
     own = [record_checkpoint(target, 10), record_checkpoint(target, 10, goals)]
     assert not (own[0].goals == own[1].goals).any()
     others = [run_network(stand_in, record) for record in own]
