@@ -6,13 +6,13 @@ Arguments of runs are written as in ROS: `joints:=2 run_dir:=/tmp/x`.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import io
 import signal
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
@@ -147,37 +147,24 @@ def _learn(options: argparse.Namespace) -> int:
     run_dir = graph.run_folder(setup, run)
     graph.check_folder(run_dir)
 
-    from neuron_reach.arm.simulator import FleetSimulator
-    from neuron_reach.common.progress import Progress
-    from neuron_reach.gazebo.arms import GazeboArms
-    from neuron_reach.learning.kernels import use_one_core
-    from neuron_reach.learning.rollout import Arms
-    from neuron_reach.learning.session import Session
-    from neuron_reach.learning.training import Training, training_note
+    from neuron_reach.common.progress import ProgressBars
+    from neuron_reach.workflows.train import run_training
 
-    use_one_core()
-    session = Session(setup, run_dir, run.checkpoint_interval)
-    training = session.training
-    with contextlib.ExitStack() as started:
+    with ProgressBars() as bars:
 
-        def make_fleet(arms: int) -> Arms:
-            if run.backend == 'kinematic':
-                return FleetSimulator(setup.arm, arms)
-            return started.enter_context(GazeboArms(setup.arm, arms, run.gazebo))
+        def saved(checkpoint: Path) -> None:
+            bars.close()
+            print(f'saved {checkpoint}')
 
-        if training is not None:
-            progress = Progress('training', initial=training.episodes)
-
-            def after_round(_: Training) -> None:
-                progress.update(training.episodes, training_note(training))
-
-            try:
-                session.train(make_fleet, after_round)
-            finally:
-                progress.close()
-                print(f'saved {session.newest}')
-        session.measure(make_fleet, run.test_episodes)
-    return _info(argparse.Namespace(path=session.run_dir, namespace=None))
+        run_training(
+            setup,
+            run_dir,
+            run,
+            gazebo=run.gazebo if run.backend == 'gazebo' else None,
+            progress=bars,
+            saved=saved,
+        )
+    return _info(argparse.Namespace(path=run_dir, namespace=None))
 
 
 def _info(options: argparse.Namespace) -> int:

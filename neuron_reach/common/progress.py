@@ -5,10 +5,28 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from tqdm import tqdm
 
 LINE_PERIOD = 2.0  # s
+
+
+class ShowProgress(Protocol):
+    """Shows how far a workflow is."""
+
+    def __call__(
+        self, what: str, done: int, total: int | None = None, unit: str = 'episodes', note: str = ''
+    ) -> None:
+        """Show that `done` of `total` units of some work are done.
+
+        Args:
+            what: the work; another name begins another count.
+            done: how many are done.
+            total: how many there are; None: unknown.
+            unit: what is counted.
+            note: the state in a few words.
+        """
 
 
 class Progress:
@@ -83,3 +101,32 @@ class Progress:
     def close(self) -> None:
         """Leave the bar as it is and go to the next line."""
         self._bar.close()
+
+
+class ProgressBars:
+    """A `ShowProgress` that shows one bar after the other; the first call begins the first."""
+
+    def __init__(self) -> None:
+        self._what = ''
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> ProgressBars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __call__(
+        self, what: str, done: int, total: int | None = None, unit: str = 'episodes', note: str = ''
+    ) -> None:
+        """See `ShowProgress`."""
+        if self._bar is None or what != self._what:
+            self.close()
+            self._what, self._bar = what, Progress(what, total, initial=done, unit=unit)
+        self._bar.update(done, note)
+
+    def close(self) -> None:
+        """Leave the last bar as it is and go to the next line; a later call begins a new bar."""
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
