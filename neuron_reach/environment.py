@@ -55,7 +55,7 @@ class _Episodes:
         self.begun = np.zeros(arms, bool)
 
     def observation_space(self) -> Any:  # how Gymnasium types a Box differs by its version
-        """Return the Box of one arm's observation, with the bounds it keeps to."""
+        """Return the Box of one arm's observation, with its bounds."""
         limit = self.task.arm.arm_length * (1.0 + CELL_SHARE)  # goals fill whole cells
         high = np.ones(self.task.observation_size, np.float32)
         high[-2:] = limit
@@ -69,7 +69,7 @@ class _Episodes:
         return gymnasium.spaces.Discrete(len(self.task.actions))
 
     def begin(self, chosen: NDArray[np.bool_], generators: Sequence[np.random.Generator]) -> None:
-        """Begin new episodes on the chosen arms, each with a goal from its own generator."""
+        """Start new episodes on the chosen arms, each with a goal from its own generator."""
         for arm in np.flatnonzero(chosen):
             self.goals[arm] = self.task.sample_goals(generators[int(arm)], 1)[0]
         self._angles = self.fleet.reset(chosen)
@@ -82,7 +82,7 @@ class _Episodes:
             self._trail.append(self._ends()[:, -1])
 
     def advance(self, moving: NDArray[np.bool_], actions: NDArray[np.int64]) -> None:
-        """Play one control cycle; what arms do that are not moving is for `begin` to undo."""
+        """Play one control cycle; arms that are not `moving` are reset by `begin`."""
         if not (self.steps_left[moving].all() and self.begun.all()):
             raise gymnasium.error.ResetNeeded('the episode is over or has not begun: call reset()')
         self._targets[moving] += self.task.actions[actions[moving]]
@@ -104,7 +104,7 @@ class _Episodes:
 
     def draw(self, arm: int) -> NDArray[np.uint8]:
         """Return a picture of an arm, its goal and the trail of its tip, (height, width, 3)."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # half a second to import
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes half a second to import
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(4, 4), dpi=PICTURE_SIZE / 4)
@@ -129,11 +129,11 @@ _ALONE = np.ones(1, bool)
 
 
 class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
-    """A planar arm that learns to put its tip onto a goal.
+    """A planar arm that learns to move its tip to a goal.
 
     ## Description
 
-    A planar arm of `joints` revolute joints in the vertical x-z plane shall put its tip onto a
+    A planar arm of `joints` revolute joints in the vertical x-z plane moves its tip to a
     goal. Each joint has a PID position controller; the policy shifts the controllers' target
     angles once in a control cycle of 50 ms.
 
@@ -168,11 +168,11 @@ class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     ## Starting state
 
     The arm rests in its start pose, which is always the same. The goal is drawn uniformly by area
-    from where the tip can get within `reach_steps` control cycles.
+    from the points that the tip can reach within `reach_steps` control cycles.
 
     ## Episode end
 
-    Truncated after `episode_steps` (60) steps; never terminated. The episode was a success if the
+    Truncated after `episode_steps` (60) steps; never terminated. The episode is a success if the
     reward of the last step is at least `success_reward` (0.9: a distance of at most 0.054 m).
 
     ## Information
@@ -193,10 +193,10 @@ class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     envs = gymnasium.make_vec('neuron_reach/Reach-v0', num_envs=128, joints=3)
     ```
 
-    The vectorised form is one fleet. The step after the last one of an arm's episode begins its
+    The vectorized form is one fleet. The step after the last one of an arm's episode begins its
     next one (next-step autoreset). `reset(seed=s)` seeds arm i with s + i, so that each arm behaves
     exactly like a single environment with that seed; `reset(options={'reset_mask': mask})` resets
-    the arms where the mask is true, and the others go on as if nothing had happened.
+    the arms where the mask is true, and leaves the others unchanged.
     """
 
     metadata = METADATA
@@ -221,7 +221,7 @@ class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         self, action: np.int64
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Play one control cycle of 50 ms."""
-        assert self.action_space.contains(action), f'{action!r} is no action of {self.action_space}'
+        assert self.action_space.contains(action), f'{action!r} is not in {self.action_space}'
         self._episodes.advance(_ALONE, np.array([action]))
         observations, distances = self._episodes.see()
         reward = float(self.task.reward_at(distances)[0])
@@ -239,10 +239,10 @@ class ReachEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 class ReachVectorEnv(
     gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[Any]]
 ):
-    """Many `ReachEnv` as one fleet; see there."""
+    """Many `ReachEnv` as one fleet; see `ReachEnv`."""
 
     metadata = METADATA
-    if hasattr(gymnasium.vector, 'AutoresetMode'):  # Gymnasium 1.0 knew no other mode
+    if hasattr(gymnasium.vector, 'AutoresetMode'):  # Gymnasium 1.0 has only this mode
         metadata = {**METADATA, 'autoreset_mode': gymnasium.vector.AutoresetMode.NEXT_STEP}
 
     def __init__(self, num_envs: int = 1, render_mode: str | None = None, **options: Any) -> None:
@@ -263,11 +263,11 @@ class ReachVectorEnv(
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode on every arm, or on some.
+        """Start an episode on every arm, or on some.
 
         Args:
-            seed: an integer s gives arm i the seed s + i; a sequence has one for each arm, or None.
-            options: `reset_mask`, (arms,) of bool: which arms; the others stay as they are.
+            seed: an integer s gives arm i the seed s + i; a sequence has a seed or None per arm.
+            options: `reset_mask`, (arms,) of bool: which arms to reset; the others stay unchanged.
 
         Raises:
             ValueError: `seed` or `reset_mask` is of the wrong length, or the mask is all False.
@@ -295,7 +295,7 @@ class ReachVectorEnv(
         return observations, self._infos(chosen, distance=distances)
 
     def _checked_mask(self, mask: Any) -> NDArray[np.bool_]:
-        """Return a copy of a `reset_mask`, which may be the user's own to reuse."""
+        """Return a checked copy of a `reset_mask`, as the caller may reuse the array."""
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
             kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
             raise TypeError(f"options['reset_mask'] must be a NumPy array of bool, not {kind}")
@@ -306,14 +306,14 @@ class ReachVectorEnv(
         if not mask.any():
             raise ValueError("options['reset_mask'] must be True for at least one arm")
         if not (self._episodes.begun | mask).all():
-            raise gymnasium.error.ResetNeeded('the first reset must be one of all arms')
+            raise gymnasium.error.ResetNeeded('the first reset must include all arms')
         checked: NDArray[np.bool_] = mask.copy()
         return checked
 
     def step(
         self, actions: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Play one control cycle of 50 ms; arms whose episode is over begin a new one instead."""
+        """Play one control cycle of 50 ms; arms whose episode is over start a new one."""
         moving = ~self._ended
         if np.shape(actions) == moving.shape:
             actions = np.where(moving, actions, 0)
@@ -332,7 +332,7 @@ class ReachVectorEnv(
         return observations, rewards, never, self._ended.copy(), infos
 
     def _infos(self, arms: NDArray[np.bool_], **values: NDArray[Any]) -> dict[str, Any]:
-        """Return information in Gymnasium's form: each with a mask of the arms that have it."""
+        """Return infos in Gymnasium's form: each with a mask of the arms that have it."""
         infos: dict[str, Any] = {}
         for name, value in values.items():
             infos |= {name: np.where(arms, value, value.dtype.type(0)), f'_{name}': arms.copy()}

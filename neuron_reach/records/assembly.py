@@ -1,4 +1,4 @@
-"""Puts the activations of a bag together to a record, in whatever order its messages come."""
+"""Assembles a record from the activations in a bag, in any order of messages."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from neuron_reach.errors import UserError
 from neuron_reach.records.record import ActivityRecord
 
 MEMORY_LIMIT = 4 * 2**30
-"""Bytes above which a record lies in a temporary file that is mapped into memory."""
+"""Bytes above which a record is kept in a memory-mapped temporary file."""
 
 MOST_EPISODES = 10_000_000
-"""More than this between two episodes of a bag is damage, not a recording."""
+"""A larger gap between two episode numbers in a bag is treated as damage."""
 
 LEAST_ROOM, ROOM_RATIO = 2**28, 100
-"""Bytes that may be taken for the activations of a bag: this many, or so many times its own."""
+"""Limit of memory for the activations of a bag: in bytes, or as a multiple of the bytes placed."""
 
 
 def allocate(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return zeros, in memory or, if they are many, in a file that has no name.
+    """Return zeros, in memory or, above `MEMORY_LIMIT`, in an unnamed temporary file.
 
     Raises:
-        UserError: there is no room for that file.
+        UserError: the disk has no space for that file.
     """
     size = 4 * int(np.prod(shape, dtype=object))
     if size <= MEMORY_LIMIT:
         return np.zeros(shape, np.float32)
     try:
         with tempfile.TemporaryFile() as file:  # the mapping keeps it alive
-            os.posix_fallocate(file.fileno(), 0, size)  # a full disk would be a crash later
+            os.posix_fallocate(file.fileno(), 0, size)  # otherwise a full disk is a crash later
             return np.memmap(file, np.float32, 'r+', shape=shape)
     except OSError as error:
         raise UserError(
-            f'{tempfile.gettempdir()}: no room for {size / 1e9:.1f} GB of activations: '
-            f'{error.strerror}; choose another place with TMPDIR'
+            f'{tempfile.gettempdir()}: no space for {size / 1e9:.1f} GB of activations: '
+            f'{error.strerror}; choose another folder with TMPDIR'
         ) from None
 
 
 def describe_not_finite(episode: int, layer: str) -> str:
-    """Say that activations are infinite or no numbers."""
+    """Return the message for activations that are infinite or NaN."""
     return f'the activations of {layer} in episode {episode} are not finite numbers'
 
 
 class Assembly:
-    """Puts the messages of one bag into their places, in whatever order they come."""
+    """Collects the messages of one bag, in any order, into one array."""
 
     def __init__(self, layers: tuple[str, ...]) -> None:
         self.layers = layers
@@ -67,7 +67,7 @@ class Assembly:
         self.placed = 0
 
     def note(self, topic: str, message: Any) -> None:
-        """Take down results of episodes, or which weights were used."""
+        """Collect results of episodes, or which weights were in use."""
         try:
             if messages.is_topic(topic, messages.EPISODE):
                 self.results.append(messages.read_episodes(message))
@@ -77,7 +77,7 @@ class Assembly:
             self.left_alone[topic] += 1
 
     def add(self, block: Block) -> None:
-        """Put a block of one layer into its place, once the sizes of all layers are known."""
+        """Store a block of one layer; blocks wait until the sizes of all layers are known."""
         layer = str(messages.layer_of(block.topic))
         neurons = block.values.shape[2]
         if self.sizes.setdefault(layer, neurons) != neurons:
@@ -111,12 +111,12 @@ class Assembly:
         self.activations[:, :, columns][place] = block.values
 
     def _fit(self, earlier: int, episodes: int, steps: int) -> None:
-        """Make room; grows in leaps, as the number of episodes is known only at the end.
+        """Grow the arrays geometrically, as the number of episodes is known only at the end.
 
         Args:
             earlier: episodes to add before the first one.
-            episodes: how many there must be then.
-            steps: of an episode.
+            episodes: required number after that.
+            steps: steps per episode.
         """
         had = self.activations.shape
         if not earlier and episodes <= had[0] and steps <= had[1]:
@@ -139,7 +139,7 @@ class Assembly:
         self.base = (self.base or 0) - earlier
 
     def finish(self, chosen: range | None, incomplete: str | None) -> ActivityRecord:
-        """Return the record of the whole episodes."""
+        """Return the record of the complete episodes."""
         if self.blocks or self.base is None:
             absent = [name for name in self.layers if name not in self.sizes]
             raise messages.LayoutError(f'holds no activations of {", ".join(absent)}')
@@ -154,7 +154,7 @@ class Assembly:
             rows, results = rows[inside], results[inside]
             goals[rows], rewards[rows] = results[:, 1:3], results[:, 4]
             lengths[rows] = results[:, 3].astype(np.int64)
-        else:  # nobody recorded the results: an episode lasts as long as the longest
+        else:  # results were not recorded: assume the longest length for all
             lengths[self.seen.any(axis=(0, 2))] = steps
         begun: NDArray[np.bool_] = np.logical_or.reduce(self.seen, axis=(0, 2))
         expected = np.arange(steps) < lengths[:, None]
@@ -200,7 +200,7 @@ class Assembly:
         return record
 
     def _keep(self, numbers: NDArray[np.int64]) -> None:
-        """Move the episodes to keep to the front, a few at a time."""
+        """Move the kept episodes to the front, a few at a time."""
         if len(numbers) == numbers[-1] + 1:
             return
         for start in range(0, len(numbers), 64):
@@ -208,7 +208,7 @@ class Assembly:
             self.activations[start : start + len(part)] = self.activations[part]
 
     def _network(self, first: int, last: int) -> dict[str, Any]:
-        """Return which weights were in use; there must be just one version."""
+        """Return which weights were in use; exactly one version is allowed."""
         base = self.base or 0
         in_use: list[messages.CheckpointMessage] = []
         for newest in self.checkpoints:
@@ -224,7 +224,7 @@ class Assembly:
             )
         if not in_use:
             return {}
-        names = {'network': 'digest'}  # the others are called the same
+        names = {'network': 'digest'}  # the other names are equal
         known = ('path', 'version', 'network', 'episodes')
         found = {names.get(name, name): getattr(in_use[0], name) for name in known}
         return {name: value for name, value in found.items() if value is not None}

@@ -1,6 +1,6 @@
-"""Do a recording and a network belong together, and is the recording whole?
+"""Checks that a recording belongs to a network, and that it is complete.
 
-Asked by every command that takes both.
+Used by every command that takes both.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from neuron_reach.learning.checkpoint import Checkpoint, network_digest
 from neuron_reach.records.record import ActivityRecord
 
 TOLERANCE = 1e-4
-"""By how much, of a layer's largest activation, arithmetic on other machines may differ."""
+"""Tolerance for arithmetic on other machines, relative to the largest activation of a layer."""
 
 
 def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -> str | None:
-    """Make sure that a record is of this network.
+    """Check that a record is of this network.
 
-    Known by the digest that the recording carries, else found by computing anew what it says.
+    Compares the digest in the recording, or, without one, recomputes the activations.
 
     Args:
         checkpoint: the network.
-        record: its activity, perhaps.
+        record: the record to check.
         source: the bag, for the message.
 
     Returns:
-        None; or, where it cannot be told, why.
+        None; or the reason why the check is inconclusive.
 
     Raises:
-        UserError: it is of another network.
+        UserError: the record is of another network.
     """
     network = checkpoint.network
     digest = record.network.get('digest')
@@ -62,8 +62,8 @@ def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -
         inputs = np.ascontiguousarray(rows[:, record.columns('input')])
         for layer, values in enumerate(network.activations(torch.from_numpy(inputs)[None])):
             recorded = rows[:, record.columns(record.layers[layer])]
-            # In double precision, as the difference of two large numbers may be too large; and by
-            # `np.maximum`, as what is no number must not pass.
+            # In double precision, as the difference of two large numbers may overflow; with
+            # `np.maximum`, which propagates NaN.
             difference = abs(values[0].numpy().astype(np.float64) - recorded).max()
             worst[layer] = np.maximum(worst[layer], difference)
             scale[layer] = max(scale[layer], abs(recorded).max(), 1e-6)
@@ -77,15 +77,15 @@ def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -
 
 
 def check_whole(record: ActivityRecord, source: Path, needed: int | None = None) -> None:
-    """Make sure that a recording holds as many episodes as it was to hold.
+    """Check that a recording holds as many episodes as were asked for.
 
     Args:
-        record: of the whole recording.
+        record: of the complete recording.
         source: the bag, for the message.
         needed: episodes that the caller needs.
 
     Raises:
-        UserError: it holds fewer.
+        UserError: the recording holds fewer.
     """
     wanted = max(needed or 0, int(record.network.get('episodes', 0)))
     if record.episodes < wanted:

@@ -39,13 +39,13 @@ def record_checkpoint(
 ) -> ActivityRecord:
     """Play greedy sample episodes and record every layer.
 
-    With the default generator these are the numbers that a bag recorded by `record` holds.
+    With the default generator the result equals a bag recorded by the command `record`.
 
     Args:
         checkpoint: its network, arm and task.
-        episodes: how many, at least 1.
+        episodes: number of episodes, at least 1.
         generator: draws the goals; by default the stream `record` of the checkpoint's seed.
-        watcher: told of every observation.
+        watcher: called with every observation.
     """
     setup = checkpoint.setup
     if generator is None:
@@ -69,10 +69,10 @@ def record_arms(
         arms: a fleet whose size divides `episodes`.
         episodes: how many.
         generator: draws the goals.
-        watcher: told of every observation.
+        watcher: called with every observation.
 
     Raises:
-        UserError: the network computes infinity, or what is no number.
+        UserError: the network computes infinity or NaN.
     """
     setup, network = checkpoint.setup, checkpoint.network
     task = ReachingTask(setup.task, setup.arm)
@@ -98,14 +98,14 @@ def record_arms(
 
 
 def check_finite(record: ActivityRecord, source: object) -> ActivityRecord:
-    """Return a record without infinity and what is no number.
+    """Return the record after checking that it holds neither infinity nor NaN.
 
     Args:
         record: of any network.
-        source: what its network is called in the message.
+        source: name of the network, for the message.
 
     Raises:
-        UserError: it has such activations; names the first layer and episode.
+        UserError: it does; names the first layer and episode.
     """
     if found := record.not_finite():
         raise UserError(f'{source}: {describe_not_finite(*found)}')
@@ -113,7 +113,7 @@ def check_finite(record: ActivityRecord, source: object) -> ActivityRecord:
 
 
 class _Recorder:
-    """Acts greedily and writes down what the network does, step by step."""
+    """Acts greedily and records the activations, step by step."""
 
     def __init__(self, network: QNetwork, place: NDArray[np.float32]) -> None:
         """Write to `place`, (arms, steps, neurons)."""
@@ -140,23 +140,23 @@ def read_records(
 ) -> ActivityRecord:
     """Read the activity of one network from bags.
 
-    Episodes of which anything is missing are left out; the record's notes say so.
+    Incomplete episodes are left out; the notes of the record say so.
 
     Args:
-        paths: bags of the same network; their episodes are put one behind the other.
-        layers: names of layers that follow each other; by default all.
-        episodes: which episodes of each bag, counted from its first; by default all.
+        paths: bags of the same network; their episodes are concatenated.
+        layers: names of consecutive layers; by default all.
+        episodes: which episodes of each bag, counted from its first one; by default all.
         namespace: of the topics, needed only where a bag holds several robots.
 
     Raises:
-        UserError: no bag, nothing usable in it, or recordings of different networks.
+        UserError: a path is not a bag, holds no usable episode, or is of another network.
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     bags = [Path(path) for path in paths]
     records = [_read_bag(bag, layers, episodes, namespace) for bag in bags]
     if not records:
-        BagReader([])  # says what a bag is
+        BagReader([])  # raises, saying what a bag is
     first = records[0]
     for bag, record in zip(bags, records, strict=True):
         if record.sizes != first.sizes or _identity(record, first) != _identity(first, record):
@@ -168,7 +168,7 @@ def read_records(
 
 
 def _identity(record: ActivityRecord, other: ActivityRecord) -> tuple[Any, ...]:
-    """Return what tells the network of a record from that of another one."""
+    """Return what identifies the network of a record, as far as both records have it."""
     known = 'digest' in record.network and 'digest' in other.network
     names = ('digest',) if known else ('path', 'version')
     return tuple(record.network.get(name) for name in names)
@@ -221,10 +221,10 @@ def _read_bag(
 
 
 def _compare(bag: Path, record: ActivityRecord) -> None:
-    """Raise UserError if the seal of a bag, if any, tells something else than its messages."""
+    """Raise UserError if the seal of a bag contradicts its messages."""
     said = read_seal(bag)
     if said is None:
         return
     for name, value in (('digest', said.network), ('episodes', said.episodes)):
         if record.network.get(name, value) != value:
-            raise UserError(f'{bag}: its {SEAL} tells of another recording than its messages do')
+            raise UserError(f'{bag}: its {SEAL} describes another recording than its messages')

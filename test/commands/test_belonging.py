@@ -131,7 +131,7 @@ def test_a_seal_that_tells_something_else_is_not_believed(tmp_path, run_dir, com
         seal(bag, episodes, network)
         for words in (['analyze', bag], ['prune', run_dir, '--bag', bag, '--samples', 1]):
             out = ['-o', tmp_path / 'out']
-            refused(*words, *out, words=[str(bag), 'recording.json tells of another recording'])
+            refused(*words, *out, words=[str(bag), 'recording.json describes another recording'])
         assert 'Incomplete' in command('info', bag)[1]
     seal(bag, EPISODES, own)
     assert command('analyze', bag, '-o', tmp_path / 'out')[0] == 0

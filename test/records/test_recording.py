@@ -106,7 +106,7 @@ def test_a_full_disk_is_one_line(record, monkeypatch, tmp_path):
     write_record(tmp_path / 'bag', record)
     monkeypatch.setattr(assembly, 'MEMORY_LIMIT', 0)
     monkeypatch.setattr('os.posix_fallocate', full)
-    with pytest.raises(UserError, match='No space left on device; choose another place'):
+    with pytest.raises(UserError, match='No space left on device; choose another folder'):
         read_records(tmp_path / 'bag')
 
 
