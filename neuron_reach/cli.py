@@ -14,7 +14,16 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from neuron_reach.commands import analyze, gazebo, map, prune, prune_train, recording, reproduce
+from neuron_reach.commands import (
+    analyze,
+    film,
+    gazebo,
+    map,
+    prune,
+    prune_train,
+    recording,
+    reproduce,
+)
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path, spelled
 from neuron_reach.common.processes import INTERRUPTED
 from neuron_reach.common.versions import __version__
@@ -81,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add(commands)
     prune.add(commands)
     prune_train.add(commands)
+    film.add(commands)
     gazebo.add(commands)
     reproduce.add(commands)
     map.add(commands)

@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
 from neuron_reach.arm.simulator import CONTROL_PERIOD
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.animation import check_name, write_animation
 from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.arms import GazeboArms
@@ -29,7 +30,6 @@ SIZE = (400, 300)
 CAMERA_TIMEOUT = 30.0
 """Seconds for the camera to take its first picture."""
 
-COLOURS = 64
 EVERY = 2
 """One picture in so many control cycles is kept."""
 
@@ -65,8 +65,7 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
         UserError: no display, no Gazebo, a bad checkpoint or file.
     """
     file = Path(file)
-    if file.suffix not in ('.gif', '.png'):
-        raise UserError(f'{file}: the name of the file must end in .gif or .png')
+    check_name(file)
     loaded = load_network(Path(checkpoint))
     setup = loaded.setup
     task = ReachingTask(setup.task, setup.arm)
@@ -81,12 +80,9 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
                 arms.show_goals(goal)
                 play(arms, task, goal[None, None], lambda seen: greedy(loaded.network, seen))
         pictures = sorted(Path(folder).iterdir(), key=_number)[::EVERY]
-        frames = _reduced(pictures)
+        frames = [_read(picture) for picture in pictures]
     duration = round(1000 * CONTROL_PERIOD * EVERY)
-    try:
-        frames[0].save(file, save_all=True, append_images=frames[1:], duration=duration, loop=0)
-    except OSError as error:
-        raise UserError(f'{file}: cannot be written: {error.strerror or error}') from None
+    write_animation(frames, file, [duration] * len(frames))
     return len(frames)
 
 
@@ -102,22 +98,13 @@ def _wait_for_camera(arms: GazeboArms, folder: Path) -> None:
         picture.unlink()
 
 
+def _read(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert('RGB')
+
+
 def _number(path: Path) -> int:
     return int(path.stem.rpartition('-')[2])
-
-
-def _reduced(paths: Sequence[Path]) -> list[Image.Image]:
-    """Return the pictures with few colours, the same for all, so that nothing flickers."""
-    pictures = []
-    for path in paths:
-        with Image.open(path) as picture:
-            pictures.append(picture.convert('RGB'))
-    samples = pictures[:: max(1, len(pictures) // 8)]
-    sheet = Image.new('RGB', (SIZE[0], SIZE[1] * len(samples)))
-    for index, picture in enumerate(samples):
-        sheet.paste(picture, (0, index * SIZE[1]))
-    palette = sheet.quantize(COLOURS, Image.Quantize.FASTOCTREE)  # keeps what is small
-    return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
 
 
 @contextlib.contextmanager
