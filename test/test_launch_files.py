@@ -14,9 +14,13 @@ from neuron_reach.launching.graph import Phase, Process
 FOLDER = Path(__file__).parents[1] / 'launch'
 
 
+def file_name(graph):
+    return graph.replace('-', '_')
+
+
 def test_every_graph_has_its_launch_file():
     assert {file.name for file in FOLDER.glob('*.py')} == {
-        f'{name}.launch.py' for name in (*DESCRIPTIONS, 'gazebo')
+        f'{name}.launch.py' for name in (*map(file_name, DESCRIPTIONS), 'gazebo', 'prune')
     }
 
 
@@ -29,7 +33,7 @@ def launch():
 
 
 def load(name):
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f'{name}.launch.py')
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f'{file_name(name)}.launch.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.generate_launch_description()

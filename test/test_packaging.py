@@ -30,7 +30,19 @@ NODES = {
     'dqn_policy',
     'gazebo_simulator',
 }
-COMMANDS = {'analyze', 'map', 'prune', 'prune-train'}
+COMMANDS = {
+    'analyze',
+    'film',
+    'gazebo',
+    'info',
+    'map',
+    'prune',
+    'prune-train',
+    'record',
+    'reproduce',
+    'run',
+    'train',
+}
 
 # Imported names whose package is called otherwise, as rosdep and as PyPI call it.
 LIBRARIES = ('matplotlib', 'numba', 'numpy', 'scipy', 'tqdm', 'yaml')

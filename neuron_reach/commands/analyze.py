@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from neuron_reach.analysis.options import PruningOptions
 from neuron_reach.commands.flags import (
     SAMPLE_EPISODES,
+    Parser,
     add_command,
     add_flags,
     add_namespace,
+    add_output,
     path,
     read_flags,
     whole,
@@ -22,49 +24,63 @@ if TYPE_CHECKING:
     from neuron_reach.analysis.activity import Activity
     from neuron_reach.records.record import ActivityRecord
 
-DESCRIPTION = 'Look inside a network: distances of its neurons, clusters, dead neurons, figures.'
-EPILOG = """\
-PATH is a bag or a folder that holds one, or several of the same network; or a checkpoint, for
-which sample episodes are played, or a run folder (its bag, or else its checkpoint).
-
-examples:
-  neuron_reach analyze runs/joints3_seed0/bag -o analysis
-  neuron_reach analyze a/bag b/bag --layers hidden_1 hidden_2 --episodes 100 -o analysis
-  neuron_reach analyze runs/joints3_seed0/checkpoint --include-io --linkage within -o analysis
+SUMMARY = 'Look inside a network: distances between neurons, clusters, dead neurons, figures.'
+DETAILS = """\
+PATH is a bag, a checkpoint (sample episodes are then played), or a folder that holds them; of a
+folder that holds both, the bag is used. Several bags must be of the same network."""
+LEAVES = """\
+In DIR: analysis.json, a table of the neurons (neurons.csv), distances and trees (.npz), and figures
+(.svg, .png)."""
+EXAMPLES = """
+neuron_reach analyze runs/joints3_seed0/bag -o analysis
+neuron_reach analyze a/bag b/bag --layers hidden_1 hidden_2 -o analysis
+neuron_reach analyze runs/joints3_seed0 --include-io --tau 0.3 -o analysis
 """
 
 
-def add(commands: Any) -> None:
-    """Add the sub-command."""
-    parser = add_command(commands, 'analyze', DESCRIPTION, _analyze, EPILOG)
-    parser.add_argument('paths', type=path, nargs='+', metavar='PATH')
-    parser.add_argument('-o', '--output', type=path, required=True, help='folder of the results')
-    parser.add_argument(
+def add(commands: Any) -> Parser:
+    """Add the command."""
+    parser = add_command(
+        commands, 'analyze', SUMMARY, _analyze, DETAILS, leaves=LEAVES, examples=EXAMPLES
+    )
+    files = parser.add_argument_group('input and output')
+    files.add_argument('paths', type=path, nargs='+', metavar='PATH', help='bag, checkpoint, run')
+    add_output(files)
+    files.add_argument(
+        '--episodes',
+        type=whole,
+        metavar='N',
+        help=f'episodes of each bag (default: all), or to play (default: {SAMPLE_EPISODES})',
+    )
+    add_namespace(files)
+    layers = parser.add_argument_group('layers')
+    layers.add_argument(
         '--layers',
         nargs='+',
         default=[],
         metavar='LAYER',
-        help='layers to look at, such as hidden_1 (default: all hidden ones)',
+        help='layers to analyze, such as hidden_1 (default: all hidden layers)',
     )
-    parser.add_argument(
-        '--include-io', action='store_true', help='inputs and outputs take part as well'
+    layers.add_argument(
+        '--include-io', action='store_true', help='analyze inputs and outputs as well'
     )
-    parser.add_argument(
-        '--episodes',
+    layers.add_argument(
+        '--raster',
         type=whole,
-        help=f'of each bag (default: all), or to play (default: {SAMPLE_EPISODES})',
+        default=0,
+        metavar='EPISODE',
+        help='episode whose activity is drawn (default: %(default)s)',
     )
-    add_namespace(parser)
-    parser.add_argument(
-        '--raster', type=whole, default=0, metavar='EPISODE', help='the one to draw (%(default)s)'
+    add_flags(
+        parser.add_argument_group('clustering'), PruningOptions, ['tau', 'linkage', 'threshold']
     )
-    add_flags(parser, PruningOptions, ['tau', 'linkage', 'threshold'])
+    return parser
 
 
 def _analyze(options: argparse.Namespace) -> int:
     clustering = read_flags(PruningOptions, options)
     if options.layers and options.include_io:
-        raise UserError('--include-io stands for all layers; --layers for some')
+        raise UserError('--include-io selects all layers; it cannot be given with --layers')
     if options.episodes is not None and options.episodes < 1:
         raise UserError(f'--episodes must be at least 1, not {options.episodes}')
     from neuron_reach.analysis.activity import analyse, choose_layers

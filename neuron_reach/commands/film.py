@@ -5,27 +5,34 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from neuron_reach.commands.flags import SAMPLE_EPISODES, add_command, path, whole
+from neuron_reach.commands.flags import SAMPLE_EPISODES, Parser, add_command, path, whole
 from neuron_reach.errors import UserError
 
-DESCRIPTION = 'Film a trained network: the arm beside the activity of all neurons.'
-EPILOG = """\
-CHECKPOINT is a checkpoint or a run folder.
-
-examples:
-  neuron_reach film runs/joints3_seed0 -o arm.gif
-  neuron_reach film runs/joints3_seed0/checkpoint --show 15 8 9 -o arm.png
+SUMMARY = 'Film a trained network: the arm beside the activity of all neurons.'
+LEAVES = 'The animated picture, in FILE.'
+EXAMPLES = """
+neuron_reach film runs/joints3_seed0 -o arm.gif
+neuron_reach film runs/joints3_seed0/checkpoint --show 15 8 9 -o arm.png
 """
 
 
-def add(commands: Any) -> None:
-    """Add the sub-command."""
-    parser = add_command(commands, 'film', DESCRIPTION, _film, EPILOG)
-    parser.add_argument('checkpoint', type=path, metavar='CHECKPOINT')
-    parser.add_argument(
-        '-o', '--output', type=path, required=True, metavar='FILE', help='arm.gif or arm.png'
+def add(commands: Any) -> Parser:
+    """Add the command."""
+    parser = add_command(commands, 'film', SUMMARY, _film, leaves=LEAVES, examples=EXAMPLES)
+    files = parser.add_argument_group('input and output')
+    files.add_argument(
+        'checkpoint', type=path, metavar='CHECKPOINT', help='trained network, or its run folder'
     )
-    parser.add_argument(
+    files.add_argument(
+        '-o',
+        '--output',
+        type=path,
+        required=True,
+        metavar='FILE',
+        help='such as arm.gif or arm.png',
+    )
+    episodes = parser.add_argument_group('episodes')
+    episodes.add_argument(
         '--show',
         type=whole,
         nargs='+',
@@ -33,12 +40,15 @@ def add(commands: Any) -> None:
         metavar='EPISODE',
         help='sample episodes to film, counted from 0 (default: 0 1 2)',
     )
-    parser.add_argument(
+    episodes.add_argument(
         '--episodes',
         type=whole,
         default=SAMPLE_EPISODES,
-        help='sample episodes to play; all of them give the order of the neurons (%(default)s)',
+        metavar='N',
+        help='sample episodes to play; all of them determine the order of the neurons '
+        '(default: %(default)s)',
     )
+    return parser
 
 
 def _film(options: argparse.Namespace) -> int:

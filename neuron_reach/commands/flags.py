@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
+import os
 import re
-from collections.abc import Callable, Collection, Sequence
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from neuron_reach.common.options import allowed, fill, meant, user_path
+from neuron_reach.commands import help_text
+from neuron_reach.common.options import allowed, closest, fill, meant, user_path
 
 T = TypeVar('T')
 
+Adder = argparse._ActionsContainer
+"""What has `add_argument`: a command or a group of its flags; argparse names it only in private."""
+
 SAMPLE_EPISODES = 300
-"""Played or recorded where the user names no number."""
+"""Sample episodes to play or record if the user gives no number."""
+
+
+HIDDEN = {'learn', 'reduce', 'recording'}
+"""Commands that the help does not list: old names, and a part of other commands."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and how a word should be written."""
+    """Reports an error in one line, and shows how a word should be written.
 
+    Attributes:
+        summary: what the command does, in one line.
+        arguments: names of the arguments that are written `name:=value`, if the command takes such.
+    """
+
+    summary = ''
     arguments: Collection[str] = ()
-    """Names of the arguments that are written name:=value, if the command takes such."""
 
     def error(self, message: str) -> NoReturn:
         """Print a line and exit with code 2."""
@@ -30,28 +46,60 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f'{self.prog}: error: {message}; see {self.prog} --help\n')
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and refuse whatever is left over, by the command whose it is."""
-        options, unknown = super().parse_known_args(args, namespace)
+        """Parse, and refuse unknown words in the name of the command that they were given to."""
+        words = list(sys.argv[1:] if args is None else args)
+        if self.arguments:
+            # argparse takes words before a flag, or words after it, but not both.
+            ordered = sorted(words, key=lambda word: word in self._option_string_actions)
+        else:
+            ordered = words
+            self._refuse_assignments(words)
+        options, unknown = super().parse_known_args(ordered, namespace)
         if unknown:
-            self.error(self._hint(unknown[0], args or []))
+            self.error(self._hint(unknown[0], words))
         return options, unknown
+
+    def _refuse_assignments(self, words: Sequence[str]) -> None:
+        """Refuse `tau:=0.2` and `tau=0.2` where a path could stand, unless there is such a file."""
+        names = {action.dest for action in self._actions}
+        for before, word in itertools.pairwise(['', *words]):
+            name, value = spelled(word, words)
+            flag = f'--{name.replace("_", "-")}'
+            if '=' not in word or word.startswith('-') or before.startswith('-'):
+                continue
+            if flag in self._option_string_actions and not os.path.lexists(word):
+                self.error(f'flags are written {flag} {value}, not {word}')
+            if name in names and not os.path.lexists(word):
+                self.error(f'{name} is given without its name: {value}, not {word}')
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is not among the choices; overrides argparse's longer message."""
+        if action.choices is None or value in action.choices:
+            return
+        known = [choice for choice in action.choices if choice not in HIDDEN]
+        if isinstance(action, argparse._SubParsersAction):
+            raise argparse.ArgumentError(None, f'unknown command {value!r}{meant(value, known)}')
+        raise argparse.ArgumentError(
+            action, f'must be one of {", ".join(known)}, not {value!r}{meant(value, known)}'
+        )
 
     def _hint(self, word: str, words: Sequence[str]) -> str:
         name, value = spelled(word, words)
-        if self.arguments:
-            if name in self.arguments or meant(name, self.arguments):
-                return f'arguments are written name:=value, such as {name}:={value}, not {word}'
-            return f'there is no flag {word}; arguments are written name:=value'
-        if ':=' in word:
-            return f'flags are written --{name} {value}, not {word}'
+        flags = {flag.lstrip('-').replace('-', '_'): flag for flag in self._option_string_actions}
+        near = closest(name, flags) if word.startswith('-') else None
+        if self.arguments and not (near and name not in self.arguments):
+            if name not in self.arguments and closest(name, self.arguments) is None:
+                return f'there is no flag {word}; arguments are written name:=value'
+            example = f'such as {name}:={value}, not {word}'
+            question = '' if name in self.arguments else meant(name, self.arguments)
+            return f'arguments are written name:=value, {example}{question}'
         if not word.startswith('-'):
             return f'unexpected {word!r}'
-        flags = [flag.lstrip('-').replace('-', '_') for flag in self._option_string_actions]
-        return f'unknown flag {word}{meant(name, flags)}'
+        return f'unknown flag {word}' + (f' (did you mean {flags[near]}?)' if near else '')
 
 
 def spelled(word: str, words: Sequence[str]) -> tuple[str, str]:
-    """Return the name and the value that a word of a command line was to give.
+    """Return the name and the value that the user meant by a word of a command line.
 
     Args:
         word: such as `--joints=2`, `joints=2`, `joints:` or `--joints`.
@@ -95,51 +143,105 @@ def number(text: str) -> float:
 def add_command(
     commands: Any,
     name: str,
-    description: str,
+    summary: str,
     function: Callable[[argparse.Namespace], int],
-    epilog: str | None = None,
+    details: str = '',
+    *,
+    tables: Sequence[str] = (),
+    leaves: str = '',
+    examples: str = '',
 ) -> Parser:
-    """Add a sub-command whose texts stand as they are written.
+    """Add a sub-command and compose its help.
 
     Args:
         commands: what `add_subparsers` returned.
         name: of the sub-command.
-        description: in one line.
+        summary: what it does, in one line.
         function: is called with the options and returns the exit code.
-        epilog: such as examples.
+        details: paragraphs below the summary.
+        tables: more texts after the flags, such as those of `help_text.table`.
+        leaves: what the command leaves behind, and where.
+        examples: lines of a shell.
     """
+    texts = [*tables]
+    if leaves:
+        texts.append(help_text.indented('leaves behind', help_text.paragraphs(leaves, 2)))
+    if examples:
+        texts.append(help_text.indented('examples', examples))
     command: Parser = commands.add_parser(
         name,
-        help=description,
-        description=description,
-        epilog=epilog,
+        description=help_text.paragraphs(f'{summary}\n\n{details}'.strip()),
+        epilog='\n\n'.join(texts),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.summary = summary
     command.set_defaults(command=function)
     return command
 
 
-def add_namespace(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that chooses one of several robots in a bag."""
+def add_commands(parser: Parser, groups: Mapping[str, Sequence[Callable[[Any], Parser]]]) -> Any:
+    """Add sub-commands, and list them in the help under headings.
+
+    Args:
+        parser: of the command line, or of a command that has commands of its own.
+        groups: for each heading, the functions that add the commands.
+
+    Returns:
+        What further commands, not to be listed, can be added to.
+    """
+    parser.usage = f'{parser.prog} [-h] COMMAND ...'
+    commands = parser.add_subparsers(
+        prog=parser.prog, metavar='COMMAND', help=argparse.SUPPRESS, required=True
+    )
+    tables = []
+    for heading, adders in groups.items():
+        added = [add(commands) for add in adders]
+        rows = {command.prog.removeprefix(f'{parser.prog} '): command.summary for command in added}
+        tables.append(help_text.table(heading, rows))
+    parser.epilog = '\n\n'.join([*tables, parser.epilog or ''])
+    return commands
+
+
+def add_ros(parser: Adder, *, default: bool) -> None:
+    """Add the flag that chooses between ROS topics and this process."""
+    chosen = 'over ROS topics' if default else 'in this process'
     parser.add_argument(
-        '--namespace', help='of the topics, needed only where a bag holds several robots'
+        '--ros',
+        action=argparse.BooleanOptionalAction,
+        help=f'work over ROS topics, or in this process without ROS (default: {chosen})',
+    )
+    parser.set_defaults(ros=default)
+
+
+def add_output(parser: Adder) -> None:
+    """Add the folder of the results."""
+    parser.add_argument(
+        '-o', '--output', type=path, required=True, metavar='DIR', help='folder of the results'
     )
 
 
-def add_flags(
-    parser: argparse.ArgumentParser, cls: type[Any], only: Sequence[str] | None = None
-) -> None:
+def add_namespace(parser: Adder) -> None:
+    """Add the flag that chooses one of several robots in a bag."""
+    parser.add_argument(
+        '--namespace',
+        metavar='NS',
+        help='namespace of the topics; needed only if a bag holds several robots',
+    )
+
+
+def add_flags(parser: Adder, cls: type[Any], only: Sequence[str] | None = None) -> None:
     """Add a flag for each field of an options dataclass, or for some.
 
     Args:
-        parser: of the command.
+        parser: the command, or a group of its flags.
         cls: the options.
         only: names of fields.
     """
     for field in dataclasses.fields(cls):
         if only is not None and field.name not in only:
             continue
-        meaning = f'{field.metadata["description"]} ({allowed(field)}, default {field.default})'
+        default = '' if field.default == '' else f', default {field.default}'
+        meaning = f'{field.metadata["description"]} ({allowed(field)}{default})'
         parser.add_argument(
             f'--{field.name.replace("_", "-")}',
             dest=field.name,

@@ -5,36 +5,84 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from neuron_reach.commands.flags import add_flags, path, read_flags, whole
+from neuron_reach.commands.flags import (
+    Parser,
+    add_command,
+    add_commands,
+    add_flags,
+    path,
+    read_flags,
+    whole,
+)
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 
 VARIED = ('payload', 'gain_scale', 'physics_steps')
+SUMMARY = 'Use Gazebo without a ROS installation: install it, validate networks, film them.'
+EXAMPLES = """
+neuron_reach gazebo install
+neuron_reach gazebo validate runs/joints3_seed0/checkpoint --payload 0.2
+neuron_reach gazebo film runs/joints3_seed0/checkpoint arm.gif
+"""
 
 
-def add(commands: Any) -> None:
+def add(commands: Any) -> Parser:
     """Add the command and its sub-commands."""
-    description = 'Gazebo without a ROS installation: install it, validate networks in it, film.'
-    parser = commands.add_parser('gazebo', help=description, description=description)
-    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    description = 'Install Gazebo 11 for this user from the packages of Debian; no root needed.'
-    command = commands.add_parser('install', help=description, description=description)
-    command.set_defaults(command=_install)
+    parser = add_command(commands, 'gazebo', SUMMARY, _install, examples=EXAMPLES)
+    add_commands(parser, {'commands': (_add_install, _add_validate, _add_film)})
+    return parser
 
-    description = 'Play test episodes of trained networks in Gazebo, and on the kinematic arm.'
-    command = commands.add_parser('validate', help=description, description=description)
-    command.add_argument('checkpoints', nargs='+', type=path, metavar='CHECKPOINT')
-    command.add_argument('--episodes', type=whole, default=300, help='for each network (300)')
-    command.add_argument('--arms', type=whole, default=1, help='that move at the same time (1)')
-    add_flags(command, GazeboOptions, VARIED)
-    command.set_defaults(command=_validate)
 
-    description = 'Film a trained network reaching in Gazebo, as an animated picture.'
-    command = commands.add_parser('film', help=description, description=description)
-    command.add_argument('checkpoint', type=path, metavar='CHECKPOINT')
-    command.add_argument('file', type=path, metavar='FILE', help='such as arm.gif or arm.png')
-    command.add_argument('--episodes', type=whole, default=3, help='to film (3)')
-    command.set_defaults(command=_film)
+def _add_install(commands: Any) -> Parser:
+    return add_command(
+        commands,
+        'install',
+        'Install Gazebo 11 for this user from the packages of Debian; needs no root.',
+        _install,
+        leaves='Gazebo, in ~/.cache/neuron_reach/gazebo or the folder $NEURON_REACH_GAZEBO.',
+        examples='neuron_reach gazebo install',
+    )
+
+
+def _add_validate(commands: Any) -> Parser:
+    command = add_command(
+        commands,
+        'validate',
+        'Play test episodes of trained networks in Gazebo and on the kinematic arm.',
+        _validate,
+        leaves='Nothing; it prints a table in Markdown.',
+        examples=EXAMPLES.splitlines()[2],
+    )
+    networks = command.add_argument_group('networks')
+    networks.add_argument(
+        'checkpoints', nargs='+', type=path, metavar='CHECKPOINT', help='trained networks'
+    )
+    networks.add_argument(
+        '--episodes', type=whole, default=300, metavar='N', help='of each network (default: 300)'
+    )
+    networks.add_argument(
+        '--arms', type=whole, default=1, metavar='N', help='that move at the same time (default: 1)'
+    )
+    add_flags(command.add_argument_group('Gazebo'), GazeboOptions, VARIED)
+    return command
+
+
+def _add_film(commands: Any) -> Parser:
+    command = add_command(
+        commands,
+        'film',
+        'Film a trained network reaching in Gazebo, as an animated picture.',
+        _film,
+        leaves='The picture, in FILE.',
+        examples=EXAMPLES.splitlines()[3],
+    )
+    files = command.add_argument_group('input and output')
+    files.add_argument('checkpoint', type=path, metavar='CHECKPOINT', help='trained network')
+    files.add_argument('file', type=path, metavar='FILE', help='such as arm.gif or arm.png')
+    files.add_argument(
+        '--episodes', type=whole, default=3, metavar='N', help='to film (default: 3)'
+    )
+    return command
 
 
 def _install(_options: argparse.Namespace) -> int:

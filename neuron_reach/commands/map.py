@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.commands.flags import add_command, number, path, whole
+from neuron_reach.commands.flags import Adder, Parser, add_command, add_output, number, path, whole
+from neuron_reach.commands.help_text import table
+from neuron_reach.common.options import meant
 from neuron_reach.errors import UserError, warn
 
 if TYPE_CHECKING:
@@ -18,84 +20,121 @@ if TYPE_CHECKING:
     from neuron_reach.figures.mapping import Bars
     from neuron_reach.workflows.map import Example, Group, MapOptions, Pair
 
-DESCRIPTION = 'Map networks onto each other: how well one predicts the other, neuron by neuron.'
-EPILOG = """\
-SOURCE and TARGET are a checkpoint, a run folder, a bag, or a folder of any of these; of folders,
-all pairs are mapped. The inputs are those of the target's sample episodes: of its bag if it has
-one, else they are played. A bag as a source needs the checkpoint that it was recorded with.
-
-examples:
-  neuron_reach map runs/joints2_seed0 runs/joints4_seed0 -o maps/2-4
-  neuron_reach map runs/joints4 runs/joints2 --transform naive balanced -o maps/4-2
-  neuron_reach map runs/joints3 runs/joints3 --greedy --lambda 0 10 50 \\
-      --baseline reflexive random permuted -o maps/3-3
-
-baselines:
-  reflexive    each target network onto itself
-  random       a random network (Glorot) of the source's layer sizes, or of --random-hidden
-  random-both  random networks as source and as target, on the inputs of the real target
-  permuted     the source on the same inputs in another order
-
-transforms, where the arms have other joint counts (docs/mapping.md):
-  naive        joint 1 follows joint 1, joint 2 joint 2, and so on; joints left over stay at zero
-  balanced     joints follow those at the same place along the arm
-  duplicate    as balanced; joints left over repeat their neighbour
-  FILE.yaml    `matrix:` with a row for each source joint: angles of the source = matrix * target
+SUMMARY = 'Map networks onto each other: how well one predicts the other, neuron by neuron.'
+DETAILS = """\
+SOURCE and TARGET are a checkpoint, a run folder, a bag, or a folder of these; of folders, all pairs
+are mapped. The inputs are those of the target's sample episodes: of its bag if it has one,
+otherwise they are played. A bag as a source needs the checkpoint that it was recorded with."""
+LEAVES = """\
+In DIR: mapping.json, tables of errors, saturation, coverage and layers (.csv), and figures."""
+EXAMPLES = """
+neuron_reach map runs/joints2_seed0 runs/joints4_seed0 -o maps/2-4
+neuron_reach map runs/joints4 runs/joints2 --transform naive balanced -o maps/4-2
+neuron_reach map runs/joints3 runs/joints3 --greedy --lambda 0 10 50 \\
+    --baseline reflexive random permuted -o maps/3-3
 """
-BASELINES = ('reflexive', 'random', 'random-both', 'permuted')
+BASELINES = {
+    'reflexive': 'each target network onto itself',
+    'random': "a random network (Glorot) with the source's layer sizes, or with --random-hidden",
+    'random-both': 'random networks as source and as target, on the inputs of the real target',
+    'permuted': 'the source on the same inputs in another order',
+}
+TRANSFORMS = {
+    'naive': 'joint 1 follows joint 1, joint 2 follows joint 2, and so on; the rest stay at zero',
+    'balanced': 'joints follow those at the same place along the arm; the rest stay at zero',
+    'duplicate': 'as balanced, but the remaining joints repeat their neighbor',
+    'FILE.yaml': '`matrix:` with a row for each source joint: angles of source = matrix * target',
+}
 
 
-def add(commands: Any) -> None:
-    """Add the sub-command."""
-    parser = add_command(commands, 'map', DESCRIPTION, _map, EPILOG)
-    parser.add_argument('source', type=path, metavar='SOURCE')
-    parser.add_argument('target', type=path, metavar='TARGET')
-    parser.add_argument('-o', '--output', type=path, required=True, help='folder of the results')
-    parser.add_argument(
+def add(commands: Any) -> Parser:
+    """Add the command."""
+    tables = (
+        table('transforms, if the arms differ in joints (docs/mapping.md)', TRANSFORMS),
+        table('baselines', BASELINES),
+    )
+    parser = add_command(
+        commands, 'map', SUMMARY, _map, DETAILS, tables=tables, leaves=LEAVES, examples=EXAMPLES
+    )
+    _add_files(parser.add_argument_group('input and output'))
+    _add_projections(parser.add_argument_group('projections and baselines'))
+    return parser
+
+
+def _add_files(files: Adder) -> None:
+    files.add_argument('source', type=path, metavar='SOURCE', help='network that predicts')
+    files.add_argument('target', type=path, metavar='TARGET', help='network that is predicted')
+    add_output(files)
+    files.add_argument(
+        '--episodes',
+        type=whole,
+        default=300,
+        metavar='N',
+        help='sample episodes, and as many fresh ones (default: %(default)s)',
+    )
+    files.add_argument(
+        '--validation', type=path, metavar='BAG', help='fresh episodes of a single target'
+    )
+    files.add_argument(
+        '--namespace',
+        nargs='+',
+        default=[],
+        metavar='NS',
+        help='namespace of the topics, or that of SOURCE and that of TARGET; needed only if a bag '
+        'holds several robots',
+    )
+    files.add_argument(
+        '--seed',
+        type=whole,
+        default=0,
+        help='of fresh goals and random networks (default: %(default)s)',
+    )
+
+
+def _add_projections(group: Adder) -> None:
+    group.add_argument(
         '--transform',
         nargs='+',
         type=lambda name: str(path(name)),
         default=['balanced'],
         metavar='NAME',
-        help='(balanced)',
+        help='how angles are carried over, see below (default: balanced)',
     )
-    parser.add_argument(
+    group.add_argument(
         '--lambda',
         nargs='+',
         type=number,
         default=[50.0],
         metavar='L',
         dest='regularisations',
-        help='strengths of the lasso term (50)',
+        help='strengths of the lasso term (default: 50)',
     )
-    parser.add_argument('--greedy', action='store_true', help='greedy projections as well')
-    parser.add_argument(
-        '--baseline', nargs='+', default=[], choices=BASELINES, metavar='NAME', help='see below'
+    group.add_argument('--greedy', action='store_true', help='compute greedy projections as well')
+    group.add_argument(
+        '--inputs', action='store_true', help='use input neurons of the source as well'
     )
-    parser.add_argument(
-        '--random-hidden', nargs='+', type=whole, metavar='N', help='layer sizes of random networks'
-    )
-    parser.add_argument('--inputs', action='store_true', help='input neurons take part as well')
-    parser.add_argument(
+    group.add_argument(
         '--tolerance',
         type=number,
         default=0.0,
-        help='observations that differ by at most this in each component are duplicates (0: exact)',
+        help='observations that differ by at most this in each component count as duplicates '
+        '(default: 0, exact duplicates)',
     )
-    parser.add_argument(
-        '--episodes', type=whole, default=300, help='sample episodes, and as many fresh ones (300)'
-    )
-    parser.add_argument(
-        '--validation', type=path, metavar='BAG', help='fresh episodes of a single target'
-    )
-    parser.add_argument(
-        '--namespace',
+    group.add_argument(
+        '--baseline',
         nargs='+',
         default=[],
-        metavar='NS',
-        help='of the topics, needed only where a bag holds several robots (two: SOURCE, TARGET)',
+        choices=list(BASELINES),
+        metavar='NAME',
+        help='compare with these baselines, see below',
     )
-    parser.add_argument('--seed', type=whole, default=0, help='of fresh goals, random networks (0)')
+    group.add_argument(
+        '--random-hidden',
+        nargs='+',
+        type=whole,
+        metavar='N',
+        help='hidden layer sizes of random networks',
+    )
 
 
 def _map(options: argparse.Namespace) -> int:
@@ -149,6 +188,7 @@ def _checked(options: argparse.Namespace) -> MapOptions:
         if name not in kinds and Path(name).suffix not in ('.yaml', '.yml'):
             raise UserError(
                 f'--transform must be one of {", ".join(kinds)} or a .yaml file, not {name!r}'
+                f'{meant(name, kinds)}'
             )
     from neuron_reach.workflows.map import MapOptions
 

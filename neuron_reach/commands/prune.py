@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.commands.flags import (
     SAMPLE_EPISODES,
+    Adder,
+    Parser,
     add_command,
     add_flags,
     add_namespace,
+    add_output,
     path,
     read_flags,
     whole,
@@ -22,40 +25,49 @@ if TYPE_CHECKING:
     from neuron_reach.learning.checkpoint import Checkpoint
     from neuron_reach.records.record import ActivityRecord
 
-DESCRIPTION = 'Prune a trained network: merge neurons that do the same in its sample episodes.'
-EPILOG = """\
-CHECKPOINT is a checkpoint or a run folder, BAG a bag or a folder that holds one. Without --bag,
-sample episodes are played in this process: those that `record` would record. The pruned network is
-in DIR/pruned, ready for training; `prune-train` does both, several times.
-
-examples:
-  neuron_reach prune runs/joints3_seed0/checkpoint --bag runs/joints3_seed0/bag -o pruned
-  neuron_reach prune runs/joints3_seed0/checkpoint --tau 0.3 --linkage within -o pruned
+SUMMARY = 'Prune a trained network once: merge neurons with the same activity.'
+DETAILS = """\
+The activity is that of sample episodes: of a bag of the same network (--bag), or, without one,
+played in this process; these are the episodes that `record` would record. The pruned network can be
+retrained; prune-train does both, several times."""
+LEAVES = """\
+In DIR: the pruned network (pruned, a checkpoint), pruning.json, a table of the neurons
+(neurons.csv), and figures."""
+EXAMPLES = """
+neuron_reach prune runs/joints3_seed0 --bag runs/joints3_seed0/bag -o pruned
+neuron_reach prune runs/joints3_seed0/checkpoint --tau 0.3 -o pruned
 """
 
 
-def add(commands: Any) -> None:
-    """Add the sub-command."""
-    parser = add_command(commands, 'prune', DESCRIPTION, _prune, EPILOG)
-    add_network(parser)
-    parser.set_defaults(episodes=None)
-    parser.add_argument('--bag', type=path, help='recorded sample episodes of this checkpoint')
-    add_namespace(parser)
-    add_flags(parser, PruningOptions)
-    add_flags(parser, ReductionOptions, ['samples'])
-
-
-def add_network(parser: argparse.ArgumentParser) -> None:
-    """Add what is pruned, by how many sample episodes, and where the results go."""
-    parser.add_argument('checkpoint', type=path, metavar='CHECKPOINT')
-    parser.add_argument(
-        '-o', '--output', type=path, required=True, metavar='DIR', help='folder of the results'
+def add(commands: Any) -> Parser:
+    """Add the command."""
+    parser = add_command(
+        commands, 'prune', SUMMARY, _prune, DETAILS, leaves=LEAVES, examples=EXAMPLES
     )
-    parser.add_argument(
+    files = parser.add_argument_group('input and output')
+    add_network(files)
+    files.add_argument(
+        '--bag', type=path, help='recorded sample episodes of CHECKPOINT; a bag or its folder'
+    )
+    add_namespace(files)
+    parser.set_defaults(episodes=None)
+    add_flags(parser.add_argument_group('clustering and merging'), PruningOptions)
+    add_flags(parser.add_argument_group('measuring'), ReductionOptions, ['samples'])
+    return parser
+
+
+def add_network(files: Adder) -> None:
+    """Add the network to prune, the folder of the results, and the number of sample episodes."""
+    files.add_argument(
+        'checkpoint', type=path, metavar='CHECKPOINT', help='trained network, or its run folder'
+    )
+    add_output(files)
+    files.add_argument(
         '--episodes',
         type=whole,
         default=SAMPLE_EPISODES,
-        help=f'sample episodes by which neurons are clustered ({SAMPLE_EPISODES})',
+        metavar='N',
+        help=f'sample episodes whose activity is clustered (default: {SAMPLE_EPISODES})',
     )
 
 

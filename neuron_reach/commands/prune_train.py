@@ -1,4 +1,4 @@
-"""`neuron_reach prune-train CHECKPOINT`: prune and train on, several times, in this process."""
+"""`neuron_reach prune-train CHECKPOINT`: prune and retrain, several times."""
 
 from __future__ import annotations
 
@@ -6,37 +6,74 @@ import argparse
 from typing import Any
 
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
-from neuron_reach.commands.flags import add_command, add_flags, read_flags
+from neuron_reach.commands import graphs
+from neuron_reach.commands.flags import Parser, add_command, add_flags, add_ros, read_flags
 from neuron_reach.commands.prune import add_network, check_episodes
 from neuron_reach.common.options import fill
+from neuron_reach.errors import UserError
+from neuron_reach.gazebo.options import GazeboOptions
+from neuron_reach.launching.arguments import RunOptions, argument_fields
 from neuron_reach.learning.setup import SessionOptions, TrainingOptions
 
-DESCRIPTION = 'Reduce a trained network: prune it, train until it passes the test, and again.'
-EPILOG = """\
-Every step records sample episodes, clusters and merges neurons, measures the accuracy right after
-that, and trains until the validation test is passed and confirmed. The same command goes on where
-it was stopped. Over ROS: `neuron_reach reduce`, which is launch/prune.launch.py.
-
-example:
-  neuron_reach prune-train runs/joints3_seed0/checkpoint --tau 0.2 --steps 3 -o runs/reduced
+SUMMARY = 'Prune a trained network, retrain it until it passes the test, several times.'
+DETAILS = """\
+Every step records sample episodes, clusters and merges neurons, measures the accuracy, and trains
+until the validation test is passed and confirmed. The same command resumes a procedure that was
+stopped. With --ros, recording and training run over ROS topics, as in the launch file
+prune_train.launch.py."""
+LEAVES = """\
+In DIR: a folder for each step (step_1, step_2, ...) with its network (checkpoint), sizes and
+accuracies, and a summary of all steps (summary.json, summary.csv, a figure)."""
+EXAMPLES = """
+neuron_reach prune-train runs/joints3_seed0/checkpoint -o reduced
+neuron_reach prune-train runs/joints3_seed0 --tau 0.2 --steps 5 -o reduced
+neuron_reach prune-train runs/joints3_seed0 --ros -o reduced
 """
+ROS_FLAGS = ('backend', 'storage', 'namespace', 'simulator_timeout')
+GAZEBO_FLAGS = ('payload', 'gain_scale', 'physics_steps', 'gui')
 
 
-def add(commands: Any) -> None:
-    """Add the sub-command."""
-    parser = add_command(commands, 'prune-train', DESCRIPTION, _prune_train, EPILOG)
-    add_network(parser)
-    add_flags(parser, ReductionOptions)
-    add_flags(parser, PruningOptions)
-    parser.add_argument(
+def add(commands: Any) -> Parser:
+    """Add the command."""
+    parser = add_command(
+        commands, 'prune-train', SUMMARY, _prune_train, DETAILS, leaves=LEAVES, examples=EXAMPLES
+    )
+    files = parser.add_argument_group('input and output')
+    add_network(files)
+    files.add_argument(
+        '--summary',
+        action='store_true',
+        help='only write and print the summary so far',
+    )
+    pruning = parser.add_argument_group('pruning')
+    add_flags(pruning, PruningOptions)
+    add_flags(pruning, ReductionOptions)
+    training = parser.add_argument_group('training')
+    training.add_argument(
         '--max-episodes',
         metavar='N',
-        help="training episodes after which a step is given up (default: those of CHECKPOINT's)",
+        help='training episodes after which to give up a step (default: as CHECKPOINT was trained)',
     )
-    add_flags(parser, SessionOptions, ['test_episodes', 'checkpoint_interval'])
-    parser.add_argument(
-        '--summary', action='store_true', help='only say how far it is, and write the summary'
-    )
+    add_flags(training, SessionOptions, ['test_episodes', 'checkpoint_interval'])
+    ros = parser.add_argument_group('ROS')
+    add_ros(ros, default=False)
+    add_flags(ros, RunOptions, ROS_FLAGS)
+    add_flags(parser.add_argument_group('Gazebo, with --ros'), GazeboOptions, GAZEBO_FLAGS)
+    return parser
+
+
+def _over_ros(options: argparse.Namespace) -> int:
+    """Start the graph of the same name with the flags as its arguments."""
+    values = {
+        'checkpoint': str(options.checkpoint),
+        'run_dir': str(options.output),
+        'record': str(options.episodes),
+    }
+    for field in argument_fields('prune-train'):
+        value = getattr(options, field.name, None)
+        if field.name not in values and value is not None:
+            values[field.name] = value
+    return graphs.run(graphs.phases('prune-train', values))
 
 
 def _prune_train(options: argparse.Namespace) -> int:
@@ -44,6 +81,11 @@ def _prune_train(options: argparse.Namespace) -> int:
     reduction_options = read_flags(ReductionOptions, options)
     session = read_flags(SessionOptions, options)
     check_episodes(options)
+    if options.ros and not options.summary:
+        return _over_ros(options)
+    for name in (*ROS_FLAGS, *GAZEBO_FLAGS):
+        if getattr(options, name) is not None and not options.ros:
+            raise UserError(f'--{name.replace("_", "-")} takes effect only with --ros')
     limit = None
     if options.max_episodes is not None:
         values = {'max_episodes': options.max_episodes}

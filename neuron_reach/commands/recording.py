@@ -1,4 +1,4 @@
-"""`neuron_reach recording`: the part of a run that makes a recording a bag; not for users."""
+"""`neuron_reach recording`: check a bag after recording; part of a run, not for users."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from neuron_reach.errors import warn
 
 
 def add(commands: Any) -> None:
-    """Add the sub-command, which the help does not list."""
+    """Add the command, which the help does not list."""
     parser = commands.add_parser('recording')
     parser.add_argument('action', choices=('keep', 'check'))
     parser.add_argument('bag', type=path)
     parser.add_argument('checkpoint', type=path)
     parser.add_argument('episodes', type=whole)
-    parser.add_argument('--info', type=path, help='run folder or bag to tell of in the end')
+    parser.add_argument('--info', type=path, help='run folder or bag to describe at the end')
     parser.set_defaults(command=_recording)
 
 
@@ -29,7 +29,7 @@ def _recording(options: argparse.Namespace) -> int:
         return 0
     summary = keep(options.bag, options.checkpoint, options.episodes)
     for other in remove_unfinished(options.bag, options.checkpoint):
-        warn(f'{other}: an earlier recording that took no part; move it away or remove it')
+        warn(f'{other}: an earlier recording that was not used; move it away or remove it')
     if options.info is not None:
         print(describe_path(options.info, summary=summary))
     return 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-import textwrap
 import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.commands.flags import path, whole
+from neuron_reach.commands.flags import Parser, add_command, path, whole
+from neuron_reach.commands.help_text import table
 from neuron_reach.errors import UserError
 from neuron_reach.study.studies import SCALES, STUDIES, plans
 
@@ -23,46 +23,66 @@ FAILED = 1
 LINE_PERIOD = 30.0  # s
 NO_WORKERS = 10.0
 """Seconds without a worker after which that is worth a line of its own."""
-DESCRIPTION = 'Repeat experiments of the paper and report how they compare with it.'
+SUMMARY = 'Repeat experiments of the paper and report how the results compare with it.'
+DETAILS = """\
+Finished results are kept in the output folder: the same command resumes where it was stopped, and
+studies share the results that they have in common."""
+LEAVES = """\
+In DIR: the report (STUDY/SCALE/report.html) and the result of every job (results)."""
+EXAMPLES = """
+neuron_reach reproduce all --scale quick
+neuron_reach reproduce all --dry-run
+neuron_reach reproduce fig5 --workers 8 -o runs/paper
+"""
 RESULTS, REPORT = 'results', 'report.html'
 
 
-def add(commands: Any) -> None:
-    """Add the sub-command."""
+def add(commands: Any) -> Parser:
+    """Add the command."""
     names = {
         **{name: study.description for name, study in STUDIES.items()},
-        'all': 'those of the paper',
+        'all': 'all studies of the paper',
     }
-    epilog = 'studies:\n' + '\n'.join(f'  {name:<12}{text}' for name, text in names.items())
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         'reproduce',
-        help=DESCRIPTION,
-        description=textwrap.fill(
-            f'{DESCRIPTION} What is finished is kept in the output folder: the same command goes '
-            'on where it was stopped, and studies share what they have in common.',
-            width=99,
-        ),
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        SUMMARY,
+        _reproduce,
+        DETAILS,
+        tables=(table('studies', names),),
+        leaves=LEAVES,
+        examples=EXAMPLES,
     )
-    parser.add_argument('study', choices=list(names), metavar='STUDY', help='see below')
-    parser.add_argument(
+    study = parser.add_argument_group('study and output')
+    study.add_argument('study', choices=list(names), metavar='STUDY', help='see below')
+    study.add_argument(
         '--scale',
         choices=list(SCALES),
         default='paper',
-        help='paper: as many networks as there; quick: fewer, to see what comes',
+        help='paper: as many networks as in the paper; quick: fewer, for a first impression '
+        '(default: %(default)s)',
     )
-    parser.add_argument('--dry-run', action='store_true', help='say what would run, and how long')
-    parser.add_argument(
-        '--workers', type=whole, help='processes; as many as processors if not given'
+    study.add_argument(
+        '-o',
+        '--output',
+        type=path,
+        metavar='DIR',
+        default=Path('runs/reproduce'),
+        help='folder of the results (default: %(default)s)',
     )
-    parser.add_argument(
-        '--scheduler', metavar='ADDRESS', help='of a Dask cluster that works instead: tcp://...'
+    study.add_argument(
+        '--dry-run', action='store_true', help='only print what would run, and how long it takes'
     )
-    parser.add_argument(
-        '-o', '--output', type=path, default=Path('runs/reproduce'), help='(%(default)s)'
+    workers = parser.add_argument_group('workers')
+    workers.add_argument(
+        '--workers', type=whole, metavar='N', help='processes (default: one for each processor)'
     )
-    parser.set_defaults(command=_reproduce)
+    workers.add_argument(
+        '--scheduler',
+        metavar='ADDRESS',
+        help='use the Dask cluster at this address instead, such as tcp://host:8786',
+    )
+    return parser
 
 
 def _reproduce(options: argparse.Namespace) -> int:

@@ -148,7 +148,9 @@ def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
 
 
 def _found(field: dataclasses.Field[Any], value: Any) -> str:
-    """Say what was found instead of what is allowed."""
+    """Return what was found instead of what is allowed, and what may have been meant."""
+    if field.metadata['choices'] and isinstance(value, str):
+        return f'not {_shown(value)}{meant(value, field.metadata["choices"])}'
     quotes = isinstance(field.default, str) and isinstance(value, int | float)
     return f'not {_shown(value)}{"; put text in quotes" if quotes else ""}'
 
@@ -170,9 +172,16 @@ def check_keys(values: Mapping[str, Any], allowed_keys: set[str], source: str) -
 
 
 def meant(name: str, known: Collection[str]) -> str:
-    """Return which of the known names may have been meant, as a question, or nothing."""
-    near = difflib.get_close_matches(name.lower().replace('-', '_'), known, 1)
-    return f' (did you mean {near[0]}?)' if near else ''
+    """Return the question whether the closest of the known names was meant, or nothing."""
+    near = closest(name, known)
+    return f' (did you mean {near}?)' if near else ''
+
+
+def closest(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that a mistyped one resembles; - and _ count as the same letter."""
+    alike = {other.lower().replace('-', '_'): other for other in known}
+    near = difflib.get_close_matches(name.lower().replace('-', '_'), alike, 1)
+    return alike[near[0]] if near else None
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:

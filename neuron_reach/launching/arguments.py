@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
+from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.arm.task import TaskOptions
 from neuron_reach.common.options import allowed, check_keys, fill, load_yaml, option
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
-from neuron_reach.learning.setup import SessionOptions, Setup
+from neuron_reach.learning.setup import (
+    LearningOptions,
+    SessionOptions,
+    Setup,
+    TrainingOptions,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,25 +58,45 @@ DESCRIPTIONS = {
     'train': 'Train an arm to reach over ROS topics, then record sample episodes into a bag.',
     'record': 'Record sample episodes of a trained network, with all activations, into a bag.',
     'run': 'Run a trained network live, one control cycle every 50 ms, until Ctrl-C.',
-    'prune': 'Reduce a trained network over ROS: record, prune and train on, several times.',
+    'prune-train': 'Prune a trained network and retrain it over ROS topics, several times.',
 }
-"""The graphs there are."""
+"""The graphs, by the names of the commands that start them."""
 
-COMMANDS = {name: name for name in DESCRIPTIONS} | {'prune': 'reduce'}
-"""What they are called on the command line, where `prune` does it once, and without ROS."""
+
+COMMON = ('run_dir', 'checkpoint', 'record', 'joints', 'hidden', 'seed', 'max_episodes', 'backend')
+"""The arguments that come first in their groups."""
+
+
+def argument_groups(graph: str = 'train') -> dict[str, list[dataclasses.Field[Any]]]:
+    """Return the fields of all launch arguments but `config` under headings, common ones first."""
+    gazebo = dataclasses.fields(GazeboOptions)
+    simulated = {field.name for field in gazebo}
+    run = [field for field in dataclasses.fields(RunOptions) if field.name not in simulated]
+    training = dataclasses.fields(TrainingOptions)
+    groups: dict[str, Sequence[dataclasses.Field[Any]]]
+    if graph == 'prune-train':
+        # Everything else stays as it was when the network was trained.
+        budget = [field for field in training if field.name == 'max_episodes']
+        pruning = dataclasses.fields(PruningOptions), dataclasses.fields(ReductionOptions)
+        groups = {'run': run, 'pruning': [*pruning[0], *pruning[1]], 'learning': budget}
+    else:
+        groups = {
+            'run': run,
+            'arm': dataclasses.fields(ArmOptions),
+            'task': dataclasses.fields(TaskOptions),
+            'learning': [*dataclasses.fields(LearningOptions), *training],
+        }
+    return {
+        heading: sorted(
+            fields, key=lambda field: COMMON.index(field.name) if field.name in COMMON else 99
+        )
+        for heading, fields in {**groups, 'Gazebo': gazebo}.items()
+    }
 
 
 def argument_fields(graph: str = 'train') -> list[dataclasses.Field[Any]]:
-    """Return the fields of all launch arguments but `config`, those of the run first."""
-    inherited = len(dataclasses.fields(SessionOptions)) + len(dataclasses.fields(GazeboOptions))
-    run = dataclasses.fields(RunOptions)
-    run = (*run[inherited:], *run[:inherited])
-    if graph != 'prune':
-        return [*run, *Setup.fields()]
-    # Everything else stays as it was when the network was trained.
-    budget = [field for field in Setup.fields() if field.name == 'max_episodes']
-    own = dataclasses.fields(PruningOptions), dataclasses.fields(ReductionOptions)
-    return [*own[0], *own[1], *budget, *run]
+    """Return the fields of all launch arguments but `config`, in the order of their groups."""
+    return [field for group in argument_groups(graph).values() for field in group]
 
 
 def describe_argument(field: dataclasses.Field[Any]) -> str:

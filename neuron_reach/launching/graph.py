@@ -99,8 +99,8 @@ def _phases(graph: str, values: dict[str, Any], run: RunOptions) -> list[Phase]:
         if run.checkpoint:
             raise UserError('arguments: train starts afresh or resumes run_dir; no checkpoint')
         return _train(Setup.from_values(values, 'arguments'), run, 'record' in values)
-    if graph == 'prune':
-        return _reduce(values, run)
+    if graph == 'prune-train':
+        return _prune_train(values, run)
     if 'record' not in values and graph == 'run':
         run = dataclasses.replace(run, record=0)
     return _play(graph, *_trained(values, run))
@@ -150,7 +150,7 @@ def _learning(setup: Setup, run: RunOptions, run_dir: Path, start: str = '') -> 
     )
 
 
-def _reduce(values: dict[str, Any], run: RunOptions) -> list[Phase]:
+def _prune_train(values: dict[str, Any], run: RunOptions) -> list[Phase]:
     """Return the phases of the pruning procedure that are still to come."""
     pruning = fill(PruningOptions, values, 'arguments')
     options = fill(ReductionOptions, values, 'arguments')

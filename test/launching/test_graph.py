@@ -73,7 +73,7 @@ def test_a_checkpoint_or_bag_is_no_run_folder(tmp_path, checkpoint, file):
         with pytest.raises(UserError, match=r'own: is a (checkpoint|bag), and can hold nothing'):
             graph.build(name, {**given, **more})
     with pytest.raises(UserError, match=r'own: is a (checkpoint|bag)'):
-        graph.build('prune', {**given, 'checkpoint': str(checkpoint)})
+        graph.build('prune-train', {**given, 'checkpoint': str(checkpoint)})
 
 
 def test_train_never_records_over_a_bag(tmp_path, checkpoint):
@@ -215,7 +215,7 @@ def test_names_that_are_no_namespace_are_refused(bad):
 
 def reduction(checkpoint, **given):
     values = {'checkpoint': str(checkpoint), 'steps': '2', 'samples': '3', 'record': '6', **given}
-    return graph.build('prune', values)
+    return graph.build('prune-train', values)
 
 
 def titles(phases):

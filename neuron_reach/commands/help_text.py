@@ -1,0 +1,36 @@
+"""Texts of `--help`, wrapped at the width of the terminal as argparse does for flags."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping
+
+LONGEST = 100
+"""Columns of a line at most; longer ones are hard to read."""
+
+
+def width() -> int:
+    """Return the columns that a line of help may have."""
+    return max(40, min(LONGEST, shutil.get_terminal_size().columns) - 2)
+
+
+def paragraphs(text: str, indent: int = 0) -> str:
+    """Wrap paragraphs, which are separated by empty lines, to be indented by so many columns."""
+    return '\n\n'.join(textwrap.fill(part, width() - indent) for part in text.split('\n\n'))
+
+
+def table(heading: str, rows: Mapping[str, str]) -> str:
+    """Return a heading and rows of a name and its meaning, as argparse lays them out."""
+    column = min(24, max(map(len, rows)) + 4)
+    lines = [f'{heading}:']
+    for name, text in rows.items():
+        first, *others = textwrap.wrap(text, width() - column)
+        lines.append(f'  {name}'.ljust(column) + first)
+        lines += [' ' * column + other for other in others]
+    return '\n'.join(lines)
+
+
+def indented(heading: str, text: str) -> str:
+    """Return a heading and lines that are kept as they are, such as examples."""
+    return f'{heading}:\n' + textwrap.indent(textwrap.dedent(text).strip('\n'), '  ')
