@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -118,7 +120,7 @@ def draw_film(scenes: Sequence[Scene], period: float) -> Iterator[Image.Image]:
         dpi=DOTS_PER_INCH,
         facecolor=BACKGROUND,
     )
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)  # its methods have no types
     longest = max(len(shown.links) for shown in scenes)
     panels = (
         _ArmPanel(figure, scenes),
@@ -150,7 +152,7 @@ class _ArmPanel:
         axis = _style(figure.add_axes((0.02, 0.345, 0.44, 0.555)))
         points = np.concatenate([np.vstack((s.links.reshape(-1, 2), s.goal)) for s in scenes])
         low, high = points.min(0) - 0.12, points.max(0) + 0.12
-        middle, size = (low + high) / 2, axis.get_window_extent().size
+        middle, size = (low + high) / 2, np.array(axis.get_window_extent().size)
         half = size / 2 * ((high - low) / size).max()  # the same scale in x and z
         low, high = middle - half, middle + half
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
@@ -238,7 +240,9 @@ class _NeuronPanel:
             color=TEXT,
             fontsize=11,
         )
-        self.images, self.strips, lines = {}, {}, []
+        self.images: dict[str, AxesImage] = {}
+        self.strips: dict[str, AxesImage] = {}
+        lines = []
         self.steps = steps
         for row, name in enumerate(layers):
             past, now = (_style(figure.add_subplot(grid[row, column])) for column in (0, 1))

@@ -100,7 +100,8 @@ def _wait_for_camera(arms: GazeboArms, folder: Path) -> None:
 
 def _read(path: Path) -> Image.Image:
     with Image.open(path) as picture:
-        return picture.convert('RGB')
+        frame: Image.Image = picture.convert('RGB')
+    return frame
 
 
 def _number(path: Path) -> int:
