@@ -6,9 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from neuron_reach.common import plain_yaml
 from neuron_reach.common.files import open_regular
+from neuron_reach.common.names import BAG_METADATA
 from neuron_reach.errors import UserError
-
-METADATA = 'metadata.yaml'
 
 _LARGEST = 2**20
 
@@ -24,9 +23,9 @@ def read_metadata(file: Path) -> tuple[list[str], str | None]:
         with open_regular(file) as opened:
             content = opened.read(_LARGEST + 1)
     except FileNotFoundError:
-        return [], 'there is no metadata.yaml, as if the recorder was stopped'
+        return [], f'there is no {BAG_METADATA}, as if the recorder was stopped'
     if len(content) > _LARGEST:
-        return [], 'metadata.yaml is too large to be that of a bag'
+        return [], f'{BAG_METADATA} is too large to be that of a bag'
     try:
         information = plain_yaml.parse(content.decode())['rosbag2_bagfile_information']
         # Older recordings list paths from another folder's point of view.
@@ -38,7 +37,7 @@ def read_metadata(file: Path) -> tuple[list[str], str | None]:
         mode = str(information.get('compression_mode') or '')
     # Whatever a damaged text makes the parser raise, the storage files tell their own tale.
     except Exception:
-        return [], 'metadata.yaml is damaged'
+        return [], f'{BAG_METADATA} is damaged'
     if mode.lower() in ('file', 'message') and compression not in ('', 'zstd'):
         raise UserError(f'{file.parent} is compressed with {compression!r}; only zstd can be read')
     return names, None

@@ -15,14 +15,13 @@ from rosbags.serde import SerdeError
 
 from neuron_reach import messages
 from neuron_reach.bags import mcap, packed, sqlite
-from neuron_reach.bags.metadata import METADATA, read_metadata
-from neuron_reach.bags.seal import SEAL, StoredFile, describe_file, read_seal
+from neuron_reach.bags.metadata import read_metadata
+from neuron_reach.bags.seal import StoredFile, describe_file, read_seal
 from neuron_reach.bags.storage import Channel, DamageError, Message, StorageFile, humble_types
 from neuron_reach.common.files import open_regular
-from neuron_reach.common.paths import is_storage
+from neuron_reach.common.names import BAG_METADATA, COMPRESSED, SEAL, is_storage
 from neuron_reach.errors import UserError
 
-_COMPRESSED = '.zstd'
 _ALLOWED = 'a bag is a folder made by a recording, or one of its .mcap or .db3 files'
 
 
@@ -253,17 +252,17 @@ def _open_storage(path: Path, start: bytes, unpacked: IO[bytes] | None = None) -
 def _members(folder: Path) -> tuple[list[Path], str | None]:
     """Storage files of a bag in the order of recording, and what is wrong with the folder."""
     found = {item.name: item for item in folder.iterdir() if is_storage(item.name)}
-    for name in [name for name in found if name.removesuffix(_COMPRESSED) != name]:
-        if name.removesuffix(_COMPRESSED) in found:  # a recorder was stopped while it compressed
+    for name in [name for name in found if name.removesuffix(COMPRESSED) != name]:
+        if name.removesuffix(COMPRESSED) in found:  # a recorder was stopped while it compressed
             del found[name]
     if not found:
         raise UserError(f'{folder} holds no .mcap or .db3 file; {_ALLOWED}')
-    listed, note = read_metadata(folder / METADATA)
+    listed, note = read_metadata(folder / BAG_METADATA)
     names = [name for name in listed if name in found] or sorted(found, key=_by_number)
     if missing := [name for name in listed if name not in found]:
         note = f'{_list(missing)} missing'
     if unlisted := sorted(found.keys() - set(names), key=_by_number):
-        left_out = f'{_list(unlisted)} not named by {METADATA} and left out'
+        left_out = f'{_list(unlisted)} not named by {BAG_METADATA} and left out'
         note = left_out if note is None else f'{note}; {left_out}'
     return [found[name] for name in names], note
 

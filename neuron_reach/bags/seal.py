@@ -19,10 +19,8 @@ from neuron_reach.common.files import (
     read_json,
     write_bytes,
 )
-from neuron_reach.common.paths import is_storage
+from neuron_reach.common.names import SEAL, is_storage
 from neuron_reach.errors import UserError
-
-SEAL = 'recording.json'
 
 _FORMAT = 1
 _PART = 2**20  # bytes

@@ -14,8 +14,9 @@ from neuron_reach import messages
 from neuron_reach.bags.episodes import Continuity, Episodes
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import find_robots, list_namespaces, topic_prefix
-from neuron_reach.bags.seal import SEAL, Seal, read_seal
+from neuron_reach.bags.seal import Seal, read_seal
 from neuron_reach.bags.storage import Channel
+from neuron_reach.common.names import SEAL
 from neuron_reach.errors import UserError, printable
 
 _LONGEST_SHOWN, _MOST_TOLD = 100, 20

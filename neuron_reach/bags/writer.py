@@ -29,11 +29,11 @@ from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from neuron_reach.bags.storage import humble_types
 from neuron_reach.common.files import fsync
-from neuron_reach.common.paths import PARTIAL, holds_nothing
+from neuron_reach.common.names import PARTIAL, SUFFIXES, beside
+from neuron_reach.common.paths import holds_nothing
 from neuron_reach.errors import UserError
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
-SUFFIXES = {'mcap': '.mcap', 'sqlite3': '.db3'}
 
 # Where the checksum of a chunk is, after the record's begin; and of a footer, after its own. The
 # footer stands before the last 8 bytes.
@@ -104,7 +104,7 @@ class _Sqlite3(Sqlite3Writer):
     def __init__(self, path: Path, compression: object) -> None:
         # Instead of the library's own, which opens the path as a URI, where `#`, `?` and `%` are
         # no letters of a name.
-        self.path = path / f'{path.name}.db3'
+        self.path = path / (path.name + SUFFIXES['sqlite3'])
         self.conn = sqlite3.connect(self.path)
         self.conn.executescript(self.SQLITE_SCHEMA)
         self.cursor = self.conn.cursor()
@@ -161,7 +161,7 @@ class BagWriter:
             raise UserError(f'unknown bag storage {storage!r}; allowed: {", ".join(STORAGES)}')
         # An absolute path, so that a later change of directory does not move the target.
         self.path = Path(path).absolute()
-        self.partial = self.path.with_name(self.path.name + PARTIAL)
+        self.partial = beside(self.path, PARTIAL)
         self.finished = self.partial if keep_partial else self.path
         self.counts: dict[str, int] = {}
         self.set_aside: Path | None = None
@@ -352,7 +352,7 @@ def make_room(bag: Path, *, keep_partial: bool = False) -> Path | None:
     """
     if bag.exists() and not (keep_partial and holds_nothing(bag)):
         raise UserError(f'{bag} exists already; name a bag that does not')
-    partial = bag.with_name(bag.name + PARTIAL)
+    partial = beside(bag, PARTIAL)
     if not partial.exists():
         return None
     try:
@@ -360,7 +360,7 @@ def make_room(bag: Path, *, keep_partial: bool = False) -> Path | None:
     except BlockingIOError:
         raise UserError(f'{bag} is being recorded by another process') from None
     number = 1
-    while (target := partial.with_name(f'{partial.name}-{number}')).exists():
+    while (target := beside(partial, f'-{number}')).exists():
         number += 1
     partial.rename(target)
     os.close(descriptor)

@@ -147,6 +147,7 @@ def _write(
 ) -> dict[str, Any]:
     """Write tables, arrays and figures, and the summary last; return it."""
     from neuron_reach.analysis.activity import layer_summaries, neuron_lines, pairs, spread
+    from neuron_reach.common.names import DISTANCES, LINKAGE, NEURON_TABLE
     from neuron_reach.common.results import replaced_results, write_arrays, write_csv
     from neuron_reach.common.versions import versions
 
@@ -164,29 +165,30 @@ def _write(
     }
     names = {'layers': list(record.layers), 'sizes': list(record.sizes)}
     with replaced_results(options.output, 'analyze', summary) as folder:
-        write_csv(folder / 'neurons.csv', neuron_lines(activity))
-        write_arrays(folder / 'distances.npz', {'distances': activity.distances, **names})
-        write_arrays(folder / 'linkage.npz', activity.clustering.trees)
+        write_csv(folder / NEURON_TABLE, neuron_lines(activity))
+        write_arrays(folder / DISTANCES, {'distances': activity.distances, **names})
+        write_arrays(folder / LINKAGE, activity.clustering.trees)
         _draw(folder, activity, whole, options.raster)
     return summary
 
 
 def _draw(folder: Path, activity: Activity, whole: ActivityRecord, episode: int) -> None:
     from neuron_reach.analysis.activity import pairs
+    from neuron_reach.common.names import DENDROGRAMS, DENSITY, RASTER, SIZES
     from neuron_reach.figures import activity as figures
     from neuron_reach.figures.style import save
 
     record, clusters = activity.record, activity.clustering.clusters
     dead = {name: activity.maxima[record.columns(name)] == 0.0 for name in record.layers}
     drawings = {
-        'density': figures.density_figure(
+        DENSITY: figures.density_figure(
             pairs(activity.distances),
             {name: pairs(activity.within(name)) for name in record.layers},
         ),
-        'raster': figures.raster_figure(whole, episode, whole.maxima()),
+        RASTER: figures.raster_figure(whole, episode, whole.maxima()),
     }
     if clusters:
-        drawings['dendrograms'] = figures.dendrogram_figure(activity.clustering, dead)
+        drawings[DENDROGRAMS] = figures.dendrogram_figure(activity.clustering, dead)
         counts = {
             'neurons': [len(clusters[name]) for name in clusters],
             'alive': [int((~dead[name]).sum()) for name in clusters],
@@ -194,7 +196,7 @@ def _draw(folder: Path, activity: Activity, whole: ActivityRecord, episode: int)
                 int(clusters[name].max()) + 1 for name in clusters
             ],
         }
-        drawings['sizes'] = figures.sizes_figure(counts, list(clusters))
+        drawings[SIZES] = figures.sizes_figure(counts, list(clusters))
     for name, figure in drawings.items():
         save(figure, folder / name)
 

@@ -214,6 +214,7 @@ def _write(
     examples: list[Example],
 ) -> None:
     """Write results as tables, figures and arrays."""
+    from neuron_reach.common.names import GROUP_TABLE, MATRIX, PAIR_TABLE, PROJECTION
     from neuron_reach.common.results import replaced_results, write_csv, write_tensors
     from neuron_reach.common.versions import versions
     from neuron_reach.figures.style import save
@@ -231,8 +232,8 @@ def _write(
         'pairs': [{**vars(pair), 'layers': pair.layers.tolist()} for pair in pairs],
     }
     with replaced_results(folder, 'map', results) as new:
-        write_csv(new / 'pairs.csv', [_flat(vars(pair)) for pair in pairs])
-        write_csv(new / 'groups.csv', [_flat(_group_record(group)) for group in groups])
+        write_csv(new / PAIR_TABLE, [_flat(vars(pair)) for pair in pairs])
+        write_csv(new / GROUP_TABLE, [_flat(_group_record(group)) for group in groups])
         for name, figure in _figures(groups, examples).items():
             save(figure, new / name)
         for example in examples:
@@ -245,12 +246,13 @@ def _write(
                 'target_scale': projection.target_scale,
             }
             names = {'source': example.pair.source, 'target': example.pair.target}
-            file = new / f'{_file_name("projection", example.pair)}.safetensors'
+            file = new / (_file_name(PROJECTION, example.pair) + MATRIX)
             write_tensors(file, arrays, names)
 
 
 def _figures(groups: list[Group], examples: list[Example]) -> dict[str, Figure]:
     """Return the figures by file name."""
+    from neuron_reach.common.names import LAYERS_FIGURE, METRICS_FIGURE, PROJECTION
     from neuron_reach.figures.mapping import layer_tables, metric_bars, projection_drawing
 
     several = len({_method(group.pairs[0]) for group in groups}) > 1
@@ -266,14 +268,14 @@ def _figures(groups: list[Group], examples: list[Example]) -> dict[str, Figure]:
             values.setdefault(metric, {}).setdefault(place, {})[series] = own
         if group.layers is not None:
             table = group.layers, list(pair.source_layers), list(pair.target_layers)
-            name = f'layers_{pair.kind}_{_method(pair)}'.replace(' = ', '')
+            name = f'{LAYERS_FIGURE}_{pair.kind}_{_method(pair)}'.replace(' = ', '')
             tables.setdefault(name, {})[f'{place}: {series}'] = table
-    figures = {'metrics': metric_bars(metrics, values)}
+    figures = {METRICS_FIGURE: metric_bars(metrics, values)}
     figures |= {name: layer_tables(members) for name, members in tables.items()}
     for example in examples:
         pair = example.pair
         names = f'source, {pair.source_joints} joints', f'target, {pair.target_joints} joints'
-        figures[_file_name('projection', pair)] = projection_drawing(
+        figures[_file_name(PROJECTION, pair)] = projection_drawing(
             example.projection, pair.source_layers, pair.target_layers, names
         )
     return figures

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuron_reach.commands.flags import Parser, add_command, path, whole
 from neuron_reach.commands.help_text import table
+from neuron_reach.common.names import REPORT, STORE
 from neuron_reach.errors import UserError
 from neuron_reach.study.studies import SCALES, STUDIES, plans
 
@@ -34,7 +35,6 @@ neuron_reach reproduce all --scale quick
 neuron_reach reproduce all --dry-run
 neuron_reach reproduce fig5 --workers 8 -o runs/paper
 """
-RESULTS, REPORT = 'results', 'report.html'
 
 
 def add(commands: Any) -> Parser:
@@ -96,7 +96,7 @@ def _reproduce(options: argparse.Namespace) -> int:
 
     scale = SCALES[options.scale]
     chosen = plans(options.study, scale)
-    store = Store(options.output / RESULTS)
+    store = Store(options.output / STORE)
     if options.dry_run:
         store.check_place()
     else:

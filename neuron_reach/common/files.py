@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from neuron_reach.common.names import DAMAGED, LOCK, OLD, PARTIAL, beside
 from neuron_reach.errors import UserError
 
 DIGEST = 'sha256'
@@ -67,7 +68,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-    aside = path.with_name(f'{path.name}.partial')
+    aside = beside(path, PARTIAL)
     _sweep(path)
     aside.mkdir()
     try:
@@ -78,7 +79,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         if not path.exists():
             aside.rename(path)
         elif not _exchange(aside, path):
-            path.rename(path.with_name(f'{path.name}.old'))
+            path.rename(beside(path, OLD))
             aside.rename(path)
         fsync(path.parent)
     finally:
@@ -87,7 +88,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def _sweep(path: Path) -> None:
     """Remove what is left beside a folder when it was, or was not, replaced."""
-    aside, old = (path.with_name(f'{path.name}.{end}') for end in ('partial', 'old'))
+    aside, old = beside(path, PARTIAL), beside(path, OLD)
     if old.exists() and not path.exists():
         old.rename(path)  # the writer ended between its two renames
     for left in (aside, old):
@@ -100,7 +101,7 @@ def set_aside(path: Path) -> Path:
     Raises:
         UserError: it cannot be renamed.
     """
-    aside = path.with_name(f'{path.name}.damaged')
+    aside = beside(path, DAMAGED)
     try:
         if aside.is_dir():
             shutil.rmtree(aside)
@@ -129,7 +130,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the place cannot be written to.
     """
-    aside = path.with_name(f'{path.name}.partial')
+    aside = beside(path, PARTIAL)
     try:
         yield aside
         fsync(aside)
@@ -347,7 +348,7 @@ def lock_folder(folder: Path, user: str = 'run') -> IO[str]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / '.lock', os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         lock = os.fdopen(descriptor, 'w')
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

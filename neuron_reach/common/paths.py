@@ -1,6 +1,5 @@
 """What lies at a path, told by names alone: a checkpoint, a bag, or the folder of a run.
 
-The one place that knows what the files and folders of checkpoints, runs and results are called.
 Imports no libraries, as `ros2 launch` may run it with another Python than the nodes'.
 """
 
@@ -9,29 +8,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from neuron_reach.common.names import (
+    BAG,
+    BAG_METADATA,
+    CHECKPOINT,
+    METADATA,
+    MODEL,
+    STATES,
+    is_storage,
+    state_episodes,
+)
 from neuron_reach.errors import UserError
 
-CHECKPOINT, BAG, STATES = 'checkpoint', 'bag', 'checkpoints'
-"""In a run folder: the trained network, its sample episodes, and states to resume training from."""
-
-PARTIAL = '.partial'
-"""Ends the name of a recording that is not checked yet."""
-
-METADATA, MODEL = 'metadata.json', 'model.safetensors'
-"""In a checkpoint: the files that other programs need."""
-
-RESULTS = {
-    'analyze': 'analysis.json',
-    'prune': 'pruning.json',
-    'map': 'mapping.json',
-    'prune-train': 'reduction.json',
-}
-"""The file by which the results of a command are known, and which is written last."""
-
-PRUNED = 'pruned'
-"""In the results of `prune`: the checkpoint of the pruned network."""
-
-_STORAGE = re.compile(r'.*\.(mcap|db3)(\.zstd)?', re.DOTALL)
 EMPTY_BAG = 2**18
 """Bytes of a bag that are more than descriptions of topics, whatever its metadata say."""
 
@@ -39,11 +27,6 @@ EMPTY_BAG = 2**18
 def is_checkpoint(path: Path) -> bool:
     """Tell whether a checkpoint is there, whole or damaged."""
     return any((path / name).exists() for name in (METADATA, MODEL))
-
-
-def is_storage(name: str) -> bool:
-    """Tell whether a file of this name holds the messages of a bag."""
-    return _STORAGE.fullmatch(name) is not None
 
 
 def is_bag(path: Path) -> bool:
@@ -61,7 +44,7 @@ def holds_nothing(bag: Path) -> bool:
     if not items:
         return True
     others = [item for item in items if not is_storage(item.name)]
-    if [item.name for item in others] != ['metadata.yaml']:
+    if [item.name for item in others] != [BAG_METADATA]:
         return False
     text = others[0].read_bytes()
     count = re.search(rb'^  message_count: *([0-9]+)', text, re.MULTILINE)
@@ -92,8 +75,8 @@ def check_holder(folder: Path) -> None:
 
 def saved_states(run_dir: Path) -> list[Path]:
     """Return the training states saved in a run folder, oldest first."""
-    folders = (run_dir / STATES).glob('episode_*')
-    return sorted(folder for folder in folders if re.fullmatch(r'episode_\d+', folder.name))
+    folders = (run_dir / STATES).glob('*')
+    return sorted(folder for folder in folders if state_episodes(folder.name) is not None)
 
 
 def find_checkpoint(path: Path) -> Path:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from neuron_reach.common.files import JSON_LIMIT, fsync, json_bytes, read_json, write_bytes
-from neuron_reach.common.paths import RESULTS, check_holder
+from neuron_reach.common.names import PARTIAL, RESULTS, beside
+from neuron_reach.common.paths import check_holder
 from neuron_reach.common.tensors import tensor_bytes
 from neuron_reach.errors import UserError
 
@@ -67,7 +68,7 @@ def replaced_results(folder: Path, command: str, results: Mapping[str, Any]) -> 
         UserError: a file cannot be written.
     """
     mark = RESULTS[command]
-    aside = folder / f'{mark}.partial'
+    aside = beside(folder / mark, PARTIAL)
     make_folder(folder)
     _remove(aside)  # that of a killed command
     make_folder(aside)

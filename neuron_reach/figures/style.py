@@ -8,6 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from neuron_reach.common.files import atomic_file
+from neuron_reach.common.names import PICTURES, beside
 from neuron_reach.errors import UserError
 
 COLOURS = (
@@ -42,13 +43,13 @@ def save(figure: Figure, path: Path) -> list[Path]:
         UserError: they cannot be written.
     """
     files = []
-    for ending in ('png', 'svg'):
-        file = path.with_name(f'{path.name}.{ending}')
+    for ending in PICTURES:
+        file = beside(path, ending)
         # Without a date and with names that are not random, the same figure gives the same file.
-        metadata = {'Date': None} if ending == 'svg' else None
+        metadata = {'Date': None} if ending == '.svg' else None
         try:
             with mpl.rc_context({'svg.hashsalt': path.name}), atomic_file(file) as aside:
-                figure.savefig(aside, format=ending, dpi=DOTS_PER_INCH, metadata=metadata)
+                figure.savefig(aside, format=ending[1:], dpi=DOTS_PER_INCH, metadata=metadata)
         except OSError as error:
             raise UserError(f'{file}: cannot be written: {error.strerror}') from None
         files.append(file)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from neuron_reach.common.names import GAZEBO_APT, GAZEBO_PLUGINS, LOCK, PARTIAL, beside
 from neuron_reach.common.progress import Progress
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
@@ -77,7 +78,7 @@ def _require_programs(names: Sequence[str]) -> None:
 def _lock(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / '.lock').open('w') as lock:
+        with (folder / LOCK).open('w') as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
     except OSError as error:
@@ -155,7 +156,7 @@ def _apt(folder: Path, mirror: str) -> list[str]:
 
 def _download() -> list[Path]:
     """Fetch all packages that Gazebo needs; those that are there already are not fetched again."""
-    folder = tree.cache_folder() / 'apt'
+    folder = tree.cache_folder() / GAZEBO_APT
     apt = _updated(folder)
     archives = folder / 'cache' / 'archives'
     programs = [*apt, 'install', '--download-only', '-y', *PACKAGES]
@@ -237,7 +238,7 @@ def _unpack(archives: Sequence[Path]) -> None:
     wanted = [path for path in archives if path.name.split('_')[0] not in LEFT_TO_THE_HOST]
     with _aside(tree.tree_folder()) as aside:
         _unpack_into(aside, wanted)
-    shutil.rmtree(tree.cache_folder() / 'apt')
+    shutil.rmtree(tree.cache_folder() / GAZEBO_APT)
 
 
 def _unpack_into(aside: Path, wanted: Sequence[Path]) -> None:
@@ -264,7 +265,7 @@ def _aside(folder: Path) -> Iterator[Path]:
 
     Unlike that of `files.atomic_folder`, its many files are not forced to the disk one by one.
     """
-    aside = folder.with_name(f'{folder.name}.partial')
+    aside = beside(folder, PARTIAL)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
@@ -279,7 +280,7 @@ def _build() -> None:
     """Build the plugins with the host's compiler; their folder appears as a whole."""
     print('building the plugins (30 s)', flush=True)
     folder = tree.plugin_folder()
-    for old in folder.parent.glob('plugins-*'):
+    for old in folder.parent.glob(f'{GAZEBO_PLUGINS}*'):
         shutil.rmtree(old)
     root = tree.tree_folder()
     headers = [path for pattern in HEADER_FOLDERS for path in sorted(root.glob(pattern))]

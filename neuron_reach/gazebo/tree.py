@@ -14,6 +14,7 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
+from neuron_reach.common.names import GAZEBO_HOME, GAZEBO_PLUGINS, GAZEBO_TREE
 from neuron_reach.errors import UserError
 
 SOURCES = Path(__file__).parent / 'plugin'
@@ -32,14 +33,14 @@ def cache_folder() -> Path:
 
 def tree_folder() -> Path:
     """Return the folder of the unpacked packages; it exists once all of them are unpacked."""
-    return cache_folder() / 'tree'
+    return cache_folder() / GAZEBO_TREE
 
 
 @functools.cache
 def plugin_folder() -> Path:
     """Return the folder of the plugins built from the present sources, which it is named after."""
     sources = b''.join(path.read_bytes() for path in sorted(SOURCES.glob('*.cc')))
-    return cache_folder() / f'plugins-{hashlib.sha256(sources).hexdigest()[:16]}'
+    return cache_folder() / f'{GAZEBO_PLUGINS}{hashlib.sha256(sources).hexdigest()[:16]}'
 
 
 def is_installed() -> bool:
@@ -72,7 +73,7 @@ def environment(**more: str) -> dict[str, str]:
     """Return the environment for programs of the tree; their home is in the cache folder."""
     tree = tree_folder()
     libraries = tree / 'usr/lib/x86_64-linux-gnu'
-    home = cache_folder() / 'home'
+    home = cache_folder() / GAZEBO_HOME
     home.mkdir(parents=True, exist_ok=True)
     own = {
         'HOME': str(home),

@@ -18,13 +18,17 @@ from typing import Any
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.bags.seal import read_seal
 from neuron_reach.common.files import read_json
-from neuron_reach.common.options import fill
-from neuron_reach.common.paths import (
+from neuron_reach.common.names import (
     BAG,
     CHECKPOINT,
     METADATA,
     PRUNED,
+    REDUCED,
     RESULTS,
+    step_folder,
+)
+from neuron_reach.common.options import fill
+from neuron_reach.common.paths import (
     check_holder,
     checkpoint_in,
     holds_nothing,
@@ -158,7 +162,7 @@ def _prune_train(values: dict[str, Any], run: RunOptions) -> list[Phase]:
         raise UserError('arguments: record must be at least 1 episode, not 0')
     setup, found = _trained(values, dataclasses.replace(run, run_dir=''))
     source = Path(found.checkpoint)
-    folder = Path(run.run_dir) if run.run_dir else source.parent / 'reduced'
+    folder = Path(run.run_dir) if run.run_dir else source.parent / REDUCED
     check_holder(folder)
     flags = _flags(pruning) + _flags(options, ('samples',)) + ('--episodes', str(run.record))
     summary = _command(
@@ -168,9 +172,9 @@ def _prune_train(values: dict[str, Any], run: RunOptions) -> list[Phase]:
     )
     phases = [summary]
     for step in range(1, options.steps + 1):
-        own = folder / f'step_{step}'
+        own = step_folder(folder, step)
         if not (own / RESULTS['prune']).exists():
-            before = source if step == 1 else folder / f'step_{step - 1}' / CHECKPOINT
+            before = source if step == 1 else step_folder(folder, step - 1) / CHECKPOINT
             bag = _whole_bag(own)
             if holds_nothing(bag):
                 recorded = setup if step == 1 else _with_seed(setup, step - 1)

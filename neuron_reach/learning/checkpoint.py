@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from neuron_reach.common.files import Kind, atomic_folder, json_bytes, read_json, write_bytes
-from neuron_reach.common.paths import METADATA, MODEL
+from neuron_reach.common.names import METADATA, MODEL, STATE_COUNTERS, STATE_TENSORS
 from neuron_reach.common.tensors import read_tensors, tensor_bytes, tensors_digest
 from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
@@ -26,8 +26,6 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
 from neuron_reach.learning.validation import VALIDATION_EPISODES, accuracy_interval
-
-STATE_TENSORS, STATE_COUNTERS = 'training_state.safetensors', 'training_state.json'
 
 _MEMBER: Kind = {
     'seed': int,

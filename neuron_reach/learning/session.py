@@ -15,7 +15,8 @@ from typing import Any
 
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.common.files import lock_folder, set_aside
-from neuron_reach.common.paths import CHECKPOINT, saved_states
+from neuron_reach.common.names import CHECKPOINT, PARTIAL, STATES, state_folder
+from neuron_reach.common.paths import saved_states
 from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.learning.checkpoint import (
@@ -92,8 +93,8 @@ class Session:
 
     def _resume(self) -> Training | None:
         """Return the training as of the newest intact state, None if there are no states."""
-        states = self.run_dir / 'checkpoints'
-        for partial in states.glob('*.partial'):
+        states = self.run_dir / STATES
+        for partial in states.glob(f'*{PARTIAL}'):
             shutil.rmtree(partial)  # the process that wrote it was killed
         problems: dict[Path, UserError] = {}
         for folder in reversed(saved_states(self.run_dir)):
@@ -122,7 +123,7 @@ class Session:
         assert self.training is not None
         training = self.training
         self._saved_at = time.monotonic()
-        self.newest = self.run_dir / 'checkpoints' / f'episode_{training.saved_episodes:09d}'
+        self.newest = state_folder(self.run_dir, training.saved_episodes)
         if self.newest.exists():
             return
         self._write(self.newest)

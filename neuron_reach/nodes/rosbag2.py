@@ -17,7 +17,7 @@ from rclpy.node import Node
 
 from neuron_reach import messages
 from neuron_reach.bags.writer import lock, make_room
-from neuron_reach.common.paths import PARTIAL
+from neuron_reach.common.names import PARTIAL, beside
 from neuron_reach.common.processes import end_with_parent
 from neuron_reach.common.resources import has_package
 from neuron_reach.errors import SpoiledError
@@ -70,7 +70,7 @@ def record(
     moved = make_room(bag, keep_partial=keep_partial)
     if moved is not None:
         node.get_logger().warning(f'an unfinished bag was moved to {moved}')
-    partial = bag.with_name(bag.name + PARTIAL)
+    partial = beside(bag, PARTIAL)
     company = Company(node, BAG_RECORDER, [Watch(topic, role_of(topic)) for topic in names])
 
     def watch() -> None:

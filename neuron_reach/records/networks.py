@@ -11,14 +11,8 @@ from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import Robot, choose_robot
 from neuron_reach.bags.summary import BagSummary
 from neuron_reach.common.files import read_json
-from neuron_reach.common.paths import (
-    CHECKPOINT,
-    RESULTS,
-    bag_in,
-    checkpoint_in,
-    find_checkpoint,
-    is_checkpoint,
-)
+from neuron_reach.common.names import CHECKPOINT, RESULTS
+from neuron_reach.common.paths import bag_in, checkpoint_in, find_checkpoint, is_checkpoint
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest
 from neuron_reach.records.belonging import check_record, check_whole

@@ -18,7 +18,8 @@ from neuron_reach.arm.task import ReachingTask
 from neuron_reach.bags.blocks import Block, read_blocks
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import choose_robot
-from neuron_reach.bags.seal import SEAL, read_seal
+from neuron_reach.bags.seal import read_seal
+from neuron_reach.common.names import SEAL
 from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint

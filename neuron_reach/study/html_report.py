@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from neuron_reach.common.files import write_text
+from neuron_reach.common.names import FIGURES, PICTURES, beside
 from neuron_reach.errors import UserError
 
 DOTS_PER_INCH = 200
@@ -236,10 +237,11 @@ def write_report(path: Path, report: Report) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for picture in pictures:
-            folder = path.parent / 'figures'
+            folder = path.parent / FIGURES
             folder.mkdir(exist_ok=True)
-            picture.figure.savefig(folder / f'{picture.name}.png', dpi=DOTS_PER_INCH)
-            picture.figure.savefig(folder / f'{picture.name}.svg')
+            png, svg = (beside(folder / picture.name, ending) for ending in PICTURES)
+            picture.figure.savefig(png, dpi=DOTS_PER_INCH)
+            picture.figure.savefig(svg)
         write_text(path, report.html())
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error}') from None

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Sequence
 
 from neuron_reach.common.files import NO_DIGEST
+from neuron_reach.common.names import RECORD
 from neuron_reach.errors import UserError
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.engine.executors import processors
@@ -110,8 +111,7 @@ def _origin(jobs: Sequence[Job], store: Store, old: int) -> list[Table]:
         Table(
             ['job', 'done', 'time, s', 'CPU time, s', 'seeds'],
             work,
-            'Jobs by kind. The arguments of each are in the record.json of its result folder.'
-            + note,
+            f'Jobs by kind. The arguments of each are in the {RECORD} of its result folder.' + note,
         ),
         Table(['what', 'version'], parts),
     ]

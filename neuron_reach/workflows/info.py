@@ -7,17 +7,8 @@ from typing import Any
 
 from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.common.files import NO_DIGEST
-from neuron_reach.common.paths import (
-    BAG,
-    METADATA,
-    MODEL,
-    PARTIAL,
-    RESULTS,
-    bag_in,
-    checkpoint_in,
-    is_bag,
-    saved_states,
-)
+from neuron_reach.common.names import BAG, METADATA, MODEL, PARTIAL, RESULTS
+from neuron_reach.common.paths import bag_in, checkpoint_in, is_bag, saved_states
 from neuron_reach.errors import UserError
 from neuron_reach.learning.metadata import read_metadata, read_parameters
 

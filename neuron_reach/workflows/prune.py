@@ -13,7 +13,7 @@ from neuron_reach.analysis.merging import Pruned, prune, prune_each
 from neuron_reach.analysis.options import PruningOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
-from neuron_reach.common.paths import PRUNED
+from neuron_reach.common.names import DENDROGRAMS, LINKAGE, NEURON_TABLE, PRUNED, SIZES
 from neuron_reach.common.random_streams import pruning_streams
 from neuron_reach.common.results import replaced_results, write_arrays, write_csv
 from neuron_reach.common.versions import versions
@@ -146,8 +146,8 @@ def prune_checkpoint(
     metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
     with replaced_results(folder, 'prune', results) as new:
         save_checkpoint(new / PRUNED, pruned.network, {**metadata, 'pruning': results})
-        write_csv(new / 'neurons.csv', _neuron_lines(record, pruned))
-        write_arrays(new / 'linkage.npz', pruned.trees)
+        write_csv(new / NEURON_TABLE, _neuron_lines(record, pruned))
+        write_arrays(new / LINKAGE, pruned.trees)
         _draw(new, record, pruned)
     return results
 
@@ -217,5 +217,5 @@ def _draw(folder: Path, record: ActivityRecord, pruned: Pruned) -> None:
         'alive': [int((~silent).sum()) for silent in dead.values()],
         'pruned': list(pruned.network.sizes[1:-1]),
     }
-    save(dendrogram_figure(pruned, dead), folder / 'dendrograms')
-    save(sizes_figure(counts, list(dead)), folder / 'sizes')
+    save(dendrogram_figure(pruned, dead), folder / DENDROGRAMS)
+    save(sizes_figure(counts, list(dead)), folder / SIZES)

@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 
 from neuron_reach.bags.reader import BagReader
-from neuron_reach.bags.seal import SEAL, read_seal, seal
+from neuron_reach.bags.seal import read_seal, seal
 from neuron_reach.bags.summary import BagSummary, summarize
 from neuron_reach.common.files import fsync
-from neuron_reach.common.paths import EMPTY_BAG, PARTIAL, holds_nothing, is_bag
+from neuron_reach.common.names import PARTIAL, SEAL, beside
+from neuron_reach.common.paths import EMPTY_BAG, holds_nothing, is_bag
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
 from neuron_reach.records.belonging import check_record, check_whole
@@ -33,7 +34,7 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
         UserError: it is not whole, or not of this network; it then stays where it is, and is taken
             for no bag.
     """
-    partial = bag.with_name(bag.name + PARTIAL)
+    partial = beside(bag, PARTIAL)
     if not is_bag(partial):
         raise UserError(f'{partial}: nothing was recorded')
     summary = summarize(partial)

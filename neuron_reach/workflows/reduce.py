@@ -16,7 +16,17 @@ from typing import Any
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.common.files import Kind, lock_folder, read_json
-from neuron_reach.common.paths import CHECKPOINT, PRUNED, RESULTS, saved_states
+from neuron_reach.common.names import (
+    CHECKPOINT,
+    PRUNED,
+    RESULTS,
+    SUMMARY,
+    SUMMARY_FIGURE,
+    SUMMARY_TABLE,
+    state_episodes,
+    step_folder,
+)
+from neuron_reach.common.paths import saved_states
 from neuron_reach.common.random_streams import step_seed
 from neuron_reach.common.results import claim_folder, write_csv, write_json
 from neuron_reach.common.versions import versions
@@ -27,8 +37,6 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
 from neuron_reach.records.recording import record_checkpoint
 from neuron_reach.workflows.prune import prune_checkpoint, trials
-
-SUMMARY = 'summary'
 
 _PRUNING: Kind = {
     'hidden_before': [int],
@@ -113,7 +121,7 @@ class Reduction:
 
     def step_folder(self, step: int) -> Path:
         """Return the folder of a step, counted from 1."""
-        return self.folder / f'step_{step}'
+        return step_folder(self.folder, step)
 
     def previous(self, step: int) -> Path:
         """Return the network that a step starts from."""
@@ -235,7 +243,7 @@ class Reduction:
             entry['confirmed'] = entry['episodes'] = validation['confirmed']
             entry['trained_accuracy'] = validation.get('accuracy')
         elif states:
-            entry['episodes'] = int(states[-1].name.rpartition('_')[2])
+            entry['episodes'] = state_episodes(states[-1].name)
             if entry['episodes'] >= self.max_episodes:
                 entry['status'] = 'not trained within max_episodes'
         return entry
@@ -247,10 +255,10 @@ class Reduction:
             UserError: a file cannot be written, or is damaged.
         """
         summary = self.summary()
-        write_json(self.folder / f'{SUMMARY}.json', summary)
+        write_json(self.folder / SUMMARY, summary)
         if summary['steps']:
-            write_csv(self.folder / f'{SUMMARY}.csv', [_line(entry) for entry in summary['steps']])
-            _draw(self.folder / SUMMARY, summary)
+            write_csv(self.folder / SUMMARY_TABLE, [_line(entry) for entry in summary['steps']])
+            _draw(self.folder / SUMMARY_FIGURE, summary)
         return summary
 
     def close(self) -> None:

@@ -39,14 +39,13 @@ from neuron_reach.common.files import (
     read_bytes,
     read_json,
 )
+from neuron_reach.common.names import ARRAYS, NETWORKS, RECORD, VALUES
 from neuron_reach.errors import UserError
 
 if TYPE_CHECKING:
     from neuron_reach.learning.checkpoint import Checkpoint
     from neuron_reach.learning.qnetwork import QNetwork
 
-VALUES, ARRAYS, CHECKPOINTS = 'result.json', 'arrays.npz', 'checkpoints'
-RECORD = 'record.json'
 RECORD_KINDS: Kind = {
     'function': str,
     'version': int,
@@ -97,7 +96,7 @@ class Result:
 
             for key, (network, metadata) in self.networks.items():
                 for name, content in checkpoint_files(network, metadata).items():
-                    files[f'{CHECKPOINTS}/{key}/{name}'] = content
+                    files[f'{NETWORKS}/{key}/{name}'] = content
         return files
 
 
@@ -166,13 +165,13 @@ class StoredResult:
 
     def checkpoints(self) -> list[str]:
         """Return the names of the networks."""
-        return sorted(path.name for path in (self.folder / CHECKPOINTS).glob('*'))
+        return sorted(path.name for path in (self.folder / NETWORKS).glob('*'))
 
     def checkpoint(self, name: str) -> Checkpoint:
         """Load a network; UserError if it is missing or damaged."""
         from neuron_reach.learning.checkpoint import load_checkpoint
 
-        return load_checkpoint(self.folder / CHECKPOINTS / name)
+        return load_checkpoint(self.folder / NETWORKS / name)
 
 
 def read_files(folder: Path) -> Files:

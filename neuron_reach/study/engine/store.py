@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from neuron_reach.common.files import atomic_folder, json_bytes, lock_folder, set_aside, write_text
+from neuron_reach.common.names import FAILURE, LOCK, RECORD, beside, result_folder
 from neuron_reach.errors import UserError
-from neuron_reach.study.engine.jobs import RECORD, Failure, Job, StoredResult, Success, write_files
+from neuron_reach.study.engine.jobs import Failure, Job, StoredResult, Success, write_files
 
 
 class Store:
@@ -34,7 +35,7 @@ class Store:
         Raises:
             UserError: another process has the folder, or it cannot be written to.
         """
-        if (self.root / '.lock').exists():
+        if (self.root / LOCK).exists():
             lock_folder(self.root, 'study').close()
         root = self.root.absolute()
         place = next(place for place in (root, *root.parents) if os.path.lexists(place))
@@ -43,7 +44,7 @@ class Store:
 
     def folder(self, job: Job) -> Path:
         """Return where the result of a job is, or will be."""
-        return self.root / job.address[:2] / job.address
+        return result_folder(self.root, job.address)
 
     def has(self, job: Job) -> bool:
         """Say whether the job is done."""
@@ -113,4 +114,4 @@ class Store:
 
     def error_file(self, job: Job) -> Path:
         """Return where it is told why a job failed."""
-        return self.folder(job).with_suffix('.error.txt')
+        return beside(self.folder(job), FAILURE)
