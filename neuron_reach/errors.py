@@ -16,10 +16,11 @@ def warn(line: str) -> None:
     print(f'neuron_reach: warning: {printable(line)}', file=sys.stderr)
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Invalid user input; the message is one line that names the problem and what is allowed.
 
-    Every entry point prints the message without a traceback and exits with code 2.
+    Every command and node prints the message without a traceback and exits with code 2. Raised for
+    what people write: files, options, names. Arrays whose shapes do not fit are a plain ValueError.
     """
 
 

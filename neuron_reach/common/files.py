@@ -190,6 +190,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
     Raises:
         UserError: it is missing, cannot be read, is not a regular file or is larger.
     """
+    if '\0' in str(path):
+        raise UserError(f'{path}: cannot be read: no file can have this name')
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -198,8 +200,6 @@ def read_bytes(path: Path, limit: int) -> bytes:
             return file.read(size)
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except ValueError:  # a zero byte in it
-        raise UserError(f'{path}: cannot be read: no file can have this name') from None
 
 
 def read_json(

@@ -38,6 +38,8 @@ def make_report(
     old = [job for job in jobs if not store.load(job).digests]
     try:
         sections = [section for plan in plans for section in plan.report(results)]
+    except UserError:
+        raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         if not old:
             raise
