@@ -17,9 +17,8 @@ import math
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from neuron_reach.common.arrays import Array, Flags, Integers
 
 RIDGE = 1e-12
 """Share by which the factor's diagonal is greater than that of G; G itself is left as it is."""
@@ -34,7 +33,7 @@ TINY = 1e-300
 
 
 @numba.njit(cache=True, nogil=True)
-def _append(factor: Array, gram: Array, support: NDArray[np.int64], size: int) -> None:
+def _append(factor: Array, gram: Array, support: Integers, size: int) -> None:
     """Add the row of source `support[size]` to the factor of the `size` sources before it."""
     source = support[size]
     pivot = gram[source, source] * (1.0 + RIDGE)
@@ -68,7 +67,7 @@ def _remove(factor: Array, place: int, size: int) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _solve_support(
-    factor: Array, cross: Array, half: float, support: NDArray[np.int64], size: int, solution: Array
+    factor: Array, cross: Array, half: float, support: Integers, size: int, solution: Array
 ) -> None:
     """Write the solution of the equations on the support, G p = c - lambda / 2."""
     for row in range(size):
@@ -83,9 +82,7 @@ def _solve_support(
 
 
 @numba.njit(cache=True, nogil=True)
-def _drop_zeros(
-    factor: Array, support: NDArray[np.int64], size: int, weights: Array, free: NDArray[np.bool_]
-) -> int:
+def _drop_zeros(factor: Array, support: Integers, size: int, weights: Array, free: Flags) -> int:
     """Take the sources of weight zero out of the support and return how many are left."""
     for place in range(size - 1, -1, -1):
         if weights[place] > 0.0:
@@ -104,11 +101,11 @@ def _descend(
     factor: Array,
     cross: Array,
     half: float,
-    support: NDArray[np.int64],
+    support: Integers,
     size: int,
     weights: Array,
     solution: Array,
-    free: NDArray[np.bool_],
+    free: Flags,
 ) -> int:
     """Go to the best weights on the support; sources that reach zero on the way leave it.
 
@@ -136,7 +133,7 @@ def _slope(
     gram: Array,
     cross: Array,
     half: float,
-    support: NDArray[np.int64],
+    support: Integers,
     size: int,
     weights: Array,
     slope: Array,
@@ -169,7 +166,7 @@ def _slope(
 
 
 @numba.njit(cache=True, nogil=True)
-def _steepest(slope: Array, scale: Array, free: NDArray[np.bool_], tolerance: float) -> int:
+def _steepest(slope: Array, scale: Array, free: Flags, tolerance: float) -> int:
     """Return the free source along which the descent is steepest, -1 if there is none."""
     best, enters = 0.0, -1
     for source in range(slope.size):

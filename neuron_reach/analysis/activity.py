@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.analysis.merging import Clustering, cluster_layers
 from neuron_reach.analysis.options import PruningOptions
+from neuron_reach.common.arrays import Array
 from neuron_reach.errors import UserError
 from neuron_reach.records.record import ActivityRecord
-
-Array = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)

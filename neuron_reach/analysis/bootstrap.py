@@ -12,9 +12,8 @@ import functools
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from neuron_reach.common.arrays import Array, Integers
 
 LEVEL = 0.95
 """Share of the resampled means that an interval holds."""
@@ -22,7 +21,7 @@ LEVEL = 0.95
 
 def draw_networks(
     networks: int, generator: np.random.Generator, resamples: int, size: int | None = None
-) -> NDArray[np.int64]:
+) -> Integers:
     """Return how often each network is drawn, (resamples, networks).
 
     Args:
@@ -35,9 +34,7 @@ def draw_networks(
     return generator.multinomial(size or networks, shares, size=resamples)
 
 
-def resampled_means(
-    values: Array, sources: NDArray[np.int64], targets: NDArray[np.int64] | None = None
-) -> Array:
+def resampled_means(values: Array, sources: Integers, targets: Integers | None = None) -> Array:
     """Return the mean of each resample, widened, (resamples,); NaN where no pair was drawn.
 
     Args:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.options import LINKAGES
+from neuron_reach.common.arrays import Array, Flags, Integers
 
 
-def cluster_tree(distances: NDArray[np.float64], linkage: str = 'average') -> NDArray[np.float64]:
+def cluster_tree(distances: Array, linkage: str = 'average') -> Array:
     """Merge neurons step by step into a binary tree.
 
     With `within`, each step merges the two clusters whose union C has the least mean distance
@@ -42,7 +42,7 @@ def cluster_tree(distances: NDArray[np.float64], linkage: str = 'average') -> ND
         from scipy.cluster.hierarchy import linkage as scipy_linkage
 
         condensed = distances[np.triu_indices(count, 1)]
-        tree: NDArray[np.float64] = scipy_linkage(condensed, 'average')
+        tree: Array = scipy_linkage(condensed, 'average')
         return tree
     return _within_tree(np.array(distances, dtype=np.float64))
 
@@ -55,10 +55,10 @@ def _union_distance(cross: float, inner: float, size: float) -> float:
 @numba.njit(cache=True)
 def _nearest(
     row: int,
-    cross: NDArray[np.float64],
-    inner: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    active: NDArray[np.bool_],
+    cross: Array,
+    inner: Array,
+    sizes: Array,
+    active: Flags,
 ) -> tuple[int, float]:
     """Return the cluster after `row` that is best merged with it, and the union's distance."""
     best, least = -1, np.inf
@@ -73,7 +73,7 @@ def _nearest(
 
 
 @numba.njit(cache=True)
-def _within_tree(cross: NDArray[np.float64]) -> NDArray[np.float64]:
+def _within_tree(cross: Array) -> Array:
     """Build the tree; `cross`, sums of distances between clusters, is updated in place.
 
     The distance of a union follows from sums that simply add up when clusters merge. A pair's value
@@ -120,7 +120,7 @@ def _within_tree(cross: NDArray[np.float64]) -> NDArray[np.float64]:
     return tree
 
 
-def segment_layer(tree: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
+def segment_layer(tree: Array, threshold: float) -> Integers:
     """Cut a tree breadth-first from the root: the first clusters with D(C) <= threshold.
 
     In a tree whose distances do not grow towards the root (scipy's `centroid` makes such), a
@@ -145,11 +145,11 @@ def segment_layer(tree: NDArray[np.float64], threshold: float) -> NDArray[np.int
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
-    numbered: NDArray[np.int64] = rank[inverse]
+    numbered: Integers = rank[inverse]
     return numbered
 
 
-def leaves(tree: NDArray[np.float64], node: int) -> list[int]:
+def leaves(tree: Array, node: int) -> list[int]:
     """Return the neurons of a cluster in the order in which a drawing of the tree has them.
 
     Not recursive: trees may be long chains.

@@ -7,14 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from neuron_reach.common.arrays import Array, Single
 from neuron_reach.records.record import ActivityRecord
-
-Array = NDArray[np.float64]
-
-Single = NDArray[np.float32]
 
 TILE = 128
 """Rows of the distance matrix worked on at a time."""

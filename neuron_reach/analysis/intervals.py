@@ -12,12 +12,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.bootstrap import bounds, draw_networks, resampled_means
+from neuron_reach.common.arrays import Array, Integers
 from neuron_reach.common.random_streams import resampling_stream
-
-Array = NDArray[np.float64]
 
 RESAMPLES = 10_000
 
@@ -105,9 +104,9 @@ def network_means(samples: Sequence[Pairs], seed: int, size: int | None = None) 
         size: networks in each resample; as many as there are if None.
     """
     generator = resampling_stream(seed)
-    drawn: dict[str, NDArray[np.int64]] = {}
+    drawn: dict[str, Integers] = {}
 
-    def draw(name: str, networks: int) -> NDArray[np.int64]:
+    def draw(name: str, networks: int) -> Integers:
         if name not in drawn:
             drawn[name] = draw_networks(networks, generator, RESAMPLES, size)
         elif drawn[name].shape[1] != networks:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.metrics import (
     coverage,
@@ -25,6 +25,7 @@ from neuron_reach.analysis.projection import (
 )
 from neuron_reach.analysis.samples import network_activations, unique_samples
 from neuron_reach.analysis.transforms import transform_observations
+from neuron_reach.common.arrays import Array, Flags, Integers, Single
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.record import ActivityRecord
 
@@ -56,10 +57,10 @@ class Mapping:
     target_layers: dict[str, int]
     error: float
     sample_error: float
-    layer_errors: NDArray[np.float64]
+    layer_errors: Array
     saturation: float
     coverage: float
-    layers: NDArray[np.float64]
+    layers: Array
     samples: int
     residual: float | None
 
@@ -104,15 +105,13 @@ def permute_steps(record: ActivityRecord, generator: np.random.Generator) -> Act
     return dataclasses.replace(record, activations=activations)
 
 
-def step_mask(record: ActivityRecord) -> NDArray[np.bool_]:
+def step_mask(record: ActivityRecord) -> Flags:
     """Tell which of the (episodes, steps) lie before their episode's end."""
-    mask: NDArray[np.bool_] = (
-        np.arange(record.activations.shape[1]) < np.asarray(record.lengths)[:, None]
-    )
+    mask: Flags = np.arange(record.activations.shape[1]) < np.asarray(record.lengths)[:, None]
     return mask
 
 
-def input_samples(record: ActivityRecord, tolerance: float = 0.0) -> NDArray[np.int64]:
+def input_samples(record: ActivityRecord, tolerance: float = 0.0) -> Integers:
     """Return the numbers of the input set X: the record's steps without duplicate observations.
 
     Args:
@@ -133,7 +132,7 @@ def map_records(
     target: ActivityRecord,
     source_validation: ActivityRecord,
     target_validation: ActivityRecord,
-    samples: NDArray[np.int64],
+    samples: Integers,
     regularisations: Sequence[float] = (REGULARISATION,),
     greedy: bool = False,
     inputs: bool = False,
@@ -160,9 +159,7 @@ def map_records(
     layers = [record.layers[0 if inputs else 1 :] for record in (source, target)]
     sizes = [record.sizes[0 if inputs else 1 :] for record in (source, target)]
 
-    def activations(
-        source: ActivityRecord, target: ActivityRecord
-    ) -> dict[str, NDArray[np.float32]]:
+    def activations(source: ActivityRecord, target: ActivityRecord) -> dict[str, Single]:
         """Return the neurons that take part, (steps of all episodes, neurons), as views."""
         flat = [record.activations.reshape(-1, record.neurons) for record in (source, target)]
         return {'source': flat[0][:, -sum(sizes[0]) :], 'target': flat[1][:, -sum(sizes[1]) :]}

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.clusters import cluster_tree, segment_layer
 from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.analysis.options import PruningOptions
+from neuron_reach.common.arrays import Array, Integers
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.record import ActivityRecord
 
@@ -26,9 +26,9 @@ class Clustering:
         clusters: by layer, the cluster of each neuron, (neurons,).
     """
 
-    trees: Mapping[str, NDArray[np.float64]]
+    trees: Mapping[str, Array]
     thresholds: Mapping[str, float]
-    clusters: Mapping[str, NDArray[np.int64]]
+    clusters: Mapping[str, Integers]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +44,7 @@ class Pruned(Clustering):
     dead: Mapping[str, int]
 
 
-def cluster_layers(
-    distances: Mapping[str, NDArray[np.float64]], options: PruningOptions
-) -> Clustering:
+def cluster_layers(distances: Mapping[str, Array], options: PruningOptions) -> Clustering:
     """Cluster the neurons of each layer, and cut the trees at d_tau.
 
     d_tau is tau times the largest cluster distance of the layer's tree, or of all trees, or the
@@ -61,8 +59,8 @@ def cluster_layers(
 
 
 def _cut_trees(
-    trees: Mapping[str, NDArray[np.float64]],
-    distances: Mapping[str, NDArray[np.float64]],
+    trees: Mapping[str, Array],
+    distances: Mapping[str, Array],
     options: PruningOptions,
 ) -> Clustering:
     """Cut the trees of layers at d_tau, see `cluster_layers`."""
@@ -122,8 +120,8 @@ def prune_each(
 
 def merge_neurons(
     network: QNetwork,
-    clusters: Sequence[NDArray[np.int64]],
-    maxima: Sequence[NDArray[np.float64]],
+    clusters: Sequence[Integers],
+    maxima: Sequence[Array],
     merge: str = 'weighted',
 ) -> QNetwork:
     """Merge the neurons of each cluster into one (equation 4).

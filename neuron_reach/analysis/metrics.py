@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.bootstrap import bounds, draw_networks, resampled_means
 from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.projection import Projection, sample_chunks
-
-Array = NDArray[np.float64]
+from neuron_reach.common.arrays import Array, Integers
 
 
 def as_projection(projection: Projection | ArrayLike) -> Projection:
@@ -34,7 +33,7 @@ def projection_error(
     *,
     source: ArrayLike,
     target: ArrayLike,
-    samples: NDArray[np.int64] | None = None,
+    samples: Integers | None = None,
 ) -> float:
     """Return E(P, X) = sum_m |a_m - B p_m|_1 / sum_m |a_m|_1 (equation 6); 1 for P = 0.
 
@@ -49,7 +48,7 @@ def target_errors(
     *,
     source: ArrayLike,
     target: ArrayLike,
-    samples: NDArray[np.int64] | None = None,
+    samples: Integers | None = None,
 ) -> tuple[Array, Array]:
     """Return |a_m - B p_m|_1 and |a_m|_1 of every target m that is not dead, (targets,) each.
 

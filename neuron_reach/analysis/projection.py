@@ -19,9 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.analysis.active_set import solve_targets
 from neuron_reach.analysis.distances import neuron_distances
+from neuron_reach.common.arrays import Array, Integers
 from neuron_reach.records.record import ActivityRecord
-
-Array = NDArray[np.float64]
 
 REGULARISATION = 50.0
 """The paper's pick for lambda."""
@@ -45,7 +44,7 @@ class Projection:
     """
 
     matrix: Array
-    targets: NDArray[np.int64]
+    targets: Integers
     source_scale: Array
     target_scale: Array
     regularisation: float | None = None
@@ -56,14 +55,14 @@ class Projection:
         return int(np.count_nonzero(self.source_scale))
 
     @property
-    def dead_targets(self) -> NDArray[np.int64]:
+    def dead_targets(self) -> Integers:
         """Numbers of the target neurons without a column."""
         return np.flatnonzero(self.target_scale == 0.0)
 
     @property
-    def unmapped_targets(self) -> NDArray[np.int64]:
+    def unmapped_targets(self) -> Integers:
         """Numbers of the target neurons whose column is all zero: lambda outweighs them."""
-        unmapped: NDArray[np.int64] = self.targets[~self.matrix.any(axis=0)]
+        unmapped: Integers = self.targets[~self.matrix.any(axis=0)]
         return unmapped
 
     def rescaled(self) -> Array:
@@ -97,7 +96,7 @@ class NormalEquations:
 
 
 def sample_chunks(
-    *, source: ArrayLike, target: ArrayLike, samples: NDArray[np.int64] | None = None
+    *, source: ArrayLike, target: ArrayLike, samples: Integers | None = None
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Yield the activations of some samples at a time, (n, K) and (n, M).
 
@@ -133,7 +132,7 @@ def _finite(maxima: Array) -> Array:
 
 
 def normal_equations(
-    *, source: ArrayLike, target: ArrayLike, samples: NDArray[np.int64] | None = None
+    *, source: ArrayLike, target: ArrayLike, samples: Integers | None = None
 ) -> NormalEquations:
     """Reduce activations to G = B'B and c = B'a, in double precision.
 

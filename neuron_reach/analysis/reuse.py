@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuron_reach.arm.task import action_table
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.record import ActivityRecord
-
-Array = NDArray[np.float64]
 
 
 def adapt_network(source: QNetwork, transform: ArrayLike) -> QNetwork:

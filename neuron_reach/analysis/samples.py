@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 
+from neuron_reach.common.arrays import Integers, Single
 from neuron_reach.learning.qnetwork import QNetwork
 
 CHUNK = 8192
 """Samples that a network is run on at a time."""
 
 
-def unique_samples(observations: ArrayLike, tolerance: float = 0.0) -> NDArray[np.int64]:
+def unique_samples(observations: ArrayLike, tolerance: float = 0.0) -> Integers:
     """Return the numbers of the samples that are no duplicates, rising.
 
     A sample is a duplicate if one that is kept and comes before it equals it or, with a tolerance,
@@ -47,7 +48,7 @@ def unique_samples(observations: ArrayLike, tolerance: float = 0.0) -> NDArray[n
     return first[kept]
 
 
-def network_activations(network: QNetwork, observations: ArrayLike) -> NDArray[np.float32]:
+def network_activations(network: QNetwork, observations: ArrayLike) -> Single:
     """Run a network on observations.
 
     Args:

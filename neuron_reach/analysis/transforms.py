@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuron_reach.common.arrays import Array, Single
 from neuron_reach.common.options import check_keys
 from neuron_reach.errors import UserError
 
@@ -27,7 +28,7 @@ def _aligned(few: int, many: int) -> list[int]:
     return [-((few - 2 * joint * many) // (2 * few)) for joint in range(few)]
 
 
-def input_transform(kind: str = 'balanced', *, source: int, target: int) -> NDArray[np.float64]:
+def input_transform(kind: str = 'balanced', *, source: int, target: int) -> Array:
     """Return J with theta_source = J theta_target, (source joints, target joints).
 
     Kinds, for a source with more joints than the target:
@@ -56,7 +57,7 @@ def input_transform(kind: str = 'balanced', *, source: int, target: int) -> NDAr
         raise UserError('both arms must have at least one joint')
     few, many = sorted((source, target))
     aligned = list(range(few)) if kind == 'naive' else _aligned(few, many)
-    matrix: NDArray[np.float64] = np.zeros((many, few))
+    matrix: Array = np.zeros((many, few))
     matrix[aligned, range(few)] = 1.0
     if target > source:
         matrix = matrix.T
@@ -68,7 +69,7 @@ def input_transform(kind: str = 'balanced', *, source: int, target: int) -> NDAr
 
 def transform_from_values(
     values: Mapping[str, Any], origin: str, *, source: int, target: int
-) -> NDArray[np.float64]:
+) -> Array:
     """Build J from the content of a user's YAML file: `matrix`, a row for each source joint.
 
     Args:
@@ -98,7 +99,7 @@ def transform_from_values(
     return matrix
 
 
-def joint_angles(observations: ArrayLike) -> NDArray[np.float64]:
+def joint_angles(observations: ArrayLike) -> Array:
     """Return the joint angles in observations [sin, cos, ..., goal x, goal z], (..., n), rad.
 
     Angles lie in (-pi, pi]. Of whole episodes, (episodes, steps, 2n + 2), they are continuous from
@@ -109,7 +110,7 @@ def joint_angles(observations: ArrayLike) -> NDArray[np.float64]:
     return np.unwrap(angles, axis=-2) if angles.ndim > 2 else angles
 
 
-def transform_observations(observations: ArrayLike, matrix: ArrayLike) -> NDArray[np.float32]:
+def transform_observations(observations: ArrayLike, matrix: ArrayLike) -> Single:
     """Turn observations of the target's arm into those of the source's arm.
 
     Args:

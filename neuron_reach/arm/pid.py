@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from neuron_reach.common.arrays import Array
 
 
 @numba.njit(cache=True)

@@ -10,8 +10,9 @@ import dataclasses
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuron_reach.common.arrays import Array, Flags
 from neuron_reach.common.options import option
 
 CONTROL_PERIOD = 0.05
@@ -37,12 +38,12 @@ class ArmOptions:
     velocity_limit: float = option(3.0, 'largest joint velocity, rad/s', low=0.1, high=100.0)
 
     @property
-    def link_lengths(self) -> NDArray[np.float64]:
+    def link_lengths(self) -> Array:
         """Lengths of the links, (n,), m: all equal."""
         return np.full(self.joints, self.arm_length / self.joints)
 
     @property
-    def start_pose(self) -> NDArray[np.float64]:
+    def start_pose(self) -> Array:
         """Joint angles at the start of an episode, (n,), rad.
 
         Bent, so that the Jacobian has full rank, with the bends balanced about upright.
@@ -76,18 +77,18 @@ class FleetSimulator:
         self._advance(0)  # compiles, so that the first cycle is as fast as all others
 
     @property
-    def joint_angles(self) -> NDArray[np.float64]:
+    def joint_angles(self) -> Array:
         """Measured joint angles, a copy, (arms, n), rad."""
-        angles: NDArray[np.float64] = self._angles.copy()
+        angles: Array = self._angles.copy()
         return angles
 
     @property
-    def joint_velocities(self) -> NDArray[np.float64]:
+    def joint_velocities(self) -> Array:
         """Measured joint velocities, a copy, (arms, n), rad/s."""
-        velocities: NDArray[np.float64] = self._velocities.copy()
+        velocities: Array = self._velocities.copy()
         return velocities
 
-    def reset(self, chosen: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    def reset(self, chosen: Flags | None = None) -> Array:
         """Put every arm, or those chosen, (arms,), at rest into the start pose.
 
         Returns:
@@ -104,7 +105,7 @@ class FleetSimulator:
         """Give the controllers new target angles, (arms, n), rad."""
         self._targets[:] = targets
 
-    def receive(self) -> NDArray[np.float64]:
+    def receive(self) -> Array:
         """Advance one control cycle (50 ms) and return the joint angles, (arms, n), rad."""
         self._advance(self.options.inner_steps)
         return self.joint_angles

@@ -7,10 +7,11 @@ import functools
 import itertools
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.common.arrays import Array, Flags, Single
 from neuron_reach.common.options import option
 
 ACTION_STEP = 0.05
@@ -39,7 +40,7 @@ class TaskOptions:
     )
 
 
-def action_table(joints: int) -> NDArray[np.float64]:
+def action_table(joints: int) -> Array:
     """Return what every action adds to the target angles, (3^n, n), rad.
 
     Every combination of -0.05, 0 and +0.05 rad, the last joint changing fastest.
@@ -57,7 +58,7 @@ class ReachingTask:
         self.observation_size = 2 * arm.joints + 2
         self._link_lengths = arm.link_lengths
 
-    def observe(self, joint_angles: ArrayLike, goals: ArrayLike) -> NDArray[np.float32]:
+    def observe(self, joint_angles: ArrayLike, goals: ArrayLike) -> Single:
         """Return x = [sin t1, cos t1, ..., sin tn, cos tn, x*, y*] (equation 1 of the paper).
 
         Args:
@@ -74,28 +75,28 @@ class ReachingTask:
         observation[..., -2:] = goals
         return observation
 
-    def distance(self, joint_angles: ArrayLike, goals: ArrayLike) -> NDArray[np.float64]:
+    def distance(self, joint_angles: ArrayLike, goals: ArrayLike) -> Array:
         """Return the distance of the tip from the goal, (...), m."""
         tip = forward_kinematics(joint_angles, self._link_lengths)
         offset = tip - np.asarray(goals, dtype=np.float64)
-        distance: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1])
+        distance: Array = np.hypot(offset[..., 0], offset[..., 1])
         return distance
 
-    def reward(self, joint_angles: ArrayLike, goals: ArrayLike) -> NDArray[np.float64]:
+    def reward(self, joint_angles: ArrayLike, goals: ArrayLike) -> Array:
         """Return r in [0, 1] (paper, section 3) for angles (..., n) and goals (..., 2)."""
         return self.reward_at(self.distance(joint_angles, goals))
 
-    def reward_at(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    def reward_at(self, distance: Array) -> Array:
         """Return r in [0, 1] for distances of the tip from the goal, (...), m."""
         if self.options.reward == 'inverse':
             return (1.0 / (1.0 + distance)) ** 2
         return np.clip(1.0 - distance / (2.0 * self.arm.arm_length), 0.0, None) ** 2
 
-    def success(self, final_reward: ArrayLike) -> NDArray[np.bool_]:
+    def success(self, final_reward: ArrayLike) -> Flags:
         """Tell which episodes succeeded by the reward of their last step, (...)."""
         return np.asarray(final_reward) >= self.options.success_reward
 
-    def sample_goals(self, generator: np.random.Generator, count: int) -> NDArray[np.float64]:
+    def sample_goals(self, generator: np.random.Generator, count: int) -> Array:
         """Draw goals uniformly by area from the region the arm can reach, (count, 2), m."""
         cells, edge = goal_cells(self.arm, self.options)
         corners = cells[generator.integers(len(cells), size=count)]
@@ -103,7 +104,7 @@ class ReachingTask:
 
 
 @functools.lru_cache(maxsize=16)
-def goal_cells(arm: ArmOptions, task: TaskOptions) -> tuple[NDArray[np.float64], float]:
+def goal_cells(arm: ArmOptions, task: TaskOptions) -> tuple[Array, float]:
     """Find the square cells of the x-z plane that the tip can reach within `reach_steps`.
 
     The joint angles within reach form a box about the start pose; a low-discrepancy set of them

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from neuron_reach.common.arrays import Single
 from neuron_reach.common.files import Kind, atomic_folder, json_bytes, read_json, write_bytes
 from neuron_reach.common.names import METADATA, MODEL, STATE_COUNTERS, STATE_TENSORS
 from neuron_reach.common.tensors import read_tensors, tensor_bytes, tensors_digest
@@ -104,7 +104,7 @@ def checkpoint_files(network: QNetwork, metadata: Mapping[str, Any]) -> dict[str
     return {MODEL: tensor_bytes(_parameters(network)), METADATA: json_bytes(metadata)}
 
 
-def _parameters(network: QNetwork) -> dict[str, NDArray[np.float32]]:
+def _parameters(network: QNetwork) -> dict[str, Single]:
     """Return views of the parameters of a stack of one member, by name."""
     parameters = {}
     for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):

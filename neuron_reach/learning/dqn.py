@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from neuron_reach.common.arrays import Array, Integers, Single
 from neuron_reach.learning import kernels
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.replay import ReplayMemory
@@ -47,7 +47,7 @@ class DqnLearner:
         self._second_moment = online.empty_like()
         self._steps = self._step_sizes()
 
-    def explore(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+    def explore(self, observations: Single) -> Integers:
         """Draw actions from softmax(Q / T), (members, arms), for (members, arms, inputs)."""
         q_values = self.online.q_values(observations)
         arms = observations.shape[1]
@@ -75,7 +75,7 @@ class DqnLearner:
             self.options.target_rate,
         )
 
-    def _step_sizes(self) -> NDArray[np.float64]:
+    def _step_sizes(self) -> Array:
         """Return Adam's step size for the layers of every member, (members,)."""
         hidden = [shape[1:-1] for shape in self.online.shapes]
         return np.array([dataclasses.replace(self.options, hidden=h).step_size() for h in hidden])

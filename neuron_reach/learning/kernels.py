@@ -10,13 +10,11 @@ it learns what it would learn alone, and while its numbers are in the cache.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from neuron_reach.common.arrays import AnyArray
 
 SMALL = 8192
 """Weights of a layer up to which it pays to turn them into the order that BLAS likes best."""
@@ -36,7 +34,9 @@ def use_one_core() -> None:
 
 
 @numba.njit(cache=True)
-def forward(parameters: Array, sizes: Array, batch: int, layers: Array, depth: int) -> None:
+def forward(
+    parameters: AnyArray, sizes: AnyArray, batch: int, layers: AnyArray, depth: int
+) -> None:
     """Fill in the activations of the first `depth` layers behind the input, of one network."""
     last = len(sizes) - 2
     start, place = 0, 0
@@ -61,7 +61,7 @@ def forward(parameters: Array, sizes: Array, batch: int, layers: Array, depth: i
 
 
 @numba.njit(cache=True)
-def _outputs(parameters: Array, sizes: Array, observations: Array) -> Array:
+def _outputs(parameters: AnyArray, sizes: AnyArray, observations: AnyArray) -> AnyArray:
     """Return one network's outputs, (batch, outputs), for observations (batch, inputs)."""
     batch = len(observations)
     layers = np.empty(batch * sizes.sum(), parameters.dtype)
@@ -71,7 +71,7 @@ def _outputs(parameters: Array, sizes: Array, observations: Array) -> Array:
 
 
 @numba.njit(cache=True)
-def outputs(parameters: Array, sizes: Array, observations: Array) -> Array:
+def outputs(parameters: AnyArray, sizes: AnyArray, observations: AnyArray) -> AnyArray:
     """Return the outputs of a stack of networks.
 
     Args:
@@ -91,8 +91,13 @@ def outputs(parameters: Array, sizes: Array, observations: Array) -> Array:
 
 @numba.njit(cache=True, fastmath={'reassoc', 'contract'})  # sums in any order: vector operations
 def _output_gradient(
-    hidden: Array, weight: Array, bias: Array, actions: Array, targets: Array, gradient: Array
-) -> Array:
+    hidden: AnyArray,
+    weight: AnyArray,
+    bias: AnyArray,
+    actions: AnyArray,
+    targets: AnyArray,
+    gradient: AnyArray,
+) -> AnyArray:
     """Write the gradient of the mean squared error of one network's output layer.
 
     Only the output of the action taken has an error, so that there is no matrix product.
@@ -127,12 +132,12 @@ def _output_gradient(
 
 @numba.njit(cache=True)
 def backward(
-    parameters: Array,
-    sizes: Array,
-    layers: Array,
-    actions: Array,
-    targets: Array,
-    gradient: Array,
+    parameters: AnyArray,
+    sizes: AnyArray,
+    layers: AnyArray,
+    actions: AnyArray,
+    targets: AnyArray,
+    gradient: AnyArray,
 ) -> None:
     """Write the gradient of mean((Q(x, a) - target)^2) into `gradient`, for one network.
 
@@ -179,10 +184,10 @@ def backward(
 
 @numba.njit(cache=True, error_model='numpy')  # no test for zero: vector operations
 def _adam_step(
-    parameters: Array,
-    gradient: Array,
-    first: Array,
-    second: Array,
+    parameters: AnyArray,
+    gradient: AnyArray,
+    first: AnyArray,
+    second: AnyArray,
     betas: tuple[float, float],
     epsilon: float,
     step: float,
@@ -202,16 +207,16 @@ def _adam_step(
 
 @numba.njit(cache=True)
 def learn(
-    online: Array,
-    target: Array,
-    gradient: Array,
-    moments: tuple[Array, Array],
-    sizes: Array,
-    batch: tuple[Array, Array, Array, Array],
+    online: AnyArray,
+    target: AnyArray,
+    gradient: AnyArray,
+    moments: tuple[AnyArray, AnyArray],
+    sizes: AnyArray,
+    batch: tuple[AnyArray, AnyArray, AnyArray, AnyArray],
     gamma: float,
     betas: tuple[float, float],
     epsilon: float,
-    steps: Array,
+    steps: AnyArray,
     rate: float,
 ) -> None:
     """Do one update of a stack of networks by deep Q-learning, in place.
@@ -262,7 +267,12 @@ def learn(
 
 @numba.njit(cache=True)
 def gather(
-    rows: Array, index: Array, before: Array, actions: Array, rewards: Array, after: Array
+    rows: AnyArray,
+    index: AnyArray,
+    before: AnyArray,
+    actions: AnyArray,
+    rewards: AnyArray,
+    after: AnyArray,
 ) -> None:
     """Copy transitions out of a replay memory.
 
@@ -285,7 +295,7 @@ def gather(
 
 
 @numba.njit(cache=True)
-def draw_actions(q_values: Array, temperature: float, draws: Array) -> Array:
+def draw_actions(q_values: AnyArray, temperature: float, draws: AnyArray) -> AnyArray:
     """Draw from softmax(Q / T) by where `draws` in [0, 1) lie in the cumulated probabilities.
 
     Args:

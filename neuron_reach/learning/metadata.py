@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.arm.task import action_table
+from neuron_reach.common.arrays import Single
 from neuron_reach.common.files import Kind, check_kinds, read_document
 from neuron_reach.common.tensors import read_tensors
 from neuron_reach.errors import UserError
@@ -92,7 +92,7 @@ def _kind(default: Any) -> Kind:
     return list if isinstance(default, tuple) else type(default)
 
 
-def read_parameters(file: Path, setup: Setup) -> tuple[dict[str, NDArray[np.float32]], bool]:
+def read_parameters(file: Path, setup: Setup) -> tuple[dict[str, Single], bool]:
     """Return the parameters of a network by name, and whether the file has a digest.
 
     Raises:

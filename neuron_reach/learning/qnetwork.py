@@ -10,16 +10,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from neuron_reach.common.arrays import AnyArray, Integers, Single
 from neuron_reach.learning import kernels
-
-Array = NDArray[Any]
 
 ALIGNMENT = 16
 """Every member's parameters begin at a multiple of this many numbers.
@@ -103,7 +100,7 @@ class QNetwork:
         other.flat.copy_(self.flat)
         return other
 
-    def select(self, members: Sequence[int] | NDArray[np.int64]) -> QNetwork:
+    def select(self, members: Sequence[int] | Integers) -> QNetwork:
         """Return a stack of copies of these members only."""
         part = QNetwork(*(self.shapes[member] for member in members))
         part.flat.copy_(self.flat[members, : part.flat.shape[1]])  # beyond that is padding
@@ -144,14 +141,14 @@ class QNetwork:
         parts = np.split(buffer, batch * np.cumsum(sizes)[:-1], axis=1)
         return [torch.from_numpy(part).view(self.members, batch, -1) for part in parts]
 
-    def q_values(self, observations: Array) -> Array:
+    def q_values(self, observations: AnyArray) -> AnyArray:
         """Return Q for every action, (members, batch, actions), for (members, batch, inputs)."""
         observations = np.ascontiguousarray(observations)
-        values: Array = kernels.outputs(self.parameters, self.layer_sizes, observations)
+        values: AnyArray = kernels.outputs(self.parameters, self.layer_sizes, observations)
         return values
 
 
-def greedy(network: QNetwork, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+def greedy(network: QNetwork, observations: Single) -> Integers:
     """Return the actions of greatest Q, (members, arms), for (members, arms, inputs)."""
-    best: NDArray[np.int64] = network.q_values(observations).argmax(-1)
+    best: Integers = network.q_values(observations).argmax(-1)
     return best

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from neuron_reach.common.arrays import Array, Integers, Single
 from neuron_reach.learning import kernels
 
 
@@ -27,10 +27,10 @@ class ReplayMemory:
 
     def add(
         self,
-        observations: NDArray[np.float32],
-        actions: NDArray[np.int64],
-        rewards: NDArray[np.float64],
-        next_observations: NDArray[np.float32],
+        observations: Single,
+        actions: Integers,
+        rewards: Array,
+        next_observations: Single,
     ) -> None:
         """Append transitions, oldest first; the oldest stored ones make room.
 
@@ -55,7 +55,7 @@ class ReplayMemory:
 
     def sample(
         self, generators: Sequence[np.random.Generator], batch_size: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[Single, Integers, Single, Single]:
         """Draw a batch for each member, uniformly and with replacement.
 
         Returns:

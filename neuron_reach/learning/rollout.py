@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.arrays import Array, Flags, Integers, Single
 from neuron_reach.learning.qnetwork import QNetwork, greedy
 
 
@@ -19,26 +19,26 @@ class Arms(Protocol):
 
     arms: int
 
-    def reset(self) -> NDArray[np.float64]:
+    def reset(self) -> Array:
         """Put all arms into the start pose; return the joint angles, (arms, n), rad."""
 
-    def send(self, targets: NDArray[np.float64]) -> None:
+    def send(self, targets: Array) -> None:
         """Command new target angles, (arms, n), rad; returns at once."""
 
-    def receive(self) -> NDArray[np.float64]:
+    def receive(self) -> Array:
         """Wait for the end of the control cycle; return the joint angles, (arms, n), rad."""
 
 
 class Watcher(Protocol):
     """Somebody who looks on while episodes are played, such as the publisher of a ROS node."""
 
-    def begin(self, goals: NDArray[np.float64]) -> None:
+    def begin(self, goals: Array) -> None:
         """A round of episodes starts, one per arm, with goals (arms, 2)."""
 
-    def observe(self, observations: NDArray[np.float32]) -> None:
+    def observe(self, observations: Single) -> None:
         """The policy acts on observations (arms, inputs)."""
 
-    def end(self, final_rewards: NDArray[np.float64]) -> None:
+    def end(self, final_rewards: Array) -> None:
         """The round is over, with the reward of each arm's last step, (arms,)."""
 
 
@@ -52,16 +52,16 @@ class Rollout:
         rewards: of the state each action led to, (steps, members, arms).
     """
 
-    observations: NDArray[np.float32]
-    actions: NDArray[np.int64]
-    rewards: NDArray[np.float64]
+    observations: Single
+    actions: Integers
+    rewards: Array
 
 
 def play(
     fleet: Arms,
     task: ReachingTask,
-    goals: NDArray[np.float64],
-    choose: Callable[[NDArray[np.float32]], NDArray[np.int64]],
+    goals: Array,
+    choose: Callable[[Single], Integers],
     meanwhile: Callable[[], None] | None = None,
     watcher: Watcher | None = None,
 ) -> Rollout:
@@ -106,12 +106,12 @@ def greedy_successes(
     fleet: Arms,
     task: ReachingTask,
     network: QNetwork,
-    goals: NDArray[np.float64],
+    goals: Array,
     *,
     members: Sequence[int] | None = None,
     stop_after_failures: int | None = None,
     watcher: Watcher | None = None,
-) -> list[NDArray[np.bool_]]:
+) -> list[Flags]:
     """Play greedy episodes, one for each goal, in rounds of as many as the fleet has arms.
 
     Args:
@@ -130,7 +130,7 @@ def greedy_successes(
     stack, episodes, _ = goals.shape
     arms = fleet.arms // stack
     tested = np.arange(stack) if members is None else np.array(members)
-    won: list[list[NDArray[np.bool_]]] = [[] for _ in range(stack)]
+    won: list[list[Flags]] = [[] for _ in range(stack)]
     for start in range(0, episodes, arms):
         batch = goals[tested, start : start + arms]
         count = batch.shape[1]

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.arrays import Array, Flags
 from neuron_reach.common.random_streams import torch_seed, training_streams
 from neuron_reach.learning.dqn import DqnLearner
 from neuron_reach.learning.qnetwork import QNetwork
@@ -97,9 +98,7 @@ class Training:
     def _stream(self, name: str) -> list[np.random.Generator]:
         return [streams[name] for streams in self._streams]
 
-    def _draw_goals(
-        self, stream: str, count: int, members: Sequence[int] | None = None
-    ) -> NDArray[np.float64]:
+    def _draw_goals(self, stream: str, count: int, members: Sequence[int] | None = None) -> Array:
         """Draw goals for all or some members, (members, count, 2), m; zeros for the others."""
         goals = np.zeros((len(self.members), count, 2))
         for member in range(len(self.members)) if members is None else members:
@@ -181,7 +180,7 @@ class Training:
         stream: str = 'validation',
         members: Sequence[int] | None = None,
         watcher: Watcher | None = None,
-    ) -> list[NDArray[np.bool_]]:
+    ) -> list[Flags]:
         """Play one test of 300 greedy episodes of the target network on fresh goals.
 
         Args:

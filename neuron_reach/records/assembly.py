@@ -8,10 +8,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach import messages
 from neuron_reach.bags.blocks import Block
+from neuron_reach.common.arrays import Array, Flags, Integers, Single
 from neuron_reach.errors import UserError
 from neuron_reach.records.record import ActivityRecord
 
@@ -25,7 +25,7 @@ LEAST_ROOM, ROOM_RATIO = 2**28, 100
 """Limit of memory for the activations of a bag: in bytes, or as a multiple of the bytes placed."""
 
 
-def allocate(shape: tuple[int, ...]) -> NDArray[np.float32]:
+def allocate(shape: tuple[int, ...]) -> Single:
     """Return zeros, in memory or, above `MEMORY_LIMIT`, in an unnamed temporary file.
 
     Raises:
@@ -61,7 +61,7 @@ class Assembly:
         self.activations = np.zeros((0, 0, 0), np.float32)
         self.seen = np.zeros((len(layers), 0, 0), bool)
         self.repeated = 0
-        self.results: list[NDArray[np.float64]] = []
+        self.results: list[Array] = []
         self.checkpoints: list[messages.CheckpointMessage] = []
         self.left_alone: Counter[str] = Counter()
         self.placed = 0
@@ -156,7 +156,7 @@ class Assembly:
             lengths[rows] = results[:, 3].astype(np.int64)
         else:  # results were not recorded: assume the longest length for all
             lengths[self.seen.any(axis=(0, 2))] = steps
-        begun: NDArray[np.bool_] = np.logical_or.reduce(self.seen, axis=(0, 2))
+        begun: Flags = np.logical_or.reduce(self.seen, axis=(0, 2))
         expected = np.arange(steps) < lengths[:, None]
         whole = begun & (lengths > 0) & (lengths <= steps) & (whole_steps | ~expected).all(axis=1)
         notes = [incomplete] if incomplete else []
@@ -199,7 +199,7 @@ class Assembly:
             raise messages.LayoutError(describe_not_finite(int(numbers[found[0]]), found[1]))
         return record
 
-    def _keep(self, numbers: NDArray[np.int64]) -> None:
+    def _keep(self, numbers: Integers) -> None:
         """Move the kept episodes to the front, a few at a time."""
         if len(numbers) == numbers[-1] + 1:
             return

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from neuron_reach.common.arrays import Array, Integers, Single
 
 BLOCK_BYTES = 64 * 2**20
 """How much of a record is worked on at a time."""
@@ -31,12 +32,12 @@ class ActivityRecord:
         notes: what was found wrong with the recording, a line each.
     """
 
-    activations: NDArray[np.float32]
-    lengths: NDArray[np.int64]
+    activations: Single
+    lengths: Integers
     layers: tuple[str, ...]
     sizes: tuple[int, ...]
-    goals: NDArray[np.float64]
-    rewards: NDArray[np.float64]
+    goals: Array
+    rewards: Array
     network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -88,7 +89,7 @@ class ActivityRecord:
         start = sum(self.sizes[:index])
         return slice(start, start + self.sizes[index])
 
-    def layer(self, name: str) -> NDArray[np.float32]:
+    def layer(self, name: str) -> Single:
         """Return a layer's activations, (episodes, steps, neurons of the layer); a view."""
         return self.activations[:, :, self.columns(name)]
 
@@ -118,7 +119,7 @@ class ActivityRecord:
             rewards=self.rewards[:episodes],
         )
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
+    def blocks(self) -> Iterator[Single]:
         """Yield the activations of a few episodes at a time, (some episodes, steps, neurons)."""
         size = max(1, self.activations[:1].nbytes)
         count = max(1, BLOCK_BYTES // size)
@@ -137,7 +138,7 @@ class ActivityRecord:
             start += len(block)
         return None
 
-    def maxima(self) -> NDArray[np.float64]:
+    def maxima(self) -> Array:
         """Return Z_n, the largest absolute activation of each neuron, (neurons,).
 
         Equation 2 of the paper normalises by the maximum; inputs and outputs can be negative.

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neuron_reach import messages
 from neuron_reach.arm.simulator import FleetSimulator
@@ -19,6 +18,7 @@ from neuron_reach.bags.blocks import Block, read_blocks
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import choose_robot
 from neuron_reach.bags.seal import read_seal
+from neuron_reach.common.arrays import Integers, Single
 from neuron_reach.common.names import SEAL
 from neuron_reach.common.random_streams import training_streams
 from neuron_reach.errors import UserError
@@ -116,17 +116,17 @@ def check_finite(record: ActivityRecord, source: object) -> ActivityRecord:
 class _Recorder:
     """Acts greedily and records the activations, step by step."""
 
-    def __init__(self, network: QNetwork, place: NDArray[np.float32]) -> None:
+    def __init__(self, network: QNetwork, place: Single) -> None:
         """Write to `place`, (arms, steps, neurons)."""
         self.network = network
         self.place = place
         self.step = 0
 
-    def __call__(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+    def __call__(self, observations: Single) -> Integers:
         layers = self.network.activations(torch.from_numpy(observations))
         self.place[:, self.step] = torch.cat(layers, dim=2)[0].numpy()
         self.step += 1
-        best: NDArray[np.int64] = layers[-1].argmax(-1).numpy()
+        best: Integers = layers[-1].argmax(-1).numpy()
         return best
 
 
