@@ -6,6 +6,9 @@ import dataclasses
 
 from neuron_reach.common.options import option
 
+SAMPLE_EPISODES = 300
+"""Sample episodes to play or record if the user gives no number."""
+
 LINKAGES = ('within', 'average')
 """average: mean distance between the two clusters; within: inside their union."""
 

@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.analysis.options import PruningOptions
+from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.commands.flags import (
-    SAMPLE_EPISODES,
     Parser,
     add_command,
     add_flags,

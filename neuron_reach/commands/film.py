@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from neuron_reach.commands.flags import SAMPLE_EPISODES, Parser, add_command, path, whole
+from neuron_reach.analysis.options import SAMPLE_EPISODES
+from neuron_reach.commands.flags import Parser, add_command, path, whole
 from neuron_reach.errors import UserError
 
 SUMMARY = 'Film a trained network: the arm beside the activity of all neurons.'

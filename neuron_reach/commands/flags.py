@@ -20,9 +20,6 @@ T = TypeVar('T')
 Adder = argparse._ActionsContainer
 """What has `add_argument`: a command or a group of its flags; argparse names it only in private."""
 
-SAMPLE_EPISODES = 300
-"""Sample episodes to play or record if the user gives no number."""
-
 
 HIDDEN = {'learn', 'reduce', 'recording'}
 """Commands that the help does not list: old names, and a part of other commands."""

@@ -302,7 +302,10 @@ def _group_record(group: Group) -> dict[str, Any]:
     return {
         **{key: getattr(group.pairs[0], key) for key in keys},
         'pairs': len(group.pairs),
-        **{name: vars(interval) for name, interval in group.metrics.items()},
+        **{
+            name: {'mean': interval.value, 'low': interval.low, 'high': interval.high}
+            for name, interval in group.metrics.items()
+        },
         'layers': None if group.layers is None else group.layers.tolist(),
     }
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.analysis.options import PruningOptions, ReductionOptions
+from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions, ReductionOptions
 from neuron_reach.commands.flags import (
-    SAMPLE_EPISODES,
     Adder,
     Parser,
     add_command,
@@ -22,8 +20,7 @@ from neuron_reach.commands.flags import (
 from neuron_reach.errors import UserError, printable
 
 if TYPE_CHECKING:
-    from neuron_reach.learning.checkpoint import Checkpoint
-    from neuron_reach.records.record import ActivityRecord
+    from neuron_reach.workflows.prune import PruningResults
 
 SUMMARY = 'Prune a trained network once: merge neurons with the same activity.'
 DETAILS = """\
@@ -81,69 +78,40 @@ def _prune(options: argparse.Namespace) -> int:
     pruning = read_flags(PruningOptions, options)
     samples = read_flags(ReductionOptions, options).samples
     check_episodes(options)
-    from neuron_reach.common.files import lock_folder
     from neuron_reach.common.paths import find_bag
-    from neuron_reach.common.progress import Progress
-    from neuron_reach.common.results import claim_folder
-    from neuron_reach.learning.kernels import use_one_core
+    from neuron_reach.common.progress import ProgressBars
     from neuron_reach.records.networks import load_network
-    from neuron_reach.records.recording import record_checkpoint
-    from neuron_reach.workflows.prune import prune_checkpoint, trials
+    from neuron_reach.workflows.prune import run_pruning
 
-    use_one_core()
     checkpoint = load_network(options.checkpoint)
-    bag = None if options.bag is None else find_bag(options.bag)
-    episodes = options.episodes or SAMPLE_EPISODES
-    inputs = {
-        'source': str(checkpoint.path.resolve()),
-        'bag': None if bag is None else str(bag.resolve()),
-    }
-    claim_folder(options.output, 'prune', inputs)
-    _lock = lock_folder(options.output)
-    progress = Progress('pruning', samples, unit='samples')
-    try:
-        if bag is None:
-            record = record_checkpoint(checkpoint, episodes)
-        else:
-            progress.update(0, f'reading {bag}')
-            record = _read(checkpoint, bag, options.episodes, options.namespace)
-        found = trials(checkpoint, pruning, samples, episodes, progress.update)
-    finally:
-        progress.close()
-    results = prune_checkpoint(checkpoint, record, pruning, found, options.output, bag)
-    print('\n'.join([*map(printable, record.notes), describe_pruning(results)]))
+    with ProgressBars() as bars:
+        results = run_pruning(
+            checkpoint,
+            options.output,
+            pruning,
+            samples=samples,
+            progress=bars,
+            episodes=options.episodes,
+            bag=None if options.bag is None else find_bag(options.bag),
+            namespace=options.namespace,
+        )
+    print('\n'.join([*map(printable, results.notes), describe_pruning(results)]))
     print(f'results: {options.output}')
     return 0
 
 
-def _read(
-    checkpoint: Checkpoint, bag: Path, episodes: int | None, namespace: str | None
-) -> ActivityRecord:
-    """Return the record in a bag of a checkpoint: all of it, or as many episodes as asked for."""
-    from neuron_reach.records.belonging import check_record, check_whole
-    from neuron_reach.records.recording import read_records
-
-    record = read_records(bag, namespace=namespace)
-    if record.layers[0] != 'input' or len(record.layers) != len(checkpoint.network.sizes):
-        raise UserError(f'{bag}: pruning needs all layers; there are {", ".join(record.layers)}')
-    check_record(checkpoint, record, bag)
-    check_whole(record, bag, episodes)
-    return record if episodes is None else record.first(episodes)
-
-
-def describe_pruning(results: dict[str, Any]) -> str:
-    """Say what came out, in lines for a terminal."""
-    before, after = results['hidden_before'], results['hidden']
-    initial, accuracy = results['initial_accuracy'], results['accuracy']
-    low, high = accuracy['interval_95']
+def describe_pruning(results: PruningResults) -> str:
+    """Return the results in lines for a terminal."""
+    before, after = results.hidden_before, results.hidden
+    initial, (low, high) = results.initial_accuracy, results.accuracy.interval_95
     return '\n'.join(
         (
             f'hidden neurons: {sum(before)} ({" ".join(map(str, before))}), '
-            f'{sum(results["dead"])} of them never active',
+            f'{sum(results.dead)} of them never active',
             f'pruned to:      {sum(after)} ({" ".join(map(str, after))})',
-            f'accuracy of the pruned network: {accuracy["value"]:.1%} '
+            f'accuracy of the pruned network: {results.accuracy.value:.1%} '
             f'(95 % interval {low:.1%} to {high:.1%})',
-            f'initial accuracy over {initial["samples"]} samples of episodes: mean '
-            f'{initial["mean"]:.1%}, from {initial["minimum"]:.1%} to {initial["maximum"]:.1%}',
+            f'initial accuracy over {initial.samples} samples of episodes: mean '
+            f'{initial.mean:.1%}, from {initial.minimum:.1%} to {initial.maximum:.1%}',
         )
     )

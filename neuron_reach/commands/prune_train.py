@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.commands import graphs
@@ -14,6 +14,9 @@ from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.launching.arguments import RunOptions, argument_fields
 from neuron_reach.learning.setup import SessionOptions, TrainingOptions
+
+if TYPE_CHECKING:
+    from neuron_reach.workflows.reduction_summary import ReductionSummary
 
 SUMMARY = 'Prune a trained network, retrain it until it passes the test, several times.'
 DETAILS = """\
@@ -90,9 +93,10 @@ def _prune_train(options: argparse.Namespace) -> int:
     if options.max_episodes is not None:
         values = {'max_episodes': options.max_episodes}
         limit = fill(TrainingOptions, values, 'arguments').max_episodes
+    from neuron_reach.common.progress import ProgressBars
     from neuron_reach.learning.kernels import use_one_core
     from neuron_reach.records.networks import load_network
-    from neuron_reach.workflows.reduce import Reduction
+    from neuron_reach.workflows.prune_train import Reduction
 
     use_one_core()
     checkpoint = load_network(options.checkpoint)
@@ -100,52 +104,26 @@ def _prune_train(options: argparse.Namespace) -> int:
         checkpoint, options.output, pruning, reduction_options, options.episodes, limit
     )
     if not options.summary:
-        told = _Reporter()
-        try:
-            reduction.run(session.checkpoint_interval, session.test_episodes, told)
-        finally:
-            told.close()
+        with ProgressBars() as bars:
+            reduction.run(session.checkpoint_interval, session.test_episodes, bars)
     print(_table(reduction.write_summary()))
     print(f'results: {options.output}')
     return 0
 
 
-class _Reporter:
-    """Shows one progress bar after the other."""
-
-    def __init__(self) -> None:
-        self.what = ''
-        self.bar: Any = None
-
-    def __call__(self, what: str, done: int, total: int | None, unit: str) -> None:
-        from neuron_reach.common.progress import Progress
-
-        if what != self.what:
-            self.close()
-            self.what = what
-            self.bar = Progress(what, total, initial=done, unit=unit)
-        self.bar.update(done)
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
-def _table(summary: dict[str, Any]) -> str:
-    before = summary['before']['hidden']
+def _table(summary: ReductionSummary) -> str:
+    before = summary.before.hidden
     lines = [f'before: {sum(before)} hidden neurons ({" ".join(map(str, before))})']
-    for entry in summary['steps']:
-        initial = entry['initial_accuracy']
-        trained = entry['trained_accuracy']
-        hidden = entry['hidden']
-        after = entry['status']
-        if entry['training_duration'] is not None:
-            after = f'passed after {entry["training_duration"]} episodes'
-        if trained is not None:
-            after += f', then {trained["value"]:.1%}'
+    for entry in summary.steps:
+        initial = entry.initial_accuracy
+        after = entry.status.value
+        if entry.training_duration is not None:
+            after = f'passed after {entry.training_duration} episodes'
+        if entry.trained_accuracy is not None:
+            after += f', then {entry.trained_accuracy.value:.1%}'
         lines.append(
-            f'step {entry["step"]}: {sum(hidden)} ({" ".join(map(str, hidden))}), initial accuracy '
-            f'{initial["mean"]:.1%} ({initial["minimum"]:.1%} to {initial["maximum"]:.1%} '
-            f'in {initial["samples"]} samples), {after}'
+            f'step {entry.step}: {sum(entry.hidden)} ({" ".join(map(str, entry.hidden))}), '
+            f'initial accuracy {initial.mean:.1%} ({initial.minimum:.1%} to {initial.maximum:.1%} '
+            f'in {initial.samples} samples), {after}'
         )
     return '\n'.join(lines)

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from neuron_reach.common.files import JSON_LIMIT, fsync, json_bytes, read_json, write_bytes
+from neuron_reach.common.files import (
+    JSON_LIMIT,
+    fsync,
+    json_bytes,
+    lock_folder,
+    read_json,
+    write_bytes,
+)
 from neuron_reach.common.names import PARTIAL, RESULTS, beside
 from neuron_reach.common.paths import check_holder
 from neuron_reach.common.tensors import tensor_bytes
 from neuron_reach.errors import UserError
+
+T = TypeVar('T')
 
 
 def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
@@ -50,6 +62,14 @@ def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
                     f'{value}; {advice}'
                 )
     make_folder(folder)
+
+
+@contextmanager
+def claimed_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> Iterator[None]:
+    """Keep a folder for the results of one command: see `claim_folder` and `lock_folder`."""
+    claim_folder(folder, command, inputs)
+    with lock_folder(folder):
+        yield
 
 
 @contextmanager
@@ -134,7 +154,7 @@ def write_json(path: Path, results: Mapping[str, Any]) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    _write(path, json_bytes(_plain(results)))
+    _write(path, json_bytes(to_json(results)))
 
 
 def write_csv(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -177,10 +197,36 @@ def _write(path: Path, content: bytes) -> None:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
 
 
-def _plain(value: Any) -> Any:
-    """Return the same data without NaN, which JSON does not have."""
+def to_json(value: Any) -> Any:
+    """Return results as plain data for a JSON file.
+
+    Dataclasses become objects with their fields as keys, enumerations their values, arrays and
+    tuples lists, paths texts; numbers that are not finite become null, as JSON has none.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [to_json(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return to_json(value.tolist())
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def from_json(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Return a dataclass of plain values that `to_json` made an object; lists become tuples.
+
+    Args:
+        cls: the dataclass.
+        values: as read from a file, with at least its fields as keys.
+    """
+    return cls(**{field.name: _frozen(values[field.name]) for field in fields(cls)})  # type: ignore[arg-type]  # T is always a dataclass
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -18,6 +18,7 @@ import torch
 from neuron_reach.common.arrays import Single
 from neuron_reach.common.files import Kind, atomic_folder, json_bytes, read_json, write_bytes
 from neuron_reach.common.names import METADATA, MODEL, STATE_COUNTERS, STATE_TENSORS
+from neuron_reach.common.results import to_json
 from neuron_reach.common.tensors import read_tensors, tensor_bytes, tensors_digest
 from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
@@ -25,7 +26,7 @@ from neuron_reach.learning.metadata import FLOAT32, FORMAT, facts, read_metadata
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member, Training
-from neuron_reach.learning.validation import VALIDATION_EPISODES, accuracy_interval
+from neuron_reach.learning.validation import VALIDATION_EPISODES, Accuracy
 
 _MEMBER: Kind = {
     'seed': int,
@@ -77,13 +78,7 @@ def describe(setup: Setup, member: Member, accuracy: tuple[int, int] | None) -> 
         'confirmed': member.trained,
     }
     if accuracy is not None:
-        low, high = accuracy_interval(*accuracy)
-        validation['accuracy'] = {
-            'successes': accuracy[0],
-            'episodes': accuracy[1],
-            'value': accuracy[0] / accuracy[1],
-            'interval_95': [low, high],
-        }
+        validation['accuracy'] = to_json(Accuracy.of(*accuracy))
     return {
         'format': FORMAT,
         **facts(setup),

@@ -19,7 +19,9 @@ from neuron_reach.learning.setup import Setup
 FORMAT = 1
 FLOAT32 = np.dtype(np.float32)
 
-_ACCURACY: Kind = {'successes': int, 'episodes': int, 'value': float, 'interval_95': [float]}
+ACCURACY: Kind = {'successes': int, 'episodes': int, 'value': float, 'interval_95': [float]}
+"""An `Accuracy` in a JSON file."""
+
 _KINDS: Kind = {
     'options': dict,
     'validation': {
@@ -73,7 +75,7 @@ def read_metadata(file: Path) -> Metadata:
     kinds = {field.name: _kind(field.default) for field in Setup.fields()}
     check_kinds(file, values, {'options': {key: kinds[key] for key in options if key in kinds}})
     if 'accuracy' in validation:
-        check_kinds(file, values, {'validation': {'accuracy': _ACCURACY}})
+        check_kinds(file, values, {'validation': {'accuracy': ACCURACY}})
         if len(validation['accuracy']['interval_95']) != 2:
             raise UserError(f'{file}: validation.accuracy.interval_95 must be two numbers')
     if any(len(entry) != 3 for entry in validation['history']):

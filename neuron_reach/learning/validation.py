@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 VALIDATION_EPISODES = 300
@@ -32,3 +33,26 @@ def accuracy_interval(successes: int, episodes: int) -> tuple[float, float]:
 
     interval = binomtest(successes, episodes).proportion_ci(0.95, 'wilson')
     return float(interval.low), float(interval.high)
+
+
+@dataclasses.dataclass(frozen=True)
+class Accuracy:
+    """A measured accuracy.
+
+    Attributes:
+        successes: in that many episodes.
+        episodes: greedy episodes with unseen goals.
+        value: share of successes.
+        interval_95: its 95 % Wilson interval.
+    """
+
+    successes: int
+    episodes: int
+    value: float
+    interval_95: tuple[float, float]
+
+    @classmethod
+    def of(cls, successes: int, episodes: int) -> Accuracy:
+        """Return the accuracy of a test."""
+        interval = accuracy_interval(successes, episodes)
+        return cls(successes, episodes, successes / episodes, interval)

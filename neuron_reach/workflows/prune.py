@@ -1,4 +1,4 @@
-"""Pruning a checkpoint: from recorded episodes to a smaller checkpoint, and how good it is."""
+"""Prune a checkpoint by its activity in sample episodes, test the outcome, write the results."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 
 from neuron_reach.analysis.merging import Pruned, prune, prune_each
-from neuron_reach.analysis.options import PruningOptions
+from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.common.names import DENDROGRAMS, LINKAGE, NEURON_TABLE, PRUNED, SIZES
+from neuron_reach.common.progress import ShowProgress
 from neuron_reach.common.random_streams import pruning_streams
-from neuron_reach.common.results import replaced_results, write_arrays, write_csv
+from neuron_reach.common.results import (
+    claimed_folder,
+    replaced_results,
+    to_json,
+    write_arrays,
+    write_csv,
+)
 from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import (
@@ -24,13 +31,15 @@ from neuron_reach.learning.checkpoint import (
     network_digest,
     save_checkpoint,
 )
+from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
-from neuron_reach.learning.validation import VALIDATION_EPISODES, accuracy_interval
+from neuron_reach.learning.validation import VALIDATION_EPISODES, Accuracy
+from neuron_reach.records.belonging import check_record, check_whole
 from neuron_reach.records.record import ActivityRecord
-from neuron_reach.records.recording import record_checkpoint
+from neuron_reach.records.recording import read_records, record_checkpoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +58,90 @@ class Trial:
     def accuracy(self) -> float:
         """Share of successes."""
         return self.successes / VALIDATION_EPISODES
+
+
+@dataclasses.dataclass(frozen=True)
+class InitialAccuracy:
+    """Accuracy right after pruning, over several samples of episodes.
+
+    Attributes:
+        samples: number of samples, each of which gives a pruned network.
+        episodes: greedy episodes in which each network is tested.
+        mean: of the accuracies, as the next three.
+        standard_deviation: None for one sample.
+        minimum: the smallest.
+        maximum: the largest.
+        values: accuracy of each network.
+        hidden: hidden layer sizes of each network.
+        hidden_mean: their mean, by layer.
+    """
+
+    samples: int
+    episodes: int
+    mean: float
+    standard_deviation: float | None
+    minimum: float
+    maximum: float
+    values: tuple[float, ...]
+    hidden: tuple[tuple[int, ...], ...]
+    hidden_mean: tuple[float, ...]
+
+    @classmethod
+    def of(cls, tested: Sequence[Trial]) -> InitialAccuracy:
+        """Summarize trials, at least one."""
+        values = tuple(trial.accuracy for trial in tested)
+        hidden = tuple(trial.hidden for trial in tested)
+        return cls(
+            samples=len(values),
+            episodes=VALIDATION_EPISODES,
+            mean=float(np.mean(values)),
+            standard_deviation=float(np.std(values, ddof=1)) if len(values) > 1 else None,
+            minimum=min(values),
+            maximum=max(values),
+            values=values,
+            hidden=hidden,
+            hidden_mean=tuple(np.mean(hidden, axis=0).tolist()),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PruningResults:
+    """What `pruning.json` says, by its keys.
+
+    Attributes:
+        source: checkpoint that was pruned.
+        network: its digest.
+        bag: where the sample episodes were recorded; None: played in process.
+        notes: of the record of activity, such as episodes left out.
+        seed: of the network.
+        options: of pruning.
+        versions: see `versions`.
+        episodes: sample episodes.
+        hidden_before: neurons of the hidden layers before pruning.
+        hidden: after pruning.
+        dead: neurons that were never active, by hidden layer.
+        thresholds: d_tau by hidden layer.
+        accuracy: of the pruned network.
+        initial_accuracy: over other samples of episodes.
+    """
+
+    source: str
+    network: str
+    bag: str | None
+    notes: tuple[str, ...]
+    seed: int
+    options: PruningOptions
+    versions: dict[str, str | None]
+    episodes: int
+    hidden_before: tuple[int, ...]
+    hidden: tuple[int, ...]
+    dead: tuple[int, ...]
+    thresholds: tuple[float, ...]
+    accuracy: Accuracy
+    initial_accuracy: InitialAccuracy
+
+
+# --- measuring ------------------------------------------------------------------------------------
 
 
 def count_successes(setup: Setup, network: QNetwork, generator: np.random.Generator) -> int:
@@ -71,7 +164,7 @@ def trials(
     episodes: int,
     report: Callable[[int], None],
 ) -> list[Trial]:
-    """Prune by several independent samples of episodes, and test every outcome.
+    """Prune by several independent samples of episodes, and test every pruned network.
 
     How good a network is right after pruning depends strongly on the episodes sampled.
 
@@ -80,120 +173,175 @@ def trials(
         options: of pruning.
         samples: how many.
         episodes: of each sample.
-        report: told how many are done.
+        report: called with the number of samples that are done.
     """
-    found = []
+    tested = []
     for sample in range(1, samples + 1):
-        found += sample_trials(checkpoint, [options], sample, episodes)
+        tested += sample_trials(checkpoint, [options], sample, episodes)
         report(sample)
-    return found
+    return tested
 
 
 def sample_trials(
     checkpoint: Checkpoint, options: Sequence[PruningOptions], sample: int, episodes: int
 ) -> list[Trial]:
-    """Prune in each of these ways by one sample of episodes, and test every outcome.
+    """Prune in each of these ways by one sample of episodes, and test every pruned network.
 
     Args:
         checkpoint: the network.
-        options: of pruning; all outcomes play the same test.
+        options: of pruning; all pruned networks play the same test.
         sample: which one, from 1.
         episodes: of the sample.
     """
     record_goals, _ = sample_streams(checkpoint, sample)
     record = record_checkpoint(checkpoint, episodes, record_goals)
-    found = []
+    tested = []
     for pruned in prune_each(checkpoint.network, record, options):
         _, test_goals = sample_streams(checkpoint, sample)
         successes = count_successes(checkpoint.setup, pruned.network, test_goals)
-        found.append(Trial(pruned.network.sizes[1:-1], successes))
-    return found
+        tested.append(Trial(pruned.network.sizes[1:-1], successes))
+    return tested
+
+
+# --- pruning --------------------------------------------------------------------------------------
+
+
+def run_pruning(
+    checkpoint: Checkpoint,
+    folder: Path,
+    options: PruningOptions,
+    *,
+    samples: int,
+    progress: ShowProgress,
+    episodes: int | None = None,
+    bag: Path | None = None,
+    namespace: str | None = None,
+) -> PruningResults:
+    """Prune a network by recorded or played sample episodes, and write the results to a folder.
+
+    Args:
+        checkpoint: the network.
+        folder: of the results, see `prune_checkpoint`; earlier results of the same inputs are
+            replaced.
+        options: of pruning.
+        samples: of episodes over which the initial accuracy is averaged.
+        progress: shows how many samples are done.
+        episodes: of each sample, and to use of the bag; None: `SAMPLE_EPISODES`, and the whole bag.
+        bag: recorded sample episodes of this network; None: they are played.
+        namespace: of the topics, needed only where the bag holds several robots.
+
+    Raises:
+        UserError: the bag is not whole or of another network, or the folder cannot be used.
+    """
+    use_one_core()
+    inputs = {
+        'source': str(checkpoint.path.resolve()),
+        'bag': None if bag is None else str(bag.resolve()),
+    }
+    per_sample = episodes or SAMPLE_EPISODES
+    with claimed_folder(folder, 'prune', inputs):
+        if bag is None:
+            record = record_checkpoint(checkpoint, per_sample)
+        else:
+            progress('pruning', 0, samples, 'samples', f'reading {bag}')
+            record = read_samples(checkpoint, bag, episodes, namespace)
+
+        def report(done: int) -> None:
+            progress('pruning', done, samples, 'samples')
+
+        tested = trials(checkpoint, options, samples, per_sample, report)
+        return prune_checkpoint(checkpoint, record, options, tested, folder, bag)
+
+
+def read_samples(
+    checkpoint: Checkpoint, bag: Path, episodes: int | None, namespace: str | None
+) -> ActivityRecord:
+    """Read recorded sample episodes of a network.
+
+    Args:
+        checkpoint: the network.
+        bag: where they were recorded.
+        episodes: how many of them; None: all.
+        namespace: of the topics, needed only where the bag holds several robots.
+
+    Raises:
+        UserError: the bag is damaged, not whole, lacks layers, or is of another network.
+    """
+    record = read_records(bag, namespace=namespace)
+    if record.layers[0] != 'input' or len(record.layers) != len(checkpoint.network.sizes):
+        raise UserError(f'{bag}: pruning needs all layers; there are {", ".join(record.layers)}')
+    check_record(checkpoint, record, bag)
+    check_whole(record, bag, episodes)
+    return record if episodes is None else record.first(episodes)
 
 
 def prune_checkpoint(
     checkpoint: Checkpoint,
     record: ActivityRecord,
     options: PruningOptions,
-    found: Sequence[Trial],
+    tested: Sequence[Trial],
     folder: Path,
     bag: Path | None = None,
-) -> dict[str, Any]:
-    """Prune a network and write what there is to know, the results last.
+) -> PruningResults:
+    """Prune a network, test it, and write the results; `pruning.json` comes last.
 
     Args:
         checkpoint: the network.
         record: its activity in the sample episodes.
         options: of pruning.
-        found: what pruning by other samples gave, of `trials`.
+        tested: networks pruned by other samples, of `trials`.
         folder: of the results: a checkpoint `pruned`, `pruning.json`, tables, arrays, figures.
         bag: where the record comes from; None: played for this.
 
-    Returns:
-        What `pruning.json` says.
-
     Raises:
-        UserError: a file cannot be written.
+        UserError: the pruned network has infinite weights, or a file cannot be written.
     """
     pruned = prune(checkpoint.network, record, options)
     for values in (*pruned.network.weights, *pruned.network.biases):
         if not values.isfinite().all():
             raise UserError(
                 f'{checkpoint.path}: its weights are so large that those of the pruned network '
-                'are no finite numbers'
+                'are not finite'
             )
-    results = _results(checkpoint, record, options, found, pruned, bag)
-    setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
-    metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
-    with replaced_results(folder, 'prune', results) as new:
-        save_checkpoint(new / PRUNED, pruned.network, {**metadata, 'pruning': results})
-        write_csv(new / NEURON_TABLE, _neuron_lines(record, pruned))
-        write_arrays(new / LINKAGE, pruned.trees)
-        _draw(new, record, pruned)
+    successes = count_successes(checkpoint.setup, pruned.network, sample_streams(checkpoint, 0)[1])
+    results = PruningResults(
+        source=str(checkpoint.path.resolve()),
+        network=network_digest(checkpoint.network),
+        bag=None if bag is None else str(bag.resolve()),
+        notes=record.notes,
+        seed=checkpoint.metadata['seed'],
+        options=options,
+        versions=versions(),
+        episodes=record.episodes,
+        hidden_before=checkpoint.network.sizes[1:-1],
+        hidden=pruned.network.sizes[1:-1],
+        dead=tuple(pruned.dead.values()),
+        thresholds=tuple(pruned.thresholds.values()),
+        accuracy=Accuracy.of(successes, VALIDATION_EPISODES),
+        initial_accuracy=InitialAccuracy.of(tested),
+    )
+    _write(folder, checkpoint, record, pruned, results)
     return results
 
 
-def _results(
+# --- writing --------------------------------------------------------------------------------------
+
+
+def _write(
+    folder: Path,
     checkpoint: Checkpoint,
     record: ActivityRecord,
-    options: PruningOptions,
-    found: Sequence[Trial],
     pruned: Pruned,
-    bag: Path | None,
-) -> dict[str, Any]:
-    successes = count_successes(checkpoint.setup, pruned.network, sample_streams(checkpoint, 0)[1])
-    accuracies = [trial.accuracy for trial in found]
-    sizes = np.array([trial.hidden for trial in found])
-    return {
-        'source': str(checkpoint.path.resolve()),
-        'network': network_digest(checkpoint.network),
-        'bag': None if bag is None else str(bag.resolve()),
-        'notes': list(record.notes),
-        'seed': checkpoint.metadata['seed'],
-        'options': dict(vars(options)),
-        'versions': versions(),
-        'episodes': record.episodes,
-        'hidden_before': list(checkpoint.network.sizes[1:-1]),
-        'hidden': list(pruned.network.sizes[1:-1]),
-        'dead': list(pruned.dead.values()),
-        'thresholds': list(pruned.thresholds.values()),
-        'accuracy': {
-            'successes': successes,
-            'episodes': VALIDATION_EPISODES,
-            'value': successes / VALIDATION_EPISODES,
-            'interval_95': list(accuracy_interval(successes, VALIDATION_EPISODES)),
-        },
-        'initial_accuracy': {
-            'samples': len(found),
-            'episodes': VALIDATION_EPISODES,
-            'mean': float(np.mean(accuracies)),
-            'standard_deviation': float(np.std(accuracies, ddof=1)) if len(found) > 1 else None,
-            'minimum': min(accuracies),
-            'maximum': max(accuracies),
-            'values': accuracies,
-            'hidden': sizes.tolist(),
-            'hidden_mean': sizes.mean(axis=0).tolist(),
-        },
-    }
+    results: PruningResults,
+) -> None:
+    plain = to_json(results)
+    setup = checkpoint.setup.with_hidden(results.hidden)
+    metadata = describe(setup, Member(results.seed), None)
+    with replaced_results(folder, 'prune', plain) as new:
+        save_checkpoint(new / PRUNED, pruned.network, {**metadata, 'pruning': plain})
+        write_csv(new / NEURON_TABLE, _neuron_lines(record, pruned))
+        write_arrays(new / LINKAGE, pruned.trees)
+        _draw(new, record, pruned)
 
 
 def _neuron_lines(record: ActivityRecord, pruned: Pruned) -> list[dict[str, Any]]:
