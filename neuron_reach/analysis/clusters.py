@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numba
 import numpy as np
+from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.options import LINKAGES
 from neuron_reach.common.arrays import Array, Flags, Integers
 
 
-def cluster_tree(distances: Array, linkage: str = 'average') -> Array:
+def cluster_tree(distances: ArrayLike, linkage: str = 'average') -> Array:
     """Merge neurons step by step into a binary tree.
 
     With `within`, each step merges the two clusters whose union C has the least mean distance
@@ -18,7 +21,7 @@ def cluster_tree(distances: Array, linkage: str = 'average') -> Array:
 
     D never falls from step to step: if A and B are merged at D, no cluster is wider than D, and
     neither A and C nor B and C were closer; the pairs within A, B and C together are those within
-    A and B, A and C, B and C, less what is counted twice, so their mean is no less than D either.
+    A and B, A and C, B and C, minus what is counted twice, so their mean is no less than D either.
 
     Args:
         distances: (neurons, neurons), symmetric, zero diagonal.
@@ -31,7 +34,8 @@ def cluster_tree(distances: Array, linkage: str = 'average') -> Array:
     Raises:
         ValueError: another linkage, or no distance matrix.
     """
-    count = len(distances)
+    distances = np.asarray(distances, np.float64)
+    count = len(distances) if distances.ndim else 0
     if distances.shape != (count, count) or not np.isfinite(distances).all():
         raise ValueError(f'distances of shape {distances.shape} are no finite square matrix')
     if linkage not in LINKAGES:
@@ -44,7 +48,7 @@ def cluster_tree(distances: Array, linkage: str = 'average') -> Array:
         condensed = distances[np.triu_indices(count, 1)]
         tree: Array = scipy_linkage(condensed, 'average')
         return tree
-    return _within_tree(np.array(distances, dtype=np.float64))
+    return _within_tree(distances.copy())
 
 
 @numba.njit(cache=True)
@@ -136,8 +140,9 @@ def segment_layer(tree: Array, threshold: float) -> Integers:
     """
     count = len(tree) + 1
     labels = np.full(count, -1)
-    queue = [2 * count - 2]
-    for node in queue:  # grows while it is gone through
+    queue = deque([2 * count - 2])
+    while queue:
+        node = queue.popleft()
         if node < count or tree[node - count, 2] <= threshold:
             labels[leaves(tree, node)] = node
         else:

@@ -94,6 +94,23 @@ class NormalEquations:
     source_scale: Array
     target_scale: Array
 
+    def __post_init__(self) -> None:
+        """Check that the shapes fit together, as compiled code relies on them.
+
+        Raises:
+            ValueError: they do not.
+        """
+        sources, targets = map(np.count_nonzero, (self.source_scale, self.target_scale))
+        for name, values, expected in (
+            ('gram', self.gram, (sources, sources)),
+            ('cross', self.cross, (targets, sources)),
+        ):
+            if values.shape != expected:
+                raise ValueError(
+                    f'{name} of shape {values.shape} does not fit {expected}: '
+                    f'{sources} live sources, {targets} live targets'
+                )
+
 
 def sample_chunks(
     *, source: ArrayLike, target: ArrayLike, samples: Integers | None = None

@@ -35,7 +35,16 @@ class DqnLearner:
         exploration: Sequence[np.random.Generator],
         sampling: Sequence[np.random.Generator],
     ) -> None:
-        """Start from the weights of `online`, with one generator a member for each stream."""
+        """Start from the weights of `online`, with one generator a member for each stream.
+
+        Raises:
+            ValueError: there are more or fewer generators than members.
+        """
+        if not len(exploration) == len(sampling) == online.members:
+            raise ValueError(
+                f'{len(exploration)} and {len(sampling)} generators do not fit '
+                f'{online.members} members'
+            )
         self.options = options
         self.online = online
         self.target = online.copy()
@@ -58,7 +67,18 @@ class DqnLearner:
         """Do one step of Adam on the squared temporal-difference error of a batch.
 
         The time limit of an episode is no end of the task: every target bootstraps.
+
+        Raises:
+            ValueError: transitions of another network.
         """
+        batch = memory.sample(self.sampling, self.options.batch_size)
+        members, (inputs, *_, outputs) = self.online.members, self.online.shapes[0]
+        if batch[0].shape[::2] != (members, inputs):
+            raise ValueError(
+                f'transitions of shape {batch[0].shape} do not fit ({members}, batch, {inputs})'
+            )
+        if batch[1].min() < 0 or batch[1].max() >= outputs:
+            raise ValueError(f'actions must be from 0 to {outputs - 1}')
         self.updates += 1
         correction = (1.0 - ADAM_BETAS[1] ** self.updates) ** 0.5
         kernels.learn(
@@ -67,7 +87,7 @@ class DqnLearner:
             self._gradient.parameters,
             (self._first_moment.parameters, self._second_moment.parameters),
             self.online.layer_sizes,
-            memory.sample(self.sampling, self.options.batch_size),
+            batch,
             self.options.gamma,
             ADAM_BETAS,
             ADAM_EPSILON * correction,

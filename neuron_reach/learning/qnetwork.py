@@ -40,9 +40,12 @@ class QNetwork:
         """Make one member for each shape, with all parameters zero.
 
         Raises:
-            ValueError: they differ in more than the widths of hidden layers.
+            ValueError: they differ in more than the widths of hidden layers, or a layer is empty.
         """
         self.shapes = tuple(map(tuple, shapes))
+        for shape in self.shapes:
+            if len(shape) < 2 or min(shape) < 1:
+                raise ValueError(f'{shape} are no neurons per layer, from the input to the output')
         if len({(len(shape), shape[0], shape[-1]) for shape in self.shapes}) > 1:
             raise ValueError('only the widths of hidden layers may differ in a stack')
         self.layer_sizes = np.array(self.shapes)
@@ -130,7 +133,11 @@ class QNetwork:
 
         Returns:
             One tensor a layer, (members, batch, neurons).
+
+        Raises:
+            ValueError: observations of another shape.
         """
+        self._check(observations.shape)
         sizes, batch = self.sizes, observations.shape[1]
         buffer = np.empty((self.members, batch * sum(sizes)), self.parameters.dtype)
         buffer[:, : batch * sizes[0]] = observations.reshape(self.members, -1).numpy()
@@ -139,13 +146,30 @@ class QNetwork:
                 self.parameters[member], self.layer_sizes[member], batch, layers, len(sizes) - 1
             )
         parts = np.split(buffer, batch * np.cumsum(sizes)[:-1], axis=1)
-        return [torch.from_numpy(part).view(self.members, batch, -1) for part in parts]
+        return [
+            torch.from_numpy(part).view(self.members, batch, size)
+            for part, size in zip(parts, sizes, strict=True)
+        ]
 
     def q_values(self, observations: AnyArray) -> AnyArray:
-        """Return Q for every action, (members, batch, actions), for (members, batch, inputs)."""
-        observations = np.ascontiguousarray(observations)
+        """Return Q for every action, (members, batch, actions), for (members, batch, inputs).
+
+        Raises:
+            ValueError: observations of another shape.
+        """
+        self._check(np.shape(observations))
+        observations = np.ascontiguousarray(observations, self.parameters.dtype)
         values: AnyArray = kernels.outputs(self.parameters, self.layer_sizes, observations)
         return values
+
+    def _check(self, shape: Sequence[int]) -> None:
+        """Make sure that compiled code reads no further than the observations go."""
+        members, inputs = self.members, self.shapes[0][0]
+        if len(shape) != 3 or shape[0] != members or shape[2] != inputs:
+            raise ValueError(
+                f'observations of shape {tuple(shape)} do not fit a network that takes '
+                f'({members}, batch, {inputs})'
+            )
 
 
 def greedy(network: QNetwork, observations: Single) -> Integers:

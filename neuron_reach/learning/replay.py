@@ -39,9 +39,21 @@ class ReplayMemory:
             actions: (members, count).
             rewards: (members, count).
             next_observations: (members, count, inputs).
+
+        Raises:
+            ValueError: shapes that do not fit the memory or each other.
         """
-        count = min(observations.shape[1], self.capacity)
         inputs = self.observation_size
+        expected = (self.rows.shape[0], *np.shape(actions)[1:], inputs)
+        for name, values, shape in (
+            ('observations', observations, expected),
+            ('next observations', next_observations, expected),
+            ('actions', actions, expected[:2]),
+            ('rewards', rewards, expected[:2]),
+        ):
+            if values.shape != shape:
+                raise ValueError(f'{name} of shape {values.shape} do not fit {shape}')
+        count = min(observations.shape[1], self.capacity)
         new = torch.empty(self.rows.shape[0], count, self.rows.shape[2])
         new[..., :inputs] = torch.from_numpy(observations[:, -count:])
         new[..., inputs : 2 * inputs] = torch.from_numpy(next_observations[:, -count:])
@@ -61,7 +73,12 @@ class ReplayMemory:
         Returns:
             Observations (members, batch, inputs), actions (members, batch) as int64,
             rewards (members, batch), next observations (members, batch, inputs).
+
+        Raises:
+            ValueError: not one generator for each member, or an empty memory.
         """
+        if len(generators) != len(self.rows):
+            raise ValueError(f'{len(generators)} generators do not fit {len(self.rows)} members')
         index = np.stack([g.integers(self.size, size=batch_size) for g in generators])
         shape = (*index.shape, self.observation_size)
         before, after = np.empty(shape, np.float32), np.empty(shape, np.float32)

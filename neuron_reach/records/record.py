@@ -47,11 +47,13 @@ class ActivityRecord:
         Raises:
             ValueError: they do not.
         """
-        episodes = len(self.lengths)
+        episodes, steps = len(self.lengths), self.activations.shape[1:2]
         if self.activations.ndim != 3 or self.activations.shape[2] != sum(self.sizes):
             raise ValueError(
                 f'activations {self.activations.shape} are not (episodes, steps, {self.neurons})'
             )
+        if self.lengths.ndim != 1 or not ((self.lengths >= 0) & (self.lengths <= steps)).all():
+            raise ValueError(f'lengths must be from 0 to {steps[0]} steps, (episodes,)')
         shapes = {
             'activations': (self.activations.shape[:1], (episodes,)),
             'layers': (len(self.layers), len(self.sizes)),

@@ -6,6 +6,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from neuron_reach.analysis import cluster_tree, segment_layer
+from neuron_reach.analysis.options import LINKAGES
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -158,3 +159,20 @@ def test_a_cut_of_a_monotone_tree_is_scipys(seed, count, share, linkage):
     found = segment_layer(tree, threshold)
     pairs = set(zip(found.tolist(), expected.tolist(), strict=True))
     assert len(pairs) == len(set(found.tolist())) == len(set(expected.tolist()))
+
+
+@pytest.mark.parametrize('linkage', LINKAGES)
+@pytest.mark.parametrize('shape', [(), (3,), (2, 3), (0, 3), (2, 2, 2)])
+def test_what_is_no_square_matrix_is_refused(linkage, shape):
+    with pytest.raises(ValueError, match='square matrix'):
+        cluster_tree(np.zeros(shape), linkage)
+
+
+@pytest.mark.parametrize('linkage', LINKAGES)
+def test_distances_of_any_type_and_order_give_the_same(linkage):
+    points = np.random.default_rng(0).integers(0, 9, (12, 2))
+    distances = np.abs(points[:, None] - points).sum(axis=2)
+    expected = cluster_tree(distances.astype(np.float64), linkage)
+    wide = np.repeat(distances, 2, axis=1)[:, ::2]
+    for same in (distances, distances.tolist(), wide, distances.astype(np.float32)):
+        np.testing.assert_array_equal(cluster_tree(same, linkage), expected)

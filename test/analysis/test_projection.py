@@ -6,6 +6,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
 from neuron_reach.analysis import (
+    NormalEquations,
     coverage,
     greedy_projection,
     kkt_residual,
@@ -246,3 +247,9 @@ def test_bad_input_is_one_clear_line(target, source, regularisation, message):
 def test_greedy_wants_the_same_episodes():
     with pytest.raises(ValueError, match='same episodes'):
         greedy_projection(target=np.ones((2, 3, 4)), source=np.ones((2, 5, 4)))
+
+
+@pytest.mark.parametrize(('gram', 'cross'), [((2, 2), (4, 3)), ((3, 3), (4, 2)), ((3,), (4, 3))])
+def test_equations_that_do_not_fit_are_refused(gram, cross):
+    with pytest.raises(ValueError, match='does not fit'):
+        NormalEquations(np.ones(gram), np.ones(cross), np.ones(3), np.ones(4))

@@ -169,3 +169,31 @@ def test_members_that_stay_go_on_as_if_they_had_been_alone():
     own.update(memory)  # whatever it works with has the new shape
     assert own.online.flat.shape[0] == 2
     assert not torch.equal(own.online.flat, before['online'][[2, 0]])
+
+
+@pytest.mark.parametrize('inputs', [3, 5, 900])
+def test_transitions_of_another_network_are_refused(inputs):
+    other = ReplayMemory(1, 50, inputs)
+    values = np.zeros((1, 9, inputs), np.float32)
+    other.add(values, np.zeros((1, 9), np.int64), np.zeros((1, 9)), values)
+    before = learner().online.flat.clone()
+    fresh = learner()
+    with pytest.raises(ValueError, match=rf'\(1, \d+, {inputs}\) do not fit \(1, batch, 4\)'):
+        fresh.update(other)
+    assert fresh.updates == 0 and torch.equal(fresh.online.flat, before)
+
+
+@pytest.mark.parametrize('action', [-1, 3, 10**6])
+def test_actions_that_the_network_does_not_have_are_refused(action):
+    memory = filled_memory()
+    memory.rows[..., -1] = action
+    with pytest.raises(ValueError, match='from 0 to 2'):
+        learner().update(memory)
+
+
+def test_each_member_needs_its_generators():
+    streams = [np.random.default_rng(0)] * 2
+    with pytest.raises(ValueError, match='2 and 2 generators do not fit 1 members'):
+        DqnLearner(options(), QNetwork((4, 3)), streams, streams)
+    with pytest.raises(ValueError, match='2 generators do not fit 1 members'):
+        filled_memory().sample(streams, 5)

@@ -165,3 +165,39 @@ def test_greedy_picks_the_greatest_value_of_each_members_own_network():
         values = sequential(network, member)(torch.from_numpy(observations[member]).double())
         assert np.array_equal(actions[member], values.argmax(-1).numpy())
     assert (actions[0] != actions[1]).any()
+
+
+@pytest.mark.parametrize(
+    'shape', [(1, 6), (8,), (), (1, 5, 6), (1, 5, 9), (2, 5, 8), (1, 1, 5, 8), (0, 5, 8)]
+)
+def test_observations_of_another_shape_are_refused(shape):
+    network = filled((8, 5, 3))
+    with pytest.raises(ValueError, match=r'do not fit .*\(1, batch, 8\)') as error:
+        greedy(network, np.zeros(shape, np.float32))
+    assert f'shape {shape} ' in str(error.value)
+    with pytest.raises(ValueError, match='do not fit'):
+        network.activations(torch.zeros(shape))
+
+
+def test_observations_of_any_type_and_order_give_the_same():
+    network = filled((8, 5, 3), members=2)
+    values = np.random.default_rng(0).normal(size=(2, 7, 8)).astype(np.float32)
+    expected = network.q_values(values)
+    assert (network.q_values(values.astype(np.float64)) == expected).all()
+    assert (network.q_values(np.asfortranarray(values)) == expected).all()
+    assert (network.q_values(np.repeat(values, 2, axis=1)[:, ::2]) == expected).all()
+    turned = torch.from_numpy(np.asfortranarray(values))
+    assert (network.activations(turned)[-1].numpy() == expected).all()
+
+
+def test_no_observations_have_no_outputs():
+    network = filled((8, 5, 3))
+    assert greedy(network, np.zeros((1, 0, 8), np.float32)).shape == (1, 0)
+    layers = network.activations(torch.zeros(1, 0, 8))
+    assert [tuple(layer.shape) for layer in layers] == [(1, 0, 8), (1, 0, 5), (1, 0, 3)]
+
+
+@pytest.mark.parametrize('shape', [(), (3,), (3, 0, 2), (3, -1, 2)])
+def test_layers_without_neurons_are_refused(shape):
+    with pytest.raises(ValueError, match='neurons per layer'):
+        QNetwork(shape)

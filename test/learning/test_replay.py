@@ -85,3 +85,16 @@ def test_a_batch_is_not_changed_by_later_transitions():
     kept = [field.copy() for field in batch]
     memory.add(*transitions(100, 10, 1))
     assert all(map(np.array_equal, batch, kept))
+
+
+@pytest.mark.parametrize('place', range(4))
+@pytest.mark.parametrize('shape', [(2, 5, 3), (1, 4, 3), (1, 5, 4), (1, 5), (1,), (1, 5, 3, 1)])
+def test_transitions_of_another_shape_are_refused(place, shape):
+    memory = ReplayMemory(1, 20, INPUTS)
+    good = list(transitions(0, 5, 1))
+    memory.add(*good)
+    if shape == good[place].shape:
+        return
+    good[place] = np.zeros(shape, good[place].dtype)
+    with pytest.raises(ValueError, match='do not fit'):
+        memory.add(*good)
