@@ -1,9 +1,9 @@
-"""What a record of activity tells of its neurons: distances, clusters, tables."""
+"""What a record of activity says about its neurons: distances, clusters, tables."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,15 @@ import numpy as np
 from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.analysis.merging import Clustering, cluster_layers
 from neuron_reach.analysis.options import PruningOptions
-from neuron_reach.common.arrays import Array
+from neuron_reach.common.arrays import Array, Integers
 from neuron_reach.errors import UserError
 from neuron_reach.records.record import ActivityRecord
 
+DORMANT = 0.1
+"""A neuron is dormant if its mean activation is at most this share of the mean of its layer."""
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Activity:
     """A record and what follows from it.
 
@@ -26,6 +29,7 @@ class Activity:
         clustering: of each hidden layer.
         maxima: Z_n, the largest absolute activation, (neurons,).
         means: mean activation, (neurons,).
+        magnitudes: mean absolute activation, (neurons,).
         options: of the clustering.
     """
 
@@ -34,7 +38,47 @@ class Activity:
     clustering: Clustering
     maxima: Array
     means: Array
+    magnitudes: Array
     options: PruningOptions
+
+    def __repr__(self) -> str:
+        clusters = {name: int(labels.max()) + 1 for name, labels in self.clusters.items()}
+        record = self.record
+        return (
+            f'{type(self).__name__}({record.episodes} episodes, {record.neurons} neurons; '
+            f'clusters {clusters}, dead {self.dead}, dormant {self.dormant})'
+        )
+
+    @property
+    def trees(self) -> Mapping[str, Array]:
+        """Linkage matrices as of scipy, by hidden layer."""
+        return self.clustering.trees
+
+    @property
+    def clusters(self) -> Mapping[str, Integers]:
+        """The cluster of each neuron, (neurons,), by hidden layer."""
+        return self.clustering.clusters
+
+    @property
+    def dead(self) -> dict[str, int]:
+        """How many neurons of each hidden layer were never active."""
+        silent = self.maxima == 0.0
+        record = self.record
+        return {name: int(silent[record.columns(name)].sum()) for name in record.hidden}
+
+    @property
+    def dormant(self) -> dict[str, int]:
+        """How many neurons of each hidden layer are dormant, dead ones included.
+
+        A neuron's score is its mean absolute activation divided by the mean of those of its layer;
+        it is dormant if that is at most `DORMANT` (Sokar et al. 2023). In a layer that was never
+        active all are.
+        """
+        counts = {}
+        for name in self.record.hidden:
+            magnitudes = self.magnitudes[self.record.columns(name)]
+            counts[name] = int((magnitudes <= DORMANT * magnitudes.mean()).sum())
+        return counts
 
     def within(self, layer: str) -> Array:
         """Return the distances within a layer, (neurons of the layer, the same)."""
@@ -49,27 +93,41 @@ def choose_layers(record: ActivityRecord, layers: Sequence[str], everything: boo
         UserError: there is no such layer, or others lie between them.
     """
     names = list(layers) or list(record.layers if everything else record.hidden)
-    if unknown := [name for name in names if name not in record.layers]:
-        raise UserError(f'no layer {unknown[0]!r}; there are {", ".join(record.layers)}')
+    if not names:
+        raise UserError(f'there are no hidden layers, only {", ".join(record.layers)}')
+    for name in names:
+        record.columns(name)  # raises if there is none
     names = [name for name in record.layers if name in names]
-    first = record.layers.index(names[0])
-    if list(record.layers[first : first + len(names)]) != names:
-        raise UserError(f'layers {", ".join(names)} do not follow each other')
+    record.select(names)  # raises if others lie between them
     return names
 
 
-def analyse(record: ActivityRecord, options: PruningOptions) -> Activity:
-    """Compute distances and clusters of all layers of a record."""
+def analyze(record: ActivityRecord, options: PruningOptions) -> Activity:
+    """Compute distances and clusters of all layers of a record.
+
+    Raises:
+        ValueError: the record has no steps.
+    """
+    if not record.lengths.sum():
+        raise ValueError('a record without steps has no activity')
     distances = neuron_distances(record)
     parts = {name: record.columns(name) for name in record.hidden}
     clustering = cluster_layers(
         {name: distances[part, part] for name, part in parts.items()}, options
     )
-    sums = np.zeros(record.neurons)
+    sums, magnitudes = np.zeros((2, record.neurons))
     for block in record.blocks():
         sums += block.sum(axis=(0, 1), dtype=np.float64)
-    means = sums / record.lengths.sum()
-    return Activity(record, distances, clustering, record.maxima(), means, options)
+        magnitudes += np.abs(block).sum(axis=(0, 1), dtype=np.float64)
+    return Activity(
+        record=record,
+        distances=distances,
+        clustering=clustering,
+        maxima=record.maxima(),
+        means=sums / record.lengths.sum(),
+        magnitudes=magnitudes / record.lengths.sum(),
+        options=options,
+    )
 
 
 def pairs(distances: Array) -> Array:

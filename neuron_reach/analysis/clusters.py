@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.options import LINKAGES
 from neuron_reach.common.arrays import Array, Flags, Integers
+from neuron_reach.errors import UserError
 
 
 def cluster_tree(distances: ArrayLike, linkage: str = 'average') -> Array:
@@ -32,14 +33,15 @@ def cluster_tree(distances: ArrayLike, linkage: str = 'average') -> Array:
         cluster made in step s is neurons + s), cluster distance of the union, its size.
 
     Raises:
-        ValueError: another linkage, or no distance matrix.
+        UserError: another linkage.
+        ValueError: no distance matrix.
     """
     distances = np.asarray(distances, np.float64)
     count = len(distances) if distances.ndim else 0
     if distances.shape != (count, count) or not np.isfinite(distances).all():
         raise ValueError(f'distances of shape {distances.shape} are no finite square matrix')
     if linkage not in LINKAGES:
-        raise ValueError(f'linkage must be one of {", ".join(LINKAGES)}, not {linkage!r}')
+        raise UserError(f'linkage must be one of {", ".join(LINKAGES)}, not {linkage!r}')
     if count < 2:
         return np.zeros((0, 4))
     if linkage == 'average':

@@ -21,7 +21,7 @@ from neuron_reach.common.random_streams import resampling_stream
 RESAMPLES = 10_000
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Pairs:
     """One value for each pair of a source and a target network.
 

@@ -30,7 +30,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.record import ActivityRecord
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Mapping:
     """One projection from a source to a target network, and what it is worth.
 
@@ -63,6 +63,12 @@ class Mapping:
     layers: Array
     samples: int
     residual: float | None
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}({self.method}, error {self.error:.3f}, '
+            f'saturation {self.saturation:.3f}, coverage {self.coverage:.3f})'
+        )
 
 
 def run_network(

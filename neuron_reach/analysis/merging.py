@@ -16,7 +16,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.record import ActivityRecord
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Clustering:
     """Clusters of the neurons of some layers.
 
@@ -30,8 +30,15 @@ class Clustering:
     thresholds: Mapping[str, float]
     clusters: Mapping[str, Integers]
 
+    def __repr__(self) -> str:
+        counts = ', '.join(
+            f'{name} {len(labels)} -> {labels.max(initial=-1) + 1}'
+            for name, labels in self.clusters.items()
+        )
+        return f'{type(self).__name__}({counts})'
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Pruned(Clustering):
     """A pruned network and how it came about: the clusters of its hidden layers.
 
@@ -42,6 +49,8 @@ class Pruned(Clustering):
 
     network: QNetwork
     dead: Mapping[str, int]
+
+    __repr__ = Clustering.__repr__
 
 
 def cluster_layers(distances: Mapping[str, Array], options: PruningOptions) -> Clustering:
@@ -105,16 +114,16 @@ def prune_each(
     distances = {name: neuron_distances(record.select([name])) for name in record.hidden}
     trees = {
         linkage: {name: cluster_tree(matrix, linkage) for name, matrix in distances.items()}
-        for linkage in {one.linkage for one in options}
+        for linkage in {choice.linkage for choice in options}
     }
     maxima, dead = record.maxima(), record.dead()
     by_layer = [maxima[record.columns(name)] for name in record.hidden]
     pruned = []
-    for one in options:
-        found = _cut_trees(trees[one.linkage], distances, one)
-        clusters = [found.clusters[name] for name in record.hidden]
-        merged = merge_neurons(network, clusters, by_layer, one.merge)
-        pruned.append(Pruned(found.trees, found.thresholds, found.clusters, merged, dead))
+    for choice in options:
+        cut = _cut_trees(trees[choice.linkage], distances, choice)
+        clusters = [cut.clusters[name] for name in record.hidden]
+        merged = merge_neurons(network, clusters, by_layer, choice.merge)
+        pruned.append(Pruned(cut.trees, cut.thresholds, cut.clusters, network=merged, dead=dead))
     return pruned
 
 

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuron_reach.analysis.active_set import solve_targets
 from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.common.arrays import Array, Integers
+from neuron_reach.errors import UserError
 from neuron_reach.records.record import ActivityRecord
 
 REGULARISATION = 50.0
@@ -29,7 +30,7 @@ CHUNK = 2048
 """Samples that are converted to double precision at a time."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Projection:
     """A projection matrix, and what its rows and columns stand for.
 
@@ -48,6 +49,10 @@ class Projection:
     source_scale: Array
     target_scale: Array
     regularisation: float | None = None
+
+    def __repr__(self) -> str:
+        kind = '' if self.regularisation is None else f', lambda {self.regularisation:g}'
+        return f'Projection({self.sources} sources, {len(self.targets)} targets{kind})'
 
     @property
     def sources(self) -> int:
@@ -78,7 +83,7 @@ class Projection:
         return np.asarray(source, np.float64) @ self.rescaled()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class NormalEquations:
     """All that a linear projection needs to know of the activations on N samples.
 
@@ -110,6 +115,10 @@ class NormalEquations:
                     f'{name} of shape {values.shape} does not fit {expected}: '
                     f'{sources} live sources, {targets} live targets'
                 )
+
+    def __repr__(self) -> str:
+        targets, sources = self.cross.shape
+        return f'NormalEquations({sources} sources, {targets} targets)'
 
 
 def sample_chunks(
@@ -174,7 +183,9 @@ def normal_equations(
         b = source_chunk[:, sources] / source_scale[sources]
         gram += b.T @ b
         cross += a.T @ b
-    return NormalEquations(gram, cross, source_scale, target_scale)
+    return NormalEquations(
+        gram=gram, cross=cross, source_scale=source_scale, target_scale=target_scale
+    )
 
 
 @overload
@@ -194,7 +205,7 @@ def solve_projection(
     """Solve equation 5 for all targets, given the normal equations; see `linear_projection`."""
     values = np.atleast_1d(np.asarray(regularisation, np.float64))
     if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values >= 0.0)).all():
-        raise ValueError(f'regularisation must be at least 0, not {regularisation!r}')
+        raise UserError(f'regularisation must be at least 0, not {regularisation!r}')
     order = np.argsort(-values, kind='stable')
     targets, sources = equations.cross.shape
     solved = np.zeros((values.size, targets, sources))
@@ -233,7 +244,11 @@ def _projection(equations: NormalEquations, solved: Array, regularisation: float
         matrix[alive] = solved.T
     targets = np.flatnonzero(equations.target_scale)
     return Projection(
-        matrix, targets, equations.source_scale, equations.target_scale, regularisation
+        matrix=matrix,
+        targets=targets,
+        source_scale=equations.source_scale,
+        target_scale=equations.target_scale,
+        regularisation=regularisation,
     )
 
 
@@ -275,7 +290,8 @@ def linear_projection(
         One projection, or for several lambdas as many, in their order.
 
     Raises:
-        ValueError: shapes that do not fit, activations that are not finite, a negative lambda.
+        ValueError: shapes that do not fit, activations that are not finite.
+        UserError: a negative lambda.
     """
     equations = normal_equations(source=source, target=target)
     return solve_projection(equations, regularisation, threads=threads)
@@ -320,7 +336,9 @@ def greedy_projection(
     if sources.size and targets.size:
         distances = neuron_distances(target, source)[np.ix_(targets, sources)]
         matrix[sources[distances.argmin(axis=1)], np.arange(targets.size)] = 1.0
-    return Projection(matrix, targets, source_scale, target_scale)
+    return Projection(
+        matrix=matrix, targets=targets, source_scale=source_scale, target_scale=target_scale
+    )
 
 
 def _as_record(activations: ActivityRecord | ArrayLike) -> ActivityRecord:
@@ -328,12 +346,14 @@ def _as_record(activations: ActivityRecord | ArrayLike) -> ActivityRecord:
         return activations
     values = np.asarray(activations)
     values = values[None] if values.ndim == 2 else values
+    if values.ndim != 3:
+        raise ValueError(f'activations must be (episodes, steps, neurons), not {values.shape}')
     episodes = len(values)
     return ActivityRecord(
-        values,
-        np.full(episodes, values.shape[1]),
-        ('hidden_1',),
-        values.shape[2:],
-        np.zeros((episodes, 2)),
-        np.zeros(episodes),
+        activations=values,
+        lengths=np.full(episodes, values.shape[1]),
+        layers=('hidden_1',),
+        sizes=values.shape[2:],
+        goals=np.full((episodes, 2), np.nan),
+        rewards=np.full(episodes, np.nan),
     )

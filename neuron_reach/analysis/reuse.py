@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from neuron_reach.arm.task import action_table
+from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.record import ActivityRecord
 
@@ -98,10 +99,11 @@ def remove_layer(network: QNetwork, record: ActivityRecord, layer: int) -> tuple
         prediction misses (0 for a layer that is always the same).
 
     Raises:
-        ValueError: there is no such layer, or the record is of another network.
+        UserError: there is no such layer.
+        ValueError: the record is of another network.
     """
     if not 1 <= layer <= len(network.sizes) - 2:
-        raise ValueError(f'no hidden layer {layer}; there are {len(network.sizes) - 2}')
+        raise UserError(f'no hidden layer {layer}; there are {len(network.sizes) - 2}')
     if record.sizes != network.sizes:
         raise ValueError(f'layers are {network.sizes}, those recorded {record.sizes}')
     steps = np.arange(record.activations.shape[1]) < np.asarray(record.lengths)[:, None]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 
 from neuron_reach.common.arrays import Integers, Single
+from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
 
 CHUNK = 8192
@@ -28,13 +29,14 @@ def unique_samples(observations: ArrayLike, tolerance: float = 0.0) -> Integers:
         tolerance: largest difference, in the components' own units; 0: exact duplicates only.
 
     Raises:
-        ValueError: a negative tolerance, or no matrix of samples.
+        UserError: a negative tolerance.
+        ValueError: no matrix of samples.
     """
     samples = np.ascontiguousarray(observations)
     if samples.ndim != 2:
         raise ValueError(f'observations must be (samples, inputs), not {samples.shape}')
     if not tolerance >= 0.0:
-        raise ValueError(f'tolerance must be at least 0, not {tolerance:g}')
+        raise UserError(f'tolerance must be at least 0, not {tolerance:g}')
     first = np.sort(np.unique(samples + 0.0, axis=0, return_index=True)[1])  # -0.0 equals 0.0
     if tolerance == 0.0:
         return first

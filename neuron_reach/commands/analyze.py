@@ -82,7 +82,7 @@ def _analyze(options: argparse.Namespace) -> int:
         raise UserError('--include-io selects all layers; it cannot be given with --layers')
     if options.episodes is not None and options.episodes < 1:
         raise UserError(f'--episodes must be at least 1, not {options.episodes}')
-    from neuron_reach.analysis.activity import analyse, choose_layers
+    from neuron_reach.analysis.activity import analyze, choose_layers
     from neuron_reach.common.files import lock_folder
     from neuron_reach.common.progress import Progress
     from neuron_reach.common.results import claim_folder
@@ -99,7 +99,7 @@ def _analyze(options: argparse.Namespace) -> int:
                 f'--raster must be an episode from 0 to {record.episodes - 1}, not {options.raster}'
             )
         progress.update(1, f'distances of {record.select(names).neurons} neurons')
-        activity = analyse(record.select(names), clustering)
+        activity = analyze(record.select(names), clustering)
         progress.update(2, 'writing')
         summary = _write(options, activity, record)
         progress.update(4)

@@ -42,7 +42,7 @@ class Watcher(Protocol):
         """The round is over, with the reward of each arm's last step, (arms,)."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Rollout:
     """One round of episodes.
 

@@ -13,7 +13,7 @@ from neuron_reach import messages
 from neuron_reach.bags.blocks import Block
 from neuron_reach.common.arrays import Array, Flags, Integers, Single
 from neuron_reach.errors import UserError
-from neuron_reach.records.record import ActivityRecord
+from neuron_reach.records.record import ActivityRecord, describe_not_finite
 
 MEMORY_LIMIT = 4 * 2**30
 """Bytes above which a record is kept in a memory-mapped temporary file."""
@@ -43,11 +43,6 @@ def allocate(shape: tuple[int, ...]) -> Single:
             f'{tempfile.gettempdir()}: no space for {size / 1e9:.1f} GB of activations: '
             f'{error.strerror}; choose another folder with TMPDIR'
         ) from None
-
-
-def describe_not_finite(episode: int, layer: str) -> str:
-    """Return the message for activations that are infinite or NaN."""
-    return f'the activations of {layer} in episode {episode} are not finite numbers'
 
 
 class Assembly:
@@ -186,14 +181,14 @@ class Assembly:
         if len(numbers) < wanted:
             notes.insert(0, f'{len(numbers)} of {wanted} episodes')
         record = ActivityRecord(
-            self.activations[: len(numbers)],
-            lengths[numbers],
-            self.layers,
-            tuple(self.sizes[name] for name in self.layers),
-            goals[numbers],
-            rewards[numbers],
-            network,
-            tuple(notes),
+            activations=self.activations[: len(numbers)],
+            lengths=lengths[numbers],
+            layers=self.layers,
+            sizes=tuple(self.sizes[name] for name in self.layers),
+            goals=goals[numbers],
+            rewards=rewards[numbers],
+            network=network,
+            notes=tuple(notes),
         )
         if found := record.not_finite():
             raise messages.LayoutError(describe_not_finite(int(numbers[found[0]]), found[1]))

@@ -8,14 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from neuron_reach.common.arrays import Array, Integers, Single
+from neuron_reach.errors import UserError
 
 BLOCK_BYTES = 64 * 2**20
 """How much of a record is worked on at a time."""
 
 
-@dataclasses.dataclass(frozen=True)
+def describe_not_finite(episode: int, layer: str) -> str:
+    """Describe activations that are infinite or NaN."""
+    return f'the activations of {layer} in episode {episode} are not finite numbers'
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ActivityRecord:
     """The activations of one network in sample episodes.
 
@@ -25,8 +32,8 @@ class ActivityRecord:
         lengths: steps of each episode, (episodes,).
         layers: names of the layers, in their order: `input`, `hidden_1`, ..., `output`.
         sizes: neurons of each layer.
-        goals: (episodes, 2), m.
-        rewards: of the last step of each episode, (episodes,).
+        goals: (episodes, 2), m; NaN where they are unknown.
+        rewards: of the last step of each episode, (episodes,); NaN where they are unknown.
         network: what is known: `path` and `version` of the network's checkpoint, `digest` of its
             content, and how many `episodes` were asked for.
         notes: what was found wrong with the recording, a line each.
@@ -64,6 +71,65 @@ class ActivityRecord:
             if found != expected:
                 raise ValueError(f'{name} are {found}, but there are {expected}')
 
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, ArrayLike], lengths: ArrayLike | None = None
+    ) -> ActivityRecord:
+        """Return the record of activations that were recorded elsewhere.
+
+        Args:
+            arrays: by layer, (episodes, steps, neurons), or (samples, neurons), which is a single
+                episode. The layers named `input` and `output` are those, and may be missing; all
+                others are hidden layers, in the order in which they are given.
+            lengths: steps of each episode, (episodes,); by default all have the same number.
+
+        Raises:
+            ValueError: shapes that do not fit, no activations, or some that are not finite.
+        """
+        names = sorted(arrays, key=lambda name: (name != 'input') + (name == 'output'))
+        parts = [np.asarray(arrays[name]) for name in names]
+        if not parts:
+            raise ValueError('a record needs the activations of at least one layer')
+        for name, part in zip(names, parts, strict=True):
+            if part.ndim not in (2, 3) or not part.size:
+                raise ValueError(
+                    f'{name} must be (episodes, steps, neurons) or (samples, neurons), '
+                    f'not {part.shape}'
+                )
+            if part.dtype.kind not in 'biuf':
+                raise ValueError(f'{name} must be real numbers, not {part.dtype}')
+            if part.shape[:-1] != parts[0].shape[:-1]:
+                raise ValueError(
+                    f'{name} of shape {part.shape} is not of the same steps as {names[0]} of '
+                    f'shape {parts[0].shape}'
+                )
+        with np.errstate(over='ignore'):  # is infinite then, which is refused below
+            activations = np.concatenate(parts, axis=-1, dtype=np.float32, casting='same_kind')
+        activations = activations.reshape(-1, *activations.shape[-2:])
+        episodes, steps, _ = activations.shape
+        ends = np.full(episodes, steps) if lengths is None else np.asarray(lengths)
+        if ends.dtype.kind not in 'iu':
+            raise ValueError(f'lengths must be whole numbers, not {ends.dtype}')
+        record = cls(
+            activations=activations,
+            lengths=ends,
+            layers=tuple(names),
+            sizes=tuple(part.shape[-1] for part in parts),
+            goals=np.full((episodes, 2), np.nan),
+            rewards=np.full(episodes, np.nan),
+        )
+        activations[np.arange(steps) >= ends[:, None]] = 0.0
+        if place := record.not_finite():
+            raise ValueError(describe_not_finite(*place))
+        return record
+
+    def __repr__(self) -> str:
+        sizes = ', '.join(
+            f'{name} {size}' for name, size in zip(self.layers, self.sizes, strict=True)
+        )
+        steps = int(self.lengths.sum())
+        return f'ActivityRecord({self.episodes} episodes, {steps} steps; neurons: {sizes})'
+
     @property
     def episodes(self) -> int:
         """Number of episodes."""
@@ -83,10 +149,10 @@ class ActivityRecord:
         """Return which of the neurons are those of a layer.
 
         Raises:
-            ValueError: there is no such layer.
+            UserError: there is no such layer.
         """
         if layer not in self.layers:
-            raise ValueError(f'no layer {layer!r}; there are {", ".join(self.layers)}')
+            raise UserError(f'no layer {layer!r}; there are {", ".join(self.layers)}')
         index = self.layers.index(layer)
         start = sum(self.sizes[:index])
         return slice(start, start + self.sizes[index])
@@ -99,11 +165,11 @@ class ActivityRecord:
         """Return the record of some layers that follow each other, such as all hidden ones; a view.
 
         Raises:
-            ValueError: there is no such layer, or others lie between them.
+            UserError: there is no such layer, or others lie between them.
         """
         slices = [self.columns(name) for name in layers]
         if not slices or any(a.stop != b.start for a, b in itertools.pairwise(slices)):
-            raise ValueError(f'layers {", ".join(layers)} do not follow each other')
+            raise UserError(f'layers {", ".join(layers)} do not follow each other')
         return dataclasses.replace(
             self,
             activations=self.activations[:, :, slices[0].start : slices[-1].stop],

@@ -26,8 +26,8 @@ from neuron_reach.learning.checkpoint import Checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.rollout import Arms, Watcher, play
 from neuron_reach.learning.setup import whole_rounds
-from neuron_reach.records.assembly import Assembly, allocate, describe_not_finite
-from neuron_reach.records.record import ActivityRecord
+from neuron_reach.records.assembly import Assembly, allocate
+from neuron_reach.records.record import ActivityRecord, describe_not_finite
 
 # --- in process -------------------------------------------------------------------------------
 
@@ -87,13 +87,13 @@ def record_arms(
         choose = _Recorder(network, activations[rows])
         rewards[rows] = play(arms, task, goals[rows][None], choose, watcher=watcher).rewards[-1, 0]
     record = ActivityRecord(
-        activations,
-        np.full(episodes, steps),
-        messages.layer_names(len(network.sizes) - 2),
-        network.sizes,
-        goals,
-        rewards,
-        {'path': str(checkpoint.path.resolve()), 'version': 0},
+        activations=activations,
+        lengths=np.full(episodes, steps),
+        layers=messages.layer_names(len(network.sizes) - 2),
+        sizes=network.sizes,
+        goals=goals,
+        rewards=rewards,
+        network={'path': str(checkpoint.path.resolve()), 'version': 0},
     )
     return check_finite(record, checkpoint.path)
 

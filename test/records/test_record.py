@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neuron_reach.records import record as record_module
+from neuron_reach.records.record import ActivityRecord
 
 
 def test_layers_are_found_by_their_names(random_record):
@@ -80,3 +81,61 @@ def test_shapes_that_do_not_fit_are_refused(random_record, name):
     record = random_record()
     with pytest.raises(ValueError):
         dataclasses.replace(record, **{name: getattr(record, name)[1:]})
+
+
+@pytest.mark.parametrize('dtype', [np.float64, np.float32, np.float16, np.int32, bool])
+def test_a_record_of_arrays_of_any_type_and_order(dtype):
+    draw = np.random.default_rng(0)
+    output, hidden = ((draw.random((2, 3, size)) * 9).astype(dtype) for size in (4, 5))
+    record = ActivityRecord.from_arrays(
+        {'output': np.asfortranarray(output), 'hidden_1': np.repeat(hidden, 2, axis=1)[:, ::2]}
+    )
+    assert record.layers == ('hidden_1', 'output') and record.sizes == (5, 4)
+    assert record.activations.dtype == np.float32 and record.activations.flags.c_contiguous
+    np.testing.assert_array_equal(record.layer('output'), output.astype(np.float32))
+    np.testing.assert_array_equal(record.layer('hidden_1'), hidden.astype(np.float32))
+    assert record.lengths.tolist() == [3, 3]
+    assert np.isnan(record.goals).all() and np.isnan(record.rewards).all()
+    assert repr(record) == 'ActivityRecord(2 episodes, 6 steps; neurons: hidden_1 5, output 4)'
+
+
+def test_samples_are_a_single_episode():
+    record = ActivityRecord.from_arrays({'hidden_1': [[1, 2], [3, 4], [5, 6]]})
+    assert record.activations.tolist() == [[[1, 2], [3, 4], [5, 6]]]
+
+
+def test_values_after_the_end_of_an_episode_do_not_count():
+    values = np.full((2, 3, 1), np.nan)
+    values[0], values[1, :1] = 1.0, 2.0
+    record = ActivityRecord.from_arrays({'hidden_1': values}, lengths=[3, 1])
+    assert record.activations[..., 0].tolist() == [[1, 1, 1], [2, 0, 0]]
+    assert np.isnan(values[1, 1])  # those of the caller are left as they are
+
+
+ONES = np.ones((2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ('arrays', 'lengths', 'message'),
+    [
+        ({}, None, 'at least one layer'),
+        ({'hidden_1': np.ones(3)}, None, r'not \(3,\)'),
+        ({'hidden_1': np.ones((1, 2, 3, 4))}, None, r'not \(1, 2, 3, 4\)'),
+        ({'hidden_1': np.ones((0, 3))}, None, r'not \(0, 3\)'),
+        ({'hidden_1': np.ones((2, 3, 0))}, None, r'not \(2, 3, 0\)'),
+        ({'a': ONES, 'b': ONES[:, :2]}, None, r'b of shape \(2, 2, 4\) .* a of shape \(2, 3, 4\)'),
+        ({'a': ONES, 'b': ONES[0]}, None, r'b of shape \(3, 4\) .* a of shape \(2, 3, 4\)'),
+        ({'a': ONES * np.nan}, None, 'activations of a in episode 0 are not finite'),
+        ({'a': ONES, 'b': ONES * 1e300}, None, 'activations of b in episode 0 are not finite'),
+        ({'a': ONES * 1j}, None, 'real numbers, not complex128'),
+        ({'a': [['x']]}, None, 'real numbers, not <U1'),
+        ({'a': ONES}, [3], r'activations are \(2,\), but there are \(1,\)'),
+        ({'a': ONES}, [[3, 3]], 'lengths must'),
+        ({'a': ONES}, [3, 4], 'from 0 to 3 steps'),
+        ({'a': ONES}, [3, -1], 'from 0 to 3 steps'),
+        ({'a': ONES}, [3.0, 2.5], 'whole numbers'),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(arrays, lengths, message):
+    with pytest.raises(ValueError, match=message):
+        ActivityRecord.from_arrays(arrays, lengths)

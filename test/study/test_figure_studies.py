@@ -5,7 +5,7 @@ import pytest
 from easy import EASY
 
 from neuron_reach.analysis import PruningOptions
-from neuron_reach.analysis.activity import analyse, pairs
+from neuron_reach.analysis.activity import analyze, pairs
 from neuron_reach.common.random_streams import training_streams
 from neuron_reach.records.recording import record_checkpoint
 from neuron_reach.study import paper, reductions
@@ -106,7 +106,7 @@ def test_activity_is_that_of_the_analysis_and_of_the_same_goals(done):
     checkpoint = store.load(source.job).checkpoint(source.name)
     goals = training_streams(source.seed)['record']
     record = record_checkpoint(checkpoint, TINY.distance_episodes, goals)
-    expected = analyse(record.select(record.hidden), PruningOptions())
+    expected = analyze(record.select(record.hidden), PruningOptions())
     found = store.load(course.activities[TRAINED])
     everything = pairs(expected.distances)
     assert found.values['everything'] == json.loads(json.dumps(describe_distances(everything)))

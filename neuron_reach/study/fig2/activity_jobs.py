@@ -52,7 +52,7 @@ def activity(
     """
     import torch
 
-    from neuron_reach.analysis.activity import analyse, pairs
+    from neuron_reach.analysis.activity import analyze, pairs
     from neuron_reach.analysis.options import PruningOptions
     from neuron_reach.analysis.samples import network_activations, random_network
     from neuron_reach.records.recording import record_checkpoint
@@ -66,7 +66,7 @@ def activity(
         network = random_network(record.sizes, generator)
         inputs = record.layer('input')
         record = dataclasses.replace(record, activations=network_activations(network, inputs))
-    found = analyse(record.select(record.hidden), PruningOptions(tau=tau))
+    found = analyze(record.select(record.hidden), PruningOptions(tau=tau))
     within = {layer: pairs(found.within(layer)) for layer in found.record.layers}
     edges = np.arange(0.0, np.sqrt(record.activations.shape[1]) + BIN, BIN)
     bound = float(np.quantile(np.concatenate(list(within.values())), 0.95))
