@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -86,6 +86,47 @@ class Activity:
         return self.distances[part, part]
 
 
+class Spread(NamedTuple):
+    """Distances between the neurons of a set.
+
+    Attributes:
+        pairs: number of pairs of neurons.
+        distance_mean: their mean distance; None: there is no pair.
+        distance_quartiles: of their distances; None: there is no pair.
+    """
+
+    pairs: int
+    distance_mean: float | None
+    distance_quartiles: tuple[float, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSummary:
+    """Sizes of a layer, and the `Spread` of the distances within it."""
+
+    layer: str
+    neurons: int
+    dead: int
+    pairs: int
+    distance_mean: float | None
+    distance_quartiles: tuple[float, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusteredLayer(LayerSummary):
+    """A layer whose neurons were clustered.
+
+    Attributes:
+        clusters: how many.
+        largest_cluster_distance: at the root of the tree.
+        threshold: d_tau.
+    """
+
+    clusters: int
+    largest_cluster_distance: float
+    threshold: float
+
+
 def choose_layers(record: ActivityRecord, layers: Sequence[str], everything: bool) -> list[str]:
     """Return the layers to look at: those named, all, or the hidden ones.
 
@@ -164,33 +205,27 @@ def neuron_lines(activity: Activity) -> list[dict[str, Any]]:
     return lines
 
 
-def layer_summaries(activity: Activity) -> list[dict[str, Any]]:
+def summarize_layers(activity: Activity) -> list[LayerSummary]:
     """Return, for each layer, sizes and the spread of distances within it."""
     record, clustering = activity.record, activity.clustering
     summaries = []
     for name, size in zip(record.layers, record.sizes, strict=True):
-        summary: dict[str, Any] = {
-            'layer': name,
-            'neurons': size,
-            'dead': int((activity.maxima[record.columns(name)] == 0.0).sum()),
-            **spread(pairs(activity.within(name))),
-        }
+        dead = int((activity.maxima[record.columns(name)] == 0.0).sum())
+        summary = LayerSummary(name, size, dead, *spread(pairs(activity.within(name))))
         if name in clustering.clusters:
-            summary['clusters'] = int(clustering.clusters[name].max()) + 1
-            summary['largest_cluster_distance'] = float(
-                clustering.trees[name][:, 2].max(initial=0.0)
+            summary = ClusteredLayer(
+                **vars(summary),
+                clusters=int(clustering.clusters[name].max()) + 1,
+                largest_cluster_distance=float(clustering.trees[name][:, 2].max(initial=0.0)),
+                threshold=clustering.thresholds[name],
             )
-            summary['threshold'] = clustering.thresholds[name]
         summaries.append(summary)
     return summaries
 
 
-def spread(distances: Array) -> dict[str, Any]:
+def spread(distances: Array) -> Spread:
     """Return the number, mean and quartiles of distances."""
     if not len(distances):
-        return {'pairs': 0, 'distance_mean': None, 'distance_quartiles': None}
-    return {
-        'pairs': len(distances),
-        'distance_mean': float(distances.mean()),
-        'distance_quartiles': np.quantile(distances, (0.25, 0.5, 0.75)).tolist(),
-    }
+        return Spread(0, None, None)
+    quartiles = np.quantile(distances, (0.25, 0.5, 0.75))
+    return Spread(len(distances), float(distances.mean()), tuple(quartiles.tolist()))
