@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import signal
 import sys
@@ -24,7 +23,7 @@ from neuron_reach.commands import (
     train,
 )
 from neuron_reach.commands.flags import Parser, add_commands
-from neuron_reach.commands.help_text import indented, paragraphs
+from neuron_reach.commands.help_text import Formatter, indented, paragraphs
 from neuron_reach.common.processes import INTERRUPTED
 from neuron_reach.common.versions import __version__
 from neuron_reach.errors import UserError, printable
@@ -75,7 +74,7 @@ def _parser() -> Parser:
         prog='neuron_reach',
         description=paragraphs(DESCRIPTION),
         epilog=indented('examples', EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     parser.add_argument('--version', action='version', version=__version__)
     commands = add_commands(parser, GROUPS)

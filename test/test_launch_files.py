@@ -39,9 +39,11 @@ def load(name):
     return module.generate_launch_description()
 
 
-@pytest.mark.parametrize('name', DESCRIPTIONS)
-def test_launch_files_declare_every_argument(launch, name):
-    arguments = {a.name: a for a in load(name).get_launch_arguments()}
+@pytest.mark.parametrize(
+    ('file', 'name'), [*zip(DESCRIPTIONS, DESCRIPTIONS, strict=True), ('prune', 'prune-train')]
+)
+def test_launch_files_declare_every_argument(launch, file, name):
+    arguments = {a.name: a for a in load(file).get_launch_arguments()}
     assert set(arguments) == {'config', *(field.name for field in argument_fields(name))}
     assert all(argument.description for argument in arguments.values())
     assert arguments['storage'].choices == ['', 'mcap', 'sqlite3']
@@ -140,7 +142,8 @@ def test_ros2_commands_may_answer_an_interrupt_with_its_number(run, program):
     [
         (['joints:=99'], 'joints must be a whole number from 1 to 6'),
         (['config:=none.yaml'], 'none.yaml: cannot be read'),
-        (['jonts:=3'], "unknown key 'jonts'"),
+        (['jonts:=3'], "unknown key 'jonts' (did you mean joints?)"),
+        (['backend:=gazbo'], "not 'gazbo' (did you mean gazebo?)"),
         (['hidden:='], 'argument hidden is empty; leave it out for its default'),
         (['namespace:=2nd'], 'namespace must be names of letters, digits and _'),
     ],
@@ -154,6 +157,19 @@ def test_bad_arguments_end_with_one_line(launch, monkeypatch, caplog, arguments,
     assert len(errors) == 1
     assert words in errors[0]
     assert '\n' not in errors[0]
+
+
+@pytest.mark.parametrize(('file', 'renamed'), [('prune', True), ('prune-train', False)])
+def test_the_old_launch_file_works_and_logs_the_new_name(
+    launch, caplog, monkeypatch, tmp_path, file, renamed
+):
+    monkeypatch.chdir(tmp_path)
+    service = launch()
+    service.include_launch_description(load(file))
+    assert service.run() == 1
+    messages = [record.getMessage() for record in caplog.records]
+    assert any('no trained network there' in message for message in messages)
+    assert ('prune.launch.py is now: prune_train.launch.py' in messages) is renamed
 
 
 def load_with(arguments):

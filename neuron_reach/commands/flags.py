@@ -169,7 +169,7 @@ def add_command(
         name,
         description=help_text.paragraphs(f'{summary}\n\n{details}'.strip()),
         epilog='\n\n'.join(texts),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=help_text.Formatter,
     )
     command.summary = summary
     command.set_defaults(command=function)

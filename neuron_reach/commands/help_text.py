@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 LONGEST = 100
 """Columns of a line at most; longer ones are hard to read."""
@@ -13,6 +15,13 @@ LONGEST = 100
 def width() -> int:
     """Return the columns that a line of help may have."""
     return max(40, min(LONGEST, shutil.get_terminal_size().columns) - 2)
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Formats usage and flags for the same width as the texts of this module."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **{**options, 'width': width()})
 
 
 def paragraphs(text: str, indent: int = 0) -> str:

@@ -29,7 +29,7 @@ LEAVES = """\
 In DIR: mapping.json, tables of errors, saturation, coverage and layers (.csv), and figures."""
 EXAMPLES = """
 neuron_reach map runs/joints2_seed0 runs/joints4_seed0 -o maps/2-4
-neuron_reach map runs/joints4 runs/joints2 --transform naive balanced -o maps/4-2
+neuron_reach map runs/joints4 runs/joints2 --transform naive -o maps/4-2
 neuron_reach map runs/joints3 runs/joints3 --greedy --lambda 0 10 50 \\
     --baseline reflexive random permuted -o maps/3-3
 """

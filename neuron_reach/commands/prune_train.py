@@ -10,6 +10,7 @@ from neuron_reach.commands import graphs
 from neuron_reach.commands.flags import Parser, add_command, add_flags, add_ros, read_flags
 from neuron_reach.commands.prune import add_network, check_episodes
 from neuron_reach.common.options import fill
+from neuron_reach.common.paths import find_checkpoint
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.launching.arguments import RunOptions, argument_fields
@@ -68,7 +69,7 @@ def add(commands: Any) -> Parser:
 def _over_ros(options: argparse.Namespace) -> int:
     """Start the graph of the same name with the flags as its arguments."""
     values = {
-        'checkpoint': str(options.checkpoint),
+        'checkpoint': str(find_checkpoint(options.checkpoint)),
         'run_dir': str(options.output),
         'record': str(options.episodes),
     }

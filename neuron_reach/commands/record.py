@@ -14,8 +14,8 @@ LEAVES = """\
 A bag in run_dir (by default beside the checkpoint), for analyze, prune, map and any other reader
 of bags. A bag that is there already is never overwritten."""
 EXAMPLES = """
-neuron_reach record checkpoint:=/tmp/x/checkpoint run_dir:=/tmp/y
-neuron_reach record checkpoint:=/tmp/x record:=20 arms:=1 backend:=gazebo run_dir:=/tmp/z
+neuron_reach record checkpoint:=/tmp/x run_dir:=y
+neuron_reach record checkpoint:=/tmp/x record:=20 backend:=gazebo run_dir:=z
 """
 
 

@@ -137,14 +137,22 @@ def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # T is always a dataclass
         if field.name not in values:
             continue
-        value = values[field.name]
-        try:
-            known[field.name] = _read(field, value)
-        except (ValueError, TypeError, OverflowError):
-            raise UserError(
-                f'{source}: {field.name} must be {allowed(field)}, {_found(field, value)}'
-            ) from None
+        known[field.name] = read_option(field, values[field.name], source)
     return cls(**known)
+
+
+def read_option(field: dataclasses.Field[Any], value: Any, source: str) -> Any:
+    """Return the value of one option in the type of its field.
+
+    Raises:
+        UserError: it is of the wrong kind or out of range; names `source` and the key.
+    """
+    try:
+        return _read(field, value)
+    except (ValueError, TypeError, OverflowError):
+        raise UserError(
+            f'{source}: {field.name} must be {allowed(field)}, {_found(field, value)}'
+        ) from None
 
 
 def _found(field: dataclasses.Field[Any], value: Any) -> str:
@@ -178,9 +186,15 @@ def meant(name: str, known: Collection[str]) -> str:
 
 
 def closest(name: str, known: Collection[str]) -> str | None:
-    """Return the known name that a mistyped one resembles; - and _ count as the same letter."""
+    """Return the known name that a mistyped or shortened one resembles, None if there is none.
+
+    Upper and lower case, and - and _, count as the same letter.
+    """
     alike = {other.lower().replace('-', '_'): other for other in known}
-    near = difflib.get_close_matches(name.lower().replace('-', '_'), alike, 1)
+    typed = name.lower().replace('-', '_')
+    near = difflib.get_close_matches(typed, alike, 1)
+    if len(typed) > 2 and typed not in alike:  # a beginning says more than likeness
+        near = [other for other in alike if other.startswith(typed)] or near
     return alike[near[0]] if near else None
 
 

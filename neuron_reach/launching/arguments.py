@@ -13,7 +13,14 @@ from typing import Any
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import TaskOptions
-from neuron_reach.common.options import allowed, check_keys, fill, load_yaml, option
+from neuron_reach.common.options import (
+    allowed,
+    check_keys,
+    fill,
+    load_yaml,
+    option,
+    read_option,
+)
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.setup import (
@@ -50,6 +57,15 @@ class RunOptions(GazeboOptions, SessionOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class LiveOptions(RunOptions):
+    """The options of `run`, which records only if asked to."""
+
+    record: int = option(
+        0, 'episodes to record into a bag and then end; 0: run until Ctrl-C', low=0, high=10_000_000
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class _Configured:
     config: str = option('', 'YAML file with any of the arguments as its keys', path=True)
 
@@ -67,11 +83,16 @@ COMMON = ('run_dir', 'checkpoint', 'record', 'joints', 'hidden', 'seed', 'max_ep
 """The arguments that come first in their groups."""
 
 
+def run_options(graph: str) -> type[RunOptions]:
+    """Return the class of a graph's options."""
+    return LiveOptions if graph == 'run' else RunOptions
+
+
 def argument_groups(graph: str = 'train') -> dict[str, list[dataclasses.Field[Any]]]:
     """Return the fields of all launch arguments but `config` under headings, common ones first."""
     gazebo = dataclasses.fields(GazeboOptions)
     simulated = {field.name for field in gazebo}
-    run = [field for field in dataclasses.fields(RunOptions) if field.name not in simulated]
+    run = [field for field in dataclasses.fields(run_options(graph)) if field.name not in simulated]
     training = dataclasses.fields(TrainingOptions)
     groups: dict[str, Sequence[dataclasses.Field[Any]]]
     if graph == 'prune-train':
@@ -127,6 +148,13 @@ def read_arguments(given: Mapping[str, str], graph: str = 'train') -> dict[str, 
             fill(options, values, file)
     values.update({key: text for key, text in given.items() if text != '' and key != 'config'})
     return values
+
+
+def check_choices(given: Mapping[str, str], graph: str) -> None:
+    """Raise UserError if an argument is not one of its choices, with the closest one."""
+    for field in argument_fields(graph):
+        if field.metadata['choices'] and field.name in given:
+            read_option(field, given[field.name], 'arguments')
 
 
 def full_namespace(own: str, parent: str = '/') -> str:

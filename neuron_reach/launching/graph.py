@@ -38,7 +38,12 @@ from neuron_reach.common.random_streams import step_seed
 from neuron_reach.common.resources import has_package
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
-from neuron_reach.launching.arguments import RunOptions, full_namespace, read_arguments
+from neuron_reach.launching.arguments import (
+    RunOptions,
+    full_namespace,
+    read_arguments,
+    run_options,
+)
 from neuron_reach.learning.setup import SessionOptions, Setup, whole_rounds
 from neuron_reach.messages import recorded_topics
 
@@ -91,7 +96,7 @@ def build(graph: str, given: Mapping[str, str], parent: str = '/') -> list[Phase
         UserError: an argument is unknown, out of range or contradicts the checkpoint.
     """
     values = read_arguments(given, graph)
-    run = fill(RunOptions, values, 'arguments')
+    run = fill(run_options(graph), values, 'arguments')
     run = dataclasses.replace(run, namespace=full_namespace(run.namespace, parent))
     if run.backend == 'gazebo' and not _native_gazebo():
         tree.require()
@@ -105,8 +110,6 @@ def _phases(graph: str, values: dict[str, Any], run: RunOptions) -> list[Phase]:
         return _train(Setup.from_values(values, 'arguments'), run, 'record' in values)
     if graph == 'prune-train':
         return _prune_train(values, run)
-    if 'record' not in values and graph == 'run':
-        run = dataclasses.replace(run, record=0)
     return _play(graph, *_trained(values, run))
 
 

@@ -36,7 +36,11 @@ from neuron_reach.common.processes import INTERRUPTED
 from neuron_reach.common.ros_environment import LAUNCHER
 from neuron_reach.errors import UserError
 from neuron_reach.launching import graph
-from neuron_reach.launching.arguments import argument_fields, describe_argument
+from neuron_reach.launching.arguments import (
+    argument_fields,
+    check_choices,
+    describe_argument,
+)
 from neuron_reach.launching.graph import Phase, Process
 from neuron_reach.launching.starter import PATIENCE
 
@@ -59,12 +63,23 @@ def describe(name: str) -> LaunchDescription:
     config = DeclareLaunchArgument(
         'config', default_value='', description='YAML file with any of these arguments as its keys'
     )
-    start = OpaqueFunction(function=_start, args=(name, [config.name, *_names(arguments)]))
-    return LaunchDescription([config, *arguments, start])
+    declared = [config, *arguments]
+    names = [argument.name for argument in declared]
+    # First, as launch's own answers to a wrong choice do not say what may have been meant.
+    check = OpaqueFunction(function=_check, args=(name, names))
+    start = OpaqueFunction(function=_start, args=(name, names))
+    return LaunchDescription([check, *declared, start])
 
 
-def _names(arguments: Iterable[DeclareLaunchArgument]) -> list[str]:
-    return [argument.name for argument in arguments]
+def _check(context: LaunchContext, name: str, arguments: Sequence[str]) -> None:
+    """Refuse arguments that are unknown, or are not among the choices.
+
+    Raises:
+        UserError: launch prints its message and returns 1.
+    """
+    check_arguments(context, arguments)
+    given = context.launch_configurations
+    check_choices({key: given[key] for key in arguments if given.get(key)}, name)
 
 
 class Scope:
@@ -128,7 +143,6 @@ def _start(context: LaunchContext, name: str, arguments: Sequence[str]) -> list[
     Raises:
         UserError: an argument is unknown or bad; launch prints its message and returns 1.
     """
-    check_arguments(context, arguments)
     values = {argument: context.launch_configurations[argument] for argument in arguments}
     scope = Scope(context)
     phases = graph.build(name, values, scope.namespace)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuron_reach.common.arrays import Array, Integers, Single
+from neuron_reach.common.options import meant
 from neuron_reach.errors import UserError
 
 BLOCK_BYTES = 64 * 2**20
@@ -152,7 +153,8 @@ class ActivityRecord:
             UserError: there is no such layer.
         """
         if layer not in self.layers:
-            raise UserError(f'no layer {layer!r}; there are {", ".join(self.layers)}')
+            known = ', '.join(self.layers)
+            raise UserError(f'no layer {layer!r}{meant(layer, self.layers)}; there are {known}')
         index = self.layers.index(layer)
         start = sum(self.sizes[:index])
         return slice(start, start + self.sizes[index])

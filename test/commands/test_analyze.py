@@ -91,6 +91,7 @@ def test_episodes_left_out_are_told(tmp_path, untrained, command):
         (['--tau', '2'], ['tau', '0 to 1']),
         (['--linkage', 'ward'], ['linkage', 'within, average']),
         (['--episodes', '0'], ['--episodes', 'at least 1']),
+        (['--layers', 'hiden_1'], ["'hiden_1' (did you mean hidden_1?)"]),
         (['--layers', 'hidden_3'], ["'hidden_3'", 'input, hidden_1, hidden_2, output']),
         (['--layers', 'input', 'output'], ['input, output', 'do not follow']),
         (['--layers', 'input', '--include-io'], ['--include-io', '--layers']),

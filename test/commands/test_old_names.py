@@ -1,0 +1,59 @@
+"""Old names of commands work with their old arguments and print the new name."""
+
+import pytest
+from easy import EASY
+
+from neuron_reach.launching import graph
+
+ARGUMENTS = [*(f'{key}:={value}' for key, value in EASY.items()), 'test_episodes:=0']
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Keeps the phases that are to be started, in place of starting them."""
+    kept = []
+
+    def keep(phases):
+        kept.append(phases)
+        return 0
+
+    monkeypatch.setattr('neuron_reach.commands.graphs.run', keep)
+    return kept
+
+
+def test_learn_is_train_without_ros(command, tmp_path):
+    code, out, errors = command('learn', *ARGUMENTS, f'run_dir:={tmp_path}/old')
+    assert code == 0
+    assert errors.splitlines()[0] == 'learn is now: train --no-ros'
+    code, same, errors = command('train', '--no-ros', *ARGUMENTS, f'run_dir:={tmp_path}/new')
+    assert code == 0
+    assert 'is now' not in errors
+    saved = out[out.index('saved ') :].replace('/old', '/new')
+    assert saved == same[same.index('saved ') :]
+    models = [tmp_path / name / 'checkpoint' / 'model.safetensors' for name in ('old', 'new')]
+    assert models[0].read_bytes() == models[1].read_bytes()
+
+
+def test_reduce_is_prune_train_over_ros(command, tmp_path, untrained, started):
+    checkpoint, folder = untrained().path, tmp_path / 'out'
+    flags = ['--episodes', 6, '--tau', 0.3, '--steps', 2, '--samples', 3, '--max-episodes', 700]
+    flags += ['--test-episodes', 50, '--storage', 'sqlite3', '--namespace', 'left']
+    assert command('prune-train', checkpoint, '--ros', '-o', folder, *flags) == (0, '', '')
+    given = {
+        'checkpoint': str(checkpoint),
+        'run_dir': str(folder),
+        **{'record': '6', 'tau': '0.3', 'steps': '2', 'samples': '3', 'max_episodes': '700'},
+        **{'test_episodes': '50', 'storage': 'sqlite3', 'namespace': 'left'},
+    }
+    words = [f'{name}:={value}' for name, value in given.items()]
+    assert command('reduce', *words) == (0, '', 'reduce is now: prune-train --ros\n')
+    assert started == [graph.build('prune-train', given)] * 2
+    assert len(started[0]) == 10
+
+
+def test_the_summary_needs_no_ros(command, tmp_path, untrained, started):
+    flags = ['-o', tmp_path / 'out', '--ros', '--summary']
+    code, text, _ = command('prune-train', untrained().path, *flags)
+    assert code == 0
+    assert 'before: 28 hidden neurons (16 12)' in text
+    assert started == []
