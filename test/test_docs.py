@@ -1,0 +1,168 @@
+"""Links, commands and Python examples in the documentation, and its spelling."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+
+from neuron_reach import cli
+from neuron_reach.commands.flags import HIDDEN
+from neuron_reach.launching.arguments import DESCRIPTIONS, argument_fields
+from neuron_reach.learning.checkpoint import describe, save_checkpoint
+from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Member
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r'(?:\./run|neuron_reach|ros2 launch neuron_reach|python)(?= [\w-])')
+
+BRITISH = (
+    r'(?:summar|normal|initial|recogn|organ|minim|maxim|optim|serial|synchron|visual|factor|regular|'
+    r'general|real|random|special|util|character|emphas|parallel|quant|vector|stabil|final)is'
+    r'(?:e[drs]?|ers|ing|ations?)|analys(?:e[dr]?|ing)|(?:behavi|fav|hon|lab|neighb|col|harb)our\w*|'
+    r'(?:cent|met|lit|fib)re\w*|(?:cancel|label|model|signal|travel)l(?:ed|er|ing)|licence\w*|'
+    r'defence|artefact\w*|grey\w*|catalogue\w*|programme\w*|whilst|towards|afterwards|learnt'
+)
+
+
+def page_name(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture(params=PAGES, ids=page_name)
+def page(request):
+    return request.param
+
+
+def prose(text):
+    """Return a page without its code."""
+    return re.sub(r'`[^`]*`', '', FENCE.sub('', text))
+
+
+def anchors(page):
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r'^#+ (.*)$', FENCE.sub('', page.read_text()), re.MULTILINE)
+    plain = [re.sub(r'[^\w\- ]', '', heading.lower()) for heading in headings]
+    return {heading.replace(' ', '-') for heading in plain}
+
+
+def test_links_lead_to_files_and_headings(page):
+    links = re.findall(r'\]\(([^()\s]+)\)', FENCE.sub('', page.read_text()))
+    for link in links:
+        path, _, anchor = link.partition('#')
+        if path.startswith('https://'):
+            continue
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / 'docs' / 'README.md').read_text()
+    for page in PAGES[1:]:
+        assert page.name == 'README.md' or f']({page.name})' in index
+
+
+def commands(text):
+    """Return the command lines on a page, from code blocks and from code in the text."""
+    lines = []
+    for language, block in FENCE.findall(text):
+        if not language:
+            lines += block.splitlines()
+    lines += [' '.join(code.split()) for code in re.findall(r'`([^`]+)`', FENCE.sub('', text))]
+    lines = [re.sub(r'^(?:\w+=\S+ |\.venv/bin/|rosdep |pip )+', '', line) for line in lines]
+    return [line for line in lines if EXAMPLE.match(line)]
+
+
+def check_command(words):
+    """Fail unless the command line names a command, flags and arguments that exist."""
+    if words[:2] == ['ros2', 'launch']:
+        file, *arguments = words[3:]
+        source = (ROOT / 'launch' / file).read_text()
+        graph = file.removesuffix('.launch.py').replace('_', '-')
+        known = {field.name for field in argument_fields(graph)} if graph in DESCRIPTIONS else None
+        for argument in arguments:
+            name = argument.partition(':=')[0]
+            assert name == '--show-args' or name in (source if known is None else known)
+    elif words[0] == 'python':
+        assert words[1] == '-m' or (ROOT / words[1]).is_file()
+    elif words[1] != 'test':
+        assert words[1] not in HIDDEN, 'an old name'
+        named_only = words[2:] == []
+        try:
+            options = cli._parser().parse_args([*words[1:], *['--help'] * named_only])
+        except SystemExit as ended:  # --help
+            assert ended.code == 0
+            return
+        if hasattr(options, 'arguments'):
+            known = {'config', *(field.name for field in argument_fields(words[1]))}
+            assert {word.partition(':=')[0] for word in options.arguments} <= known
+
+
+def test_commands_name_what_exists(page, capsys):
+    for line in commands(page.read_text()):
+        try:
+            check_command(shlex.split(line, comments=True))
+        except (AssertionError, OSError, SystemExit, ValueError) as error:
+            pytest.fail(f'{line}: {error} {capsys.readouterr().err}')
+
+
+def test_commands_of_pages_are_found_and_wrong_ones_are_not_accepted(capsys):
+    found = [len(commands(page.read_text())) for page in PAGES]
+    assert sum(found) > 50
+    for line in (
+        './run trian',
+        './run learn',
+        './run train joint:=2',
+        './run analyze a --no-such-flag -o b',
+        'ros2 launch neuron_reach trian.launch.py',
+        'ros2 launch neuron_reach train.launch.py joint:=2',
+        'python benchmarks/nothing.py',
+    ):
+        with pytest.raises((AssertionError, OSError, SystemExit)):
+            check_command(line.split())
+
+
+def test_spelling_is_american(page):
+    words = re.findall(rf'\b(?:{BRITISH})\b', prose(page.read_text()), re.IGNORECASE)
+    assert words == []
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """A folder with the small networks that the Python examples name."""
+    for joints, folder in ((2, 'runs/joints2_seed0'), (4, 'runs/joints4_seed0'), (3, 'run_dir')):
+        setup = Setup.from_values({'joints': joints, 'hidden': [6, 5]}, 'test')
+        network = QNetwork(setup.layer_sizes)
+        network.initialize([torch.Generator().manual_seed(joints)], 1.0)
+        place = tmp_path / folder
+        place.mkdir(parents=True)
+        save_checkpoint(place / 'checkpoint', network, describe(setup, Member(0), None))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
+def test_python_examples_run(page, runs):
+    for language, block in FENCE.findall(page.read_text()):
+        if language == 'python' and 'launch' not in block and 'gazebo' not in block:
+            namespace = {}
+            exec(block, namespace)
+            if 'act' in namespace:
+                assert namespace['act']([0.0, 1.0] * 3 + [0.5, 0.5]).shape == (3,)
+
+
+def test_the_glossary_names_places_that_exist():
+    package = ROOT / 'neuron_reach'
+    source = '\n'.join(path.read_text() for path in package.rglob('*.py'))
+    rows = re.findall(r'^\| .* \| (.*) \|$', (ROOT / 'docs' / 'glossary.md').read_text(), re.M)
+    places = [place for row in rows for place in re.findall(r'`([^`]+)`', row)]
+    assert len(places) > 50
+    for place in places:
+        if '/' in place:
+            assert (package / place).exists(), place
+        elif not place.startswith('--'):
+            assert all(re.search(rf'\b{word}\b', source) for word in place.split('.')), place
