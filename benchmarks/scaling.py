@@ -16,20 +16,21 @@ import argparse
 import contextlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neuron_reach.study.engine.executors import ClusterExecutor, LocalExecutor, processors
-from neuron_reach.study.engine.jobs import Job, Result, function
+from neuron_reach.study.engine.jobs import AnyJob, function
+from neuron_reach.study.engine.results import JobResult
 from neuron_reach.study.engine.runner import Executor, Work, run
 from neuron_reach.study.engine.store import Store
 
 
 @function('scaling.updates', version=1, seconds=lambda **_: 1.0)
-def updates(seed: int, networks: int, rounds: int) -> Result:
+def updates(seed: int, networks: int, rounds: int) -> JobResult[Mapping[str, object]]:
     """Make so many rounds of training with a stack of 6 x 48."""
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.learning.setup import Setup
@@ -40,21 +41,21 @@ def updates(seed: int, networks: int, rounds: int) -> Result:
     fleet = FleetSimulator(setup.arm, networks * setup.learning.arms)
     for _ in range(rounds + 1):  # the first one only fills the memory
         training.round(fleet)
-    return Result({'updates': training.learner.updates * networks})
+    return JobResult({'updates': training.learner.updates * networks})
 
 
 @function('scaling.payload', version=1, seconds=lambda **_: 0.01)
-def payload(size: int, number: int, of: Any = None) -> Result:
+def payload(size: int, number: int, of: Any = None) -> JobResult[Mapping[str, object]]:
     """Return so many bytes, or as many as its input has."""
     count = size // 8 if of is None else of.arrays['numbers'].size
-    return Result({'number': number}, {'numbers': np.zeros(count)})
+    return JobResult({'number': number}, {'numbers': np.zeros(count)})
 
 
 @function('scaling.wait', version=1, seconds=lambda seconds, **_: seconds)
-def wait(seconds: float, number: int) -> Result:
+def wait(seconds: float, number: int) -> JobResult[Mapping[str, object]]:
     """Only wait."""
     time.sleep(seconds)
-    return Result({'number': number})
+    return JobResult({'number': number})
 
 
 @contextlib.contextmanager
@@ -89,7 +90,7 @@ def local(workers: int) -> Iterator[Executor]:
         executor.close()
 
 
-def timed(executor: Executor, jobs: list[Job], warm_up: list[Job]) -> float:
+def timed(executor: Executor, jobs: list[AnyJob], warm_up: list[AnyJob]) -> float:
     """Return the wall time of jobs, s, after others that have all workers load what they need."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))

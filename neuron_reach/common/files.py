@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import functools
 import hashlib
 import json
 import math
@@ -19,7 +20,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from neuron_reach.common.names import DAMAGED, LOCK, OLD, PARTIAL, beside
 from neuron_reach.errors import UserError
@@ -40,7 +41,7 @@ COUNT_LIMIT = 2**53
 Kind = Any
 """What a JSON value must be: a type or a union of types (bool is no int, a float is finite, an int
 will do for it), `[kind]` for a list of such values, or `{key: kind}` for an object with at least
-these keys."""
+these keys. Hints say the same: `list[kind]`, `dict[str, kind]` for any keys, and a TypedDict."""
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -202,14 +203,12 @@ def read_bytes(path: Path, limit: int) -> bytes:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from None
 
 
-def read_json(
-    path: Path, kinds: Mapping[str, Kind] | None = None, limit: int = FACTS_LIMIT
-) -> dict[str, Any]:
+def read_json(path: Path, kinds: Kind = None, limit: int = FACTS_LIMIT) -> dict[str, Any]:
     """Read a JSON object from a file, and check its digest if it has one.
 
     Args:
         path: the file.
-        kinds: keys that it must have, and of which `Kind`.
+        kinds: `Kind` of the object: keys that it must have.
         limit: bytes of the file, at most.
 
     Returns:
@@ -221,16 +220,12 @@ def read_json(
     return parse_json(path, read_bytes(path, limit), kinds)[0]
 
 
-def read_document(
-    path: Path, kinds: Mapping[str, Kind] | None = None
-) -> tuple[dict[str, Any], bool]:
+def read_document(path: Path, kinds: Kind = None) -> tuple[dict[str, Any], bool]:
     """Read a JSON object as `read_json` does; say too whether it has a digest."""
     return parse_json(path, read_bytes(path, FACTS_LIMIT), kinds)
 
 
-def parse_json(
-    path: Path, content: bytes, kinds: Mapping[str, Kind] | None = None
-) -> tuple[dict[str, Any], bool]:
+def parse_json(path: Path, content: bytes, kinds: Kind = None) -> tuple[dict[str, Any], bool]:
     """Return what `read_document` does, of a file whose content is known."""
     try:
         values = json.loads(content.decode('utf-8'))
@@ -249,9 +244,9 @@ def parse_json(
     return values, digest is not None
 
 
-def check_kinds(path: Path, values: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
+def check_kinds(path: Path, values: Mapping[str, Any], kinds: Kind) -> None:
     """Raise UserError unless what was read from a file has these keys, each of its `Kind`."""
-    problem = _problem(values, dict(kinds), '')
+    problem = _problem(values, kinds, '')
     if problem is not None:
         raise UserError(f'{path}: {problem}')
 
@@ -285,17 +280,21 @@ def _is_shallow(value: Any) -> bool:
 
 def _problem(value: Any, kind: Kind, place: str) -> str | None:
     """Say what is wrong with a value that should be of a `Kind`; None: nothing."""
-    if isinstance(kind, list):
+    if kind is Any:
+        return None
+    origin: Any = get_origin(kind)
+    if isinstance(kind, list) or origin is list:
         if not isinstance(value, list):
             return f'{place} must be a list, not {_name(value)}'
+        (inner,) = get_args(kind) or kind
         for number, item in enumerate(value):
-            if _problem(item, kind[0], '') is not None:
-                return _problem(item, kind[0], f'{place}[{number}]')
+            if _problem(item, inner, '') is not None:
+                return _problem(item, inner, f'{place}[{number}]')
         return None
-    if isinstance(kind, dict):
+    if isinstance(kind, dict) or origin is dict or is_typeddict(kind):
         if not isinstance(value, dict):
             return f'{place} must be an object, not {_name(value)}'
-        for key, inner in kind.items():
+        for key, inner in _entries(kind, value).items():
             where = f'{place}.{key}' if place else key
             if key not in value:
                 return f'has no {where}'
@@ -303,7 +302,10 @@ def _problem(value: Any, kind: Kind, place: str) -> str | None:
             if problem:
                 return problem
         return None
-    kinds = getattr(kind, '__args__', (kind,))
+    for hint in get_args(kind):  # of a union
+        if get_origin(hint) is type(value):
+            return _problem(value, hint, place)
+    kinds = tuple(get_origin(hint) or hint for hint in get_args(kind) or (kind,))
     if isinstance(value, bool):
         fits = bool in kinds
     elif isinstance(value, int) and abs(value) <= COUNT_LIMIT:
@@ -311,12 +313,24 @@ def _problem(value: Any, kind: Kind, place: str) -> str | None:
     elif isinstance(value, float):
         fits = float in kinds and math.isfinite(value)
     else:
-        fits = isinstance(value, kind) and not isinstance(value, int)
+        fits = isinstance(value, kinds) and not isinstance(value, int)
     if fits:
         return None
     wanted = ' or '.join(_NAMES[each] for each in kinds)
     return f'{place} must be {wanted}, not {_name(value)}'
 
+
+def _entries(kind: Kind, value: dict[str, Any]) -> dict[str, Kind]:
+    """Return the keys to look for in an object, and the kind of each."""
+    if isinstance(kind, dict):
+        return kind
+    if not is_typeddict(kind):
+        return dict.fromkeys(value, get_args(kind)[1])
+    required = kind.__required_keys__
+    return {key: hint for key, hint in _hints(kind).items() if key in required or key in value}
+
+
+_hints = functools.cache(get_type_hints)
 
 _NAMES = {
     bool: 'true or false',

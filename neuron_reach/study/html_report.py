@@ -135,7 +135,7 @@ class Section:
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class HtmlReport:
     """A whole report.
 
     Attributes:
@@ -222,7 +222,7 @@ def _mark(figure: Figure, text: str) -> None:
     figure.text(0.995, 0.995, text, ha='right', va='top', fontsize=7, color='#7a5c00')
 
 
-def write_report(path: Path, report: Report) -> None:
+def write_report(path: Path, report: HtmlReport) -> None:
     """Write a report, and its figures as SVG and PNG into the folder `figures` beside it.
 
     Raises:

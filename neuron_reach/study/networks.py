@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
-from neuron_reach.common.files import Kind
 from neuron_reach.common.random_streams import training_streams
 from neuron_reach.learning.setup import Setup
-from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.engine.jobs import Job, function
+from neuron_reach.study.engine.results import JobResult, StoredResult
 
 if TYPE_CHECKING:
     from neuron_reach.learning.training import Member, Training
@@ -21,21 +21,40 @@ STACKED_WIDTH = 1000
 TRAINED_TEST_EPISODES = 3000
 """Fresh goals on which the accuracy of a trained network is measured."""
 
-MEMBERS: Kind = {
-    'members': [
-        {
-            'seed': int,
-            'first_pass': int | None,
-            'trained': int | None,
-            'updates': int,
-            'accuracy': float | None,
-        }
-    ]
-}
-"""What the results of training jobs hold, see `train`."""
+Options = Mapping[str, object]
+"""Options of a `Setup` by name."""
 
 
-def _training_seconds(options: Mapping[str, Any], seeds: Sequence[int], **_: Any) -> float:
+class _Member(TypedDict):
+    seed: int
+    first_pass: int | None
+    trained: int | None
+    updates: int
+    accuracy: float | None
+
+
+class MemberValues(_Member, total=False):
+    """The training of one network.
+
+    Items:
+        seed: of the network.
+        first_pass: training episodes until the first passed test; None if not within max_episodes.
+        trained: training episodes until a second test confirmed it; None likewise.
+        updates: of the weights.
+        accuracy: share of successes on fresh goals; None if not trained.
+        validations: [episodes, successes, tests played] by test; not given by `train_otherwise`.
+    """
+
+    validations: list[list[int]]
+
+
+class TrainingValues(TypedDict):
+    """Values of a training job: its networks, in the order of their seeds."""
+
+    members: list[MemberValues]
+
+
+def _training_seconds(options: Options, seeds: Sequence[int], **_: object) -> float:
     """Estimate CPU seconds; fitted to the table of learning in docs/benchmarks.md."""
     setup = Setup.from_values(options, 'train')
     sizes = setup.layer_sizes
@@ -45,8 +64,8 @@ def _training_seconds(options: Mapping[str, Any], seeds: Sequence[int], **_: Any
     return float(len(seeds) * updates * (0.75e-3 + 47e-9 * parameters))
 
 
-@function('train', version=2, seconds=_training_seconds, returns=MEMBERS)
-def train(options: Mapping[str, Any], seeds: Sequence[int], test_episodes: int) -> Result:
+@function('train', version=2, seconds=_training_seconds, returns=TrainingValues)
+def train(options: Options, seeds: Sequence[int], test_episodes: int) -> JobResult[TrainingValues]:
     """Train a stack of networks, each as it would be alone, and measure their accuracy.
 
     Args:
@@ -55,9 +74,7 @@ def train(options: Mapping[str, Any], seeds: Sequence[int], test_episodes: int) 
         test_episodes: fresh goals for the accuracy.
 
     Returns:
-        values: `members`, in the order of the seeds: seed; first_pass and trained (episodes, None
-            if not within max_episodes); validations ([episodes, successes, tests played]);
-            updates; accuracy (None if not trained).
+        values: `members`, one for each seed.
         networks: `seed_<s>` for every trained one.
     """
     from neuron_reach.learning.training import Training
@@ -66,7 +83,7 @@ def train(options: Mapping[str, Any], seeds: Sequence[int], test_episodes: int) 
     return run_training(Training(setup, seeds), test_episodes)
 
 
-def run_training(training: Training, test_episodes: int) -> Result:
+def run_training(training: Training, test_episodes: int) -> JobResult[TrainingValues]:
     """Run a training to its end and measure the accuracy of its networks; returns as `train`."""
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.learning.checkpoint import describe
@@ -95,7 +112,7 @@ def run_training(training: Training, test_episodes: int) -> Result:
         own_setup = dataclasses.replace(setup, training=own).with_hidden(network.sizes[1:-1])
         metadata = describe(own_setup, member, (int(won.sum()), test_episodes))
         networks[network_name(member.seed)] = (network, metadata)
-    return Result({'members': [members[seed] for seed in seeds]}, networks=networks)
+    return JobResult({'members': [members[seed] for seed in seeds]}, networks=networks)
 
 
 def network_name(seed: int) -> str:
@@ -103,7 +120,7 @@ def network_name(seed: int) -> str:
     return f'seed_{seed}'
 
 
-def _describe(member: Member, updates: int) -> dict[str, Any]:
+def _describe(member: Member, updates: int) -> MemberValues:
     return {
         'seed': member.seed,
         'first_pass': member.first_pass,
@@ -115,17 +132,15 @@ def _describe(member: Member, updates: int) -> dict[str, Any]:
 
 
 def training_jobs(
-    options: Mapping[str, Any],
+    options: Options,
     seeds: Sequence[int],
     stack: int,
     test_episodes: int = TRAINED_TEST_EPISODES,
-) -> list[Job]:
-    """Return the jobs that train networks with these seeds, so many as a stack in each.
+) -> list[Job[TrainingValues]]:
+    """Return the jobs that train networks with these seeds, in stacks of at most this size.
 
-    Stacks of wide networks, which save no time, are smaller: no job shall take much more than a
-    minute.
-
-    All options are written out in them, so that changed defaults are other jobs.
+    Stacks of wide networks, which save no time, are smaller, so that no job takes much more than a
+    minute. Jobs contain all options, so that changed defaults make other jobs.
 
     Raises:
         UserError: an option is out of range.
@@ -152,7 +167,6 @@ def condition(setup: Setup) -> str:
     return f'{joints} joint{"" if joints == 1 else "s"}, {layers}'
 
 
-def member_of(result: StoredResult, seed: int) -> dict[str, Any]:
-    """Return what the result of a training job says of the network with this seed."""
-    members: list[dict[str, Any]] = result.values['members']
-    return next(member for member in members if member['seed'] == seed)
+def member_of(result: StoredResult[TrainingValues], seed: int) -> MemberValues:
+    """Return the training of the network with this seed from the result of a training job."""
+    return next(member for member in result.values['members'] if member['seed'] == seed)

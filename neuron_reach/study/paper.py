@@ -35,7 +35,7 @@ class Published:
         return self.value
 
     @property
-    def several(self) -> tuple[Any, ...]:
+    def several(self) -> tuple[float, ...]:
         """The values, where it is a list of numbers."""
         assert isinstance(self.value, tuple)
         return self.value

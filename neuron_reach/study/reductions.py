@@ -1,4 +1,4 @@
-"""Jobs that prune networks and train them on: the reduction steps of the paper's section 5."""
+"""Jobs that prune and retrain networks: the reduction steps of the paper's section 5."""
 
 from __future__ import annotations
 
@@ -6,45 +6,76 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TypedDict
 
 from neuron_reach.analysis.options import PruningOptions
 from neuron_reach.common.random_streams import step_seed
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study import paper
-from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
-from neuron_reach.study.networks import MEMBERS, condition, network_name, training_jobs
+from neuron_reach.study.engine.jobs import AnyJob, Job, function
+from neuron_reach.study.engine.results import AnyResult, JobResult
+from neuron_reach.study.networks import (
+    Options,
+    TrainingValues,
+    condition,
+    network_name,
+    training_jobs,
+)
 from neuron_reach.study.studies import Scale
-
-if TYPE_CHECKING:
-    from neuron_reach.learning.checkpoint import Checkpoint
 
 STEPS = int(paper.number('reduction_steps').single)
 TAU = float(paper.number('tau').single)
-ANALYSED = {
+ANALYSED: Options = {
     'joints': paper.number('analysed_joints').value,
     'hidden': paper.number('analysed_width').value,
 }
 """Options of the networks of figures 2 and 3, left."""
 
 RETRAINED_TEST_EPISODES = 600
-"""Fresh goals on which the accuracy of a network that was trained on is measured."""
+"""Fresh goals on which the accuracy of a retrained network is measured."""
+
+
+class PrunedValues(TypedDict):
+    """A pruned network: hidden sizes, dead neurons by hidden layer, accuracy in one test."""
+
+    hidden: list[int]
+    dead: list[int]
+    accuracy: float
+
+
+class PruneValues(TypedDict):
+    """Values of `prune`: pruned networks by `tau_name`; empty if there was no network."""
+
+    pruned: dict[str, PrunedValues]
+
+
+class SamplesValues(TypedDict):
+    """Accuracies and hidden sizes of a network pruned by several samples of episodes."""
+
+    accuracies: list[float]
+    hidden: list[list[int]]
+
+
+class PruneSamplesValues(TypedDict):
+    """Values of `prune_samples`, by `tau_name`; empty if there was no network."""
+
+    samples: dict[str, SamplesValues]
 
 
 # --- estimates --------------------------------------------------------------------------------
 
 
-def _width(source: Job) -> float:
+def _width(source: AnyJob) -> float:
     """Estimate the neurons per hidden layer of the networks in a job's result."""
     if 'options' in source.arguments:
         hidden = Setup.from_values(source.arguments['options'], 'study').learning.hidden
         return float(sum(hidden) / len(hidden))
-    before: Job = source.arguments['source']
+    before: AnyJob = source.arguments['source']
     return _width(before) if source.function.name == 'retrain' else _pruned_width(before, TAU)
 
 
-def _pruned_width(source: Job, tau: float) -> float:
-    """Estimate the neurons per hidden layer after pruning: first a lot of them go, then few."""
+def _pruned_width(source: AnyJob, tau: float) -> float:
+    """Estimate the neurons per hidden layer after pruning: many go in the first step, then few."""
     width = _width(source)
     if source.function.name == 'retrain':
         return 0.8 * width
@@ -52,23 +83,25 @@ def _pruned_width(source: Job, tau: float) -> float:
 
 
 def _sampling_seconds(width: float, episodes: int) -> float:
-    """Estimate what recording, distances and trees take of one sample of episodes."""
+    """Estimate the CPU seconds of recording, distances and trees for one sample of episodes."""
     return episodes * (0.4e-3 + 0.9e-7 * width * width)
 
 
-def _pruning_seconds(source: Any, episodes: int, taus: Sequence[float], **_: Any) -> float:
+def _pruning_seconds(source: AnyJob, episodes: int, taus: Sequence[float], **_: object) -> float:
     width = _width(source)
     return _sampling_seconds(width, episodes) + len(taus) * (0.05 + 1e-6 * width * width)
 
 
 def _accuracy_seconds(
-    source: Any, episodes: int, taus: Sequence[float], samples: int, **_: Any
+    source: AnyJob, episodes: int, taus: Sequence[float], samples: int, **_: object
 ) -> float:
     return samples * _pruning_seconds(source, episodes, taus)
 
 
-def _retraining_seconds(source: Any, name: str, step: int, max_episodes: int, **_: Any) -> float:
-    """Estimate CPU seconds; fitted to what the studies took."""
+def _retraining_seconds(
+    source: AnyJob, name: str, step: int, max_episodes: int, **_: object
+) -> float:
+    """Estimate CPU seconds; fitted to the durations of the studies."""
     tau = float(name.removeprefix('tau_'))
     width = _width(source.arguments['source'])
     updates = (400.0 + 2100.0 * math.pow(tau / TAU, 1.5)) * min(1.0, math.pow(48.0 / width, 1 / 3))
@@ -85,35 +118,29 @@ def tau_name(tau: float) -> str:
     return f'tau_{tau:g}'
 
 
-def _load(source: StoredResult, name: str) -> Checkpoint | None:
-    """Return a network of a result; None if it is missing, as its training was given up."""
-    return source.checkpoint(name) if name in source.checkpoints() else None
+def _options(taus: Sequence[float], pruning: Mapping[str, str]) -> list[PruningOptions]:
+    return [PruningOptions(tau, **pruning) for tau in taus]
 
 
-def _ways(taus: Sequence[float], pruning: Mapping[str, Any]) -> list[PruningOptions]:
-    return [PruningOptions(**{**pruning, 'tau': tau}) for tau in taus]
-
-
-@function('prune', version=1, seconds=_pruning_seconds, returns={'pruned': dict})
+@function('prune', version=1, seconds=_pruning_seconds, returns=PruneValues)
 def prune(
-    source: StoredResult,
+    source: AnyResult,
     name: str,
     episodes: int,
     taus: Sequence[float],
-    pruning: Mapping[str, Any],
-) -> Result:
+    pruning: Mapping[str, str],
+) -> JobResult[PruneValues]:
     """Prune a network with several tau by the same sample of episodes.
 
     Args:
-        source: holds the network; if it does not, nothing comes of it.
+        source: holds the network; if it does not, the result is empty.
         name: of the network there.
         episodes: of the sample.
         taus: thresholds.
         pruning: the other fields of `PruningOptions`.
 
     Returns:
-        values: `pruned`, by `tau_name`: hidden (sizes), dead (by layer), accuracy of the pruned
-            network in one test.
+        values: `pruned`, by `tau_name`.
         networks: by `tau_name`.
     """
     from neuron_reach.analysis.merging import prune_each
@@ -123,12 +150,13 @@ def prune(
     from neuron_reach.records.recording import record_checkpoint
     from neuron_reach.workflows.prune import count_successes, sample_streams
 
-    checkpoint = _load(source, name)
+    checkpoint = source.find_checkpoint(name)
     if checkpoint is None:
-        return Result({'pruned': {}})
+        return JobResult({'pruned': {}})
     record = record_checkpoint(checkpoint, episodes)
-    values, networks = {}, {}
-    found = prune_each(checkpoint.network, record, _ways(taus, pruning))
+    values: dict[str, PrunedValues] = {}
+    networks = {}
+    found = prune_each(checkpoint.network, record, _options(taus, pruning))
     for tau, pruned in zip(taus, found, strict=True):
         setup = checkpoint.setup.with_hidden(pruned.network.sizes[1:-1])
         goals = sample_streams(checkpoint, 0)[1]
@@ -140,22 +168,22 @@ def prune(
         }
         metadata = describe(setup, Member(checkpoint.metadata['seed']), None)
         networks[tau_name(tau)] = (pruned.network, metadata)
-    return Result({'pruned': values}, networks=networks)
+    return JobResult({'pruned': values}, networks=networks)
 
 
-@function('prune samples', version=1, seconds=_accuracy_seconds, returns={'samples': dict})
+@function('prune samples', version=1, seconds=_accuracy_seconds, returns=PruneSamplesValues)
 def prune_samples(
-    source: StoredResult,
+    source: AnyResult,
     name: str,
     episodes: int,
     taus: Sequence[float],
     samples: int,
-    pruning: Mapping[str, Any],
-) -> Result:
-    """Prune a network by several samples of episodes, only to see how good the outcome is.
+    pruning: Mapping[str, str],
+) -> JobResult[PruneSamplesValues]:
+    """Prune a network by several samples of episodes, only to measure the accuracy after it.
 
     Args:
-        source: holds the network; if it does not, nothing comes of it.
+        source: holds the network; if it does not, the result is empty.
         name: of the network there.
         episodes: of each sample.
         taus: thresholds.
@@ -163,35 +191,35 @@ def prune_samples(
         pruning: the other fields of `PruningOptions`.
 
     Returns:
-        values: `samples`, by `tau_name`: accuracies and hidden sizes, one for each sample.
+        values: `samples`, by `tau_name`.
     """
     from neuron_reach.workflows.prune import sample_trials
 
-    checkpoint = _load(source, name)
+    checkpoint = source.find_checkpoint(name)
     if checkpoint is None:
-        return Result({'samples': {}})
+        return JobResult({'samples': {}})
     trials = [
-        sample_trials(checkpoint, _ways(taus, pruning), sample, episodes)
+        sample_trials(checkpoint, _options(taus, pruning), sample, episodes)
         for sample in range(1, samples + 1)
     ]
-    values = {
+    values: dict[str, SamplesValues] = {
         tau_name(tau): {
             'accuracies': [trial.accuracy for trial in own],
             'hidden': [list(trial.hidden) for trial in own],
         }
         for tau, own in zip(taus, zip(*trials, strict=True), strict=True)
     }
-    return Result({'samples': values})
+    return JobResult({'samples': values})
 
 
-@function('retrain', version=2, seconds=_retraining_seconds, returns=MEMBERS)
+@function('retrain', version=2, seconds=_retraining_seconds, returns=TrainingValues)
 def retrain(
-    source: StoredResult, name: str, seed: int, step: int, max_episodes: int, test_episodes: int
-) -> Result:
-    """Train a pruned network until it passes the validation test again, or is given up.
+    source: AnyResult, name: str, seed: int, step: int, max_episodes: int, test_episodes: int
+) -> JobResult[TrainingValues]:
+    """Retrain a pruned network until it passes the validation test again, or is given up.
 
     Args:
-        source: holds the network; if it does not, nothing comes of it.
+        source: holds the network; if it does not, the result is empty.
         name: of the network there.
         seed: of the network before its first reduction step.
         step: which reduction step, from 1; with the seed it sets the random streams.
@@ -205,9 +233,9 @@ def retrain(
     from neuron_reach.learning.training import Training
     from neuron_reach.study.networks import run_training
 
-    checkpoint = _load(source, name)
+    checkpoint = source.find_checkpoint(name)
     if checkpoint is None:
-        return Result({'members': []})
+        return JobResult({'members': []})
     own = dataclasses.replace(
         checkpoint.setup.training, seed=step_seed(seed, step), max_episodes=max_episodes
     )
@@ -228,7 +256,7 @@ class Source:
         what: which arm and layers, for people.
     """
 
-    job: Job
+    job: Job[TrainingValues]
     seed: int
     what: str
 
@@ -245,18 +273,18 @@ class Step:
     Attributes:
         pruned: the job that prunes, `prune`.
         pruned_name: of the network in its result.
-        trained: the job that trains on, `retrain`.
+        trained: the job that retrains, `retrain`.
         trained_name: of the network in its result.
     """
 
-    pruned: Job
+    pruned: Job[PruneValues]
     pruned_name: str
-    trained: Job
+    trained: Job[TrainingValues]
     trained_name: str
 
 
-def sources(options: Mapping[str, Any], networks: int, stack: int) -> list[Source]:
-    """Return so many networks with these options of a `Setup`, with the seeds 0, 1, ..."""
+def sources(options: Options, networks: int, stack: int) -> list[Source]:
+    """Return this many networks with these options of a `Setup`, with the seeds 0, 1, ..."""
     what = condition(Setup.from_values(options, 'study'))
     return [
         Source(job, seed, what)
@@ -265,14 +293,16 @@ def sources(options: Mapping[str, Any], networks: int, stack: int) -> list[Sourc
     ]
 
 
-def pruning_values(**changes: Any) -> dict[str, Any]:
-    """Return all pruning options but tau, written out, so that changed defaults are other jobs."""
+def pruning_values(**changes: str) -> dict[str, str]:
+    """Return all pruning options but tau, so that changed defaults make other jobs."""
     values = {**vars(PruningOptions()), **changes}
     del values['tau']
     return values
 
 
-def prune_job(source: Source, scale: Scale, taus: Sequence[float] = (TAU,), **pruning: Any) -> Job:
+def prune_job(
+    source: Source, scale: Scale, taus: Sequence[float] = (TAU,), **pruning: str
+) -> Job[PruneValues]:
     """Return the job that prunes a freshly trained network; `pruning` as of `reduction`."""
     return prune.job(
         f'prune {source.what}, seed {source.seed}',
@@ -284,7 +314,9 @@ def prune_job(source: Source, scale: Scale, taus: Sequence[float] = (TAU,), **pr
     )
 
 
-def prune_samples_job(source: Source, scale: Scale, taus: Sequence[float], **pruning: Any) -> Job:
+def prune_samples_job(
+    source: Source, scale: Scale, taus: Sequence[float], **pruning: str
+) -> Job[PruneSamplesValues]:
     """Return the job that measures a freshly trained network after pruning, as `prune_job`."""
     return prune_samples.job(
         f'measure {source.what}, seed {source.seed}, after pruning',
@@ -297,8 +329,10 @@ def prune_samples_job(source: Source, scale: Scale, taus: Sequence[float], **pru
     )
 
 
-def retrain_job(source: Source, scale: Scale, pruned: Job, tau: float = TAU, step: int = 1) -> Job:
-    """Return the job that trains a pruned network on."""
+def retrain_job(
+    source: Source, scale: Scale, pruned: Job[PruneValues], tau: float = TAU, step: int = 1
+) -> Job[TrainingValues]:
+    """Return the job that retrains a pruned network."""
     return retrain.job(
         f'retrain {source.what}, seed {source.seed}, step {step}, tau {tau:g}',
         source=pruned,
@@ -311,21 +345,21 @@ def retrain_job(source: Source, scale: Scale, pruned: Job, tau: float = TAU, ste
 
 
 def first_taus(source: Source, scale: Scale) -> tuple[float, ...]:
-    """Return with which tau a network is pruned first.
+    """Return the values of tau with which a network is pruned first.
 
-    All of those that are compared where the study of tau prunes it anyhow, so that its jobs are
-    shared.
+    These are all that are compared if the study of tau prunes the network too, so that the studies
+    share their jobs.
     """
     return scale.taus if source.what == condition(Setup.from_values(ANALYSED, '')) else (TAU,)
 
 
-def reduction(source: Source, scale: Scale, **pruning: Any) -> list[Step]:
-    """Return the reduction steps of a network, each from what the one before has made.
+def reduction(source: Source, scale: Scale, **pruning: str) -> list[Step]:
+    """Return the reduction steps of a network, each from the result of the step before.
 
     Args:
         source: the network.
         scale: says how many episodes.
-        pruning: options of pruning that are not the defaults.
+        pruning: options of pruning that differ from the defaults.
     """
     steps: list[Step] = []
     for number in range(1, STEPS + 1):
@@ -348,6 +382,6 @@ def reduction(source: Source, scale: Scale, **pruning: Any) -> list[Step]:
     return steps
 
 
-def jobs_of(steps: Sequence[Step]) -> list[Job]:
+def jobs_of(steps: Sequence[Step]) -> list[AnyJob]:
     """Return the jobs of reduction steps."""
     return list(itertools.chain.from_iterable((step.pruned, step.trained) for step in steps))

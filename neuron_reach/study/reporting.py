@@ -11,16 +11,17 @@ from neuron_reach.common.names import RECORD
 from neuron_reach.errors import UserError
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.engine.executors import processors
-from neuron_reach.study.engine.jobs import Job, with_inputs
+from neuron_reach.study.engine.jobs import AnyJob, Job, with_inputs
+from neuron_reach.study.engine.results import StoredResult, Values
 from neuron_reach.study.engine.runner import Outcome
 from neuron_reach.study.engine.store import Store
-from neuron_reach.study.html_report import Report, Section, Table
+from neuron_reach.study.html_report import HtmlReport, Section, Table
 from neuron_reach.study.studies import SCALES, Plan, Results, Scale
 
 
 def make_report(
     name: str, scale: Scale, plans: Sequence[Plan], store: Store, outcome: Outcome, command: str
-) -> Report:
+) -> HtmlReport:
     """Return the report of studies whose jobs have been done as far as they could be.
 
     Args:
@@ -31,13 +32,17 @@ def make_report(
         outcome: of the run.
         command: to get the report again.
     """
-    results = Results(lambda job: store.load(job) if store.has(job) else None)
+
+    def find(job: Job[Values], /) -> StoredResult[Values] | None:
+        return store.load(job) if store.has(job) else None
+
+    results = Results(find)
     jobs = [
         job for job in with_inputs([job for plan in plans for job in plan.jobs]) if store.has(job)
     ]
     old = [job for job in jobs if not store.load(job).digests]
     try:
-        sections = [section for plan in plans for section in plan.report(results)]
+        sections = [section for plan in plans for section in plan.sections(results)]
     except UserError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -53,7 +58,7 @@ def make_report(
         ]
     if outcome.failures:
         sections.insert(0, _failures(outcome))
-    return Report(
+    return HtmlReport(
         title=f'{name}, at the scale "{scale.name}"',
         introduction=f'Experiments of "{paper.title()}", done again.',
         rule=(verdict.__doc__ or '').replace('\n* ', '\n\n').replace('**', ''),
@@ -84,7 +89,7 @@ def _failures(outcome: Outcome) -> Section:
     )
 
 
-def _origin(jobs: Sequence[Job], store: Store, old: int) -> list[Table]:
+def _origin(jobs: Sequence[AnyJob], store: Store, old: int) -> list[Table]:
     groups: dict[str, list[tuple[float, float]]] = {}
     versions: dict[str, set[str]] = {}
     seeds: dict[str, set[int]] = {}

@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from neuron_reach.errors import UserError
-from neuron_reach.study.engine.jobs import Job, StoredResult
+from neuron_reach.study.engine.jobs import AnyJob, Job
+from neuron_reach.study.engine.results import StoredResult, Values
 
 if TYPE_CHECKING:
     from neuron_reach.study.html_report import Section
@@ -95,14 +96,25 @@ SCALES = {
 }
 
 
-class Results:
-    """What the jobs of a study gave: `results.get(job)`, None for one that failed."""
+class Find(Protocol):
+    """Finds the result of a job; None if it failed."""
 
-    def __init__(self, get: Callable[[Job], StoredResult | None]) -> None:
+    def __call__(self, job: Job[Values], /) -> StoredResult[Values] | None:
+        """Return the result."""
+
+
+class Results:
+    """The results of the jobs of a study.
+
+    Attributes:
+        get: `results.get(job)` is the result of a job, None if it failed.
+    """
+
+    def __init__(self, get: Find) -> None:
         self.get = get
 
-    def all(self, jobs: Sequence[Job]) -> list[StoredResult]:
-        """Return the results of those jobs that have one."""
+    def all(self, jobs: Sequence[Job[Values]]) -> list[StoredResult[Values]]:
+        """Return the results of the jobs that did not fail."""
         return [result for result in map(self.get, jobs) if result is not None]
 
 
@@ -111,12 +123,12 @@ class Plan:
     """A study at one scale.
 
     Attributes:
-        jobs: those whose results the report needs; what they depend on follows from them.
-        report: makes sections of the report from the results; must bear with missing ones.
+        jobs: those whose results the report needs; their inputs follow from them.
+        sections: makes sections of the report from the results; must tolerate missing results.
     """
 
-    jobs: list[Job]
-    report: Callable[[Results], list[Section]]
+    jobs: Sequence[AnyJob]
+    sections: Callable[[Results], list[Section]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pytest
@@ -292,6 +293,43 @@ def test_keys_and_their_kinds_are_checked(tmp_path, change, message):
     assert read_json(file, KINDS) == good
     write_bytes(file, json_bytes({**good, **change}))
     assert_refused(lambda: read_json(file, KINDS), file, message)
+
+
+class Part(TypedDict):
+    d: str | None
+
+
+class Whole(TypedDict, total=False):
+    a: int
+    b: list[float]
+    c: Part
+    e: dict[str, list[int]]
+    f: list[float] | None
+
+
+HINTED = [
+    ({}, None),
+    ({'a': 1, 'b': [1, 2.5], 'c': {'d': None}, 'e': {'x': [1]}, 'f': None, 'more': 1}, None),
+    ({'f': [1.5]}, None),
+    ({'a': 1.0}, 'a must be a whole number, not 1.0'),
+    ({'b': [1, 2, float('nan')]}, 'b[2] must be a number, not nan'),
+    ({'c': None}, 'c must be an object, not null'),
+    ({'c': {}}, 'has no c.d'),
+    ({'c': {'d': 3}}, 'c.d must be text or null, not 3'),
+    ({'e': {'x': [1], 'y': [None]}}, 'e.y[0] must be a whole number, not null'),
+    ({'f': ['x']}, 'f[0] must be a number, not text'),
+    ({'f': {}}, 'f must be a list or null, not an object'),
+]
+
+
+@pytest.mark.parametrize(('values', 'message'), HINTED)
+def test_typed_dictionaries_are_checked_down_to_their_parts(tmp_path, values, message):
+    file = tmp_path / 'file'
+    write_bytes(file, json_bytes(values))
+    if message is None:
+        assert read_json(file, Whole) == values
+    else:
+        assert_refused(lambda: read_json(file, Whole), file, message)
 
 
 def test_only_regular_files_of_a_modest_size_are_read(tmp_path):

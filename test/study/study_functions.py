@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from neuron_reach.errors import UserError
-from neuron_reach.study.engine.jobs import Result, function
+from neuron_reach.study.engine.jobs import function
+from neuron_reach.study.engine.results import JobResult
 
 
 @function('test.add', version=1, seconds=lambda **_: 1.0)
@@ -16,7 +17,7 @@ def add(first, second=10):
     def value(term):
         return term if isinstance(term, int) else term.values['sum']
 
-    return Result({'sum': value(first) + value(second)})
+    return JobResult({'sum': value(first) + value(second)})
 
 
 @function('test.logged', version=1, seconds=lambda **_: 1.0)
@@ -24,18 +25,20 @@ def logged(log, needs=()):
     """Leaves a line in a file for every time it is called."""
     with Path(log).open('a') as file:
         file.write('x\n')
-    return Result({'needs': [need.values for need in needs]})
+    return JobResult({'needs': [need.values for need in needs]})
 
 
 @function('test.arrays', version=1, seconds=lambda **_: 1.0)
 def arrays(seed, size):
     generator = np.random.default_rng(seed)
-    return Result({'size': size}, {'normal': generator.normal(size=size), 'ids': np.arange(size)})
+    return JobResult(
+        {'size': size}, {'normal': generator.normal(size=size), 'ids': np.arange(size)}
+    )
 
 
 @function('test.mean', version=1, seconds=lambda **_: 2.0)
 def mean(of):
-    return Result({'mean': float(np.mean([one.arrays['normal'].mean() for one in of.values()]))})
+    return JobResult({'mean': float(np.mean([one.arrays['normal'].mean() for one in of.values()]))})
 
 
 @function('test.fail', version=1, seconds=lambda **_: 1.0)
@@ -55,7 +58,7 @@ def die(marker, times, sign=signal.SIGKILL):
             file.write('x')
         os.kill(os.getpid(), sign)
         time.sleep(60)
-    return Result({'deaths': deaths})
+    return JobResult({'deaths': deaths})
 
 
 @function('test.linger', version=1, seconds=lambda **_: 1.0)
@@ -67,7 +70,7 @@ def linger(marker):
         aside.write_text(str(os.getpid()))
         aside.rename(path)
         time.sleep(600)
-    return Result({'other_process': os.getpid() != int(path.read_text())})
+    return JobResult({'other_process': os.getpid() != int(path.read_text())})
 
 
 @function('test.surroundings', version=1, seconds=lambda **_: 1.0)
@@ -75,7 +78,7 @@ def surroundings(wait=0.0):
     import torch
 
     time.sleep(wait)
-    return Result(
+    return JobResult(
         {
             'pid': os.getpid(),
             'torch_threads': torch.get_num_threads(),

@@ -14,7 +14,7 @@ from neuron_reach.study.engine.store import Store
 from neuron_reach.study.fig2 import activity_jobs, activity_study
 from neuron_reach.study.fig2.activity_jobs import PRUNED, RANDOM, TRAINED, describe_distances
 from neuron_reach.study.fig3 import size_study, tau_study
-from neuron_reach.study.fig3.size_study import Outcome
+from neuron_reach.study.fig3.size_study import ReductionMeasures
 from neuron_reach.study.reductions import sources
 from neuron_reach.study.reporting import make_report
 from neuron_reach.study.studies import Results
@@ -46,7 +46,7 @@ def done(easy, tmp_path_factory, processes):
 
 def section_of(done, name):
     store, plans = done
-    (section,) = plans[name].report(Results(store.load))
+    (section,) = plans[name].sections(Results(store.load))
     return section
 
 
@@ -83,7 +83,7 @@ def test_a_report_of_fewer_networks_is_marked_in_every_section_and_figure(done):
 
 @pytest.mark.parametrize('name', STUDIES)
 def test_without_results_there_is_a_section_that_says_so(easy, name):
-    (section,) = STUDIES[name].plan(TINY).report(Results(lambda job: None))
+    (section,) = STUDIES[name].plan(TINY).sections(Results(lambda job: None))
     assert section.html()
     assert not section.findings
 
@@ -148,7 +148,7 @@ def test_distances_of_dead_neurons_count_as_zero_and_are_told_apart():
 
 def outcome(before, *steps, networks=20, noise=1.0):
     """Networks whose sizes scatter about those given, step by step."""
-    made = object.__new__(Outcome)
+    made = object.__new__(ReductionMeasures)
     generator = np.random.default_rng(before)
     sizes = np.array([np.broadcast_to(before, 6), *steps], float)
     scatter = generator.normal(0.0, noise, (networks, *sizes.shape))

@@ -12,8 +12,8 @@ from easy import EASY
 
 from neuron_reach.study import reductions, verdict
 from neuron_reach.study.fig3 import size_study, tau_study
-from neuron_reach.study.fig3.size_study import Outcome, reductions_of
-from neuron_reach.study.fig3.tau_study import Outcomes, sweeps_of
+from neuron_reach.study.fig3.size_study import ReductionMeasures, reductions_of
+from neuron_reach.study.fig3.tau_study import TauMeasures, sweeps_of
 from neuron_reach.study.networks import training_jobs
 from neuron_reach.study.outlook import layer_study, training_study, transfer_study
 from neuron_reach.study.outlook.transfer_study import COPIED, MAPPED
@@ -71,7 +71,7 @@ def test_in_the_study_of_tau_they_have_no_duration_and_count_with_the_limit(easy
     def given_up(job, seed):
         return job.function.name == 'retrain' and job.arguments['name'] == 'tau_0.5' and seed == 1
 
-    found = Outcomes(sweeps, done(given_up), TINY)
+    found = TauMeasures(sweeps, done(given_up), TINY)
     lost = found.at(0.5)
     assert np.argwhere(np.isnan(found.duration)).tolist() == [[1, lost]]
     assert found.bounded[1].tolist() == [400.0, 400.0, 400.0, LIMIT]
@@ -90,12 +90,12 @@ def test_in_the_study_of_sizes_they_are_left_out_and_told_by_step(easy):
     def given_up(job, seed):
         return job.function.name == 'retrain' and job.arguments['step'] == 2 and seed == 1
 
-    found = Outcome(group, done(given_up))
+    found = ReductionMeasures(group, done(given_up))
     assert (len(found), found.tried, found.lost) == (1, 2, [0, 1, 0])
     assert found.duration.tolist() == [[1000.0, 400.0, 400.0, 400.0]]
     rows = size_study._table({16: found}).rows
     assert [row[-1] for row in rows] == ['', '0 of 2', '1 of 2', '0 of 2']
-    never = Outcome(group, done(lambda job, seed: job.function.name == 'train'))
+    never = ReductionMeasures(group, done(lambda job, seed: job.function.name == 'train'))
     assert (len(never), never.lost) == (0, [0, 0, 0])
 
 
@@ -104,7 +104,7 @@ def test_in_the_study_of_layers_they_have_no_duration():
     plan = layer_study.plan_of([Source(job, 3, 'n')], steps=2, episodes=20, max_episodes=4000)
 
     def passed(given_up):
-        (section,) = plan.report(done(given_up))
+        (section,) = plan.sections(done(given_up))
         return [row[1] for item in section.items[1:] for row in item.rows]
 
     assert passed(lambda job, seed: False) == ['1 of 1'] * 3
@@ -118,7 +118,7 @@ def test_in_the_study_of_layers_they_have_no_duration():
 def test_in_the_study_of_transfer_they_save_nothing():
     (job,) = training_jobs(EASY, [3], 1, test_episodes=100)
     plan = transfer_study.plan_of({n: [Source(job, 3, f'{n}')] * 5 for n in (2, 3)}, 100)
-    (section,) = plan.report(done(lambda job, _: job.arguments.get('start') == MAPPED))
+    (section,) = plan.sections(done(lambda job, _: job.arguments.get('start') == MAPPED))
     shares = {row[1]: row[2] for row in section.items[1].rows if row[0] == '2-3'}
     assert shares == {'fresh': '5 of 5', COPIED: '5 of 5', MAPPED: '0 of 5'}
 

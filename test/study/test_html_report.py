@@ -6,7 +6,14 @@ import pytest
 
 from neuron_reach.errors import UserError
 from neuron_reach.figures.strips import strips
-from neuron_reach.study.html_report import Finding, Picture, Report, Section, Table, write_report
+from neuron_reach.study.html_report import (
+    Finding,
+    HtmlReport,
+    Picture,
+    Section,
+    Table,
+    write_report,
+)
 
 VOID = {'meta', 'br'}
 
@@ -67,7 +74,7 @@ def report(**changes):
         'command': 'neuron_reach reproduce fig2 -o "a<b"',
         'origin': [Table(['what', 'version'], [['torch', '2']])],
     }
-    return Report(**{**values, **changes})
+    return HtmlReport(**{**values, **changes})
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,8 @@ from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.errors import UserError
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
-from neuron_reach.study.engine.jobs import StoredResult, perform, write_files
+from neuron_reach.study.engine.jobs import perform
+from neuron_reach.study.engine.results import StoredResult, write_files
 from neuron_reach.study.networks import condition, training_jobs
 
 

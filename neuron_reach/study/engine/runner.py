@@ -11,14 +11,13 @@ from typing import Protocol
 
 from neuron_reach.errors import UserError
 from neuron_reach.study.engine.jobs import (
+    AnyJob,
     Call,
     Failure,
-    Files,
-    Job,
     Success,
-    read_files,
     with_inputs,
 )
+from neuron_reach.study.engine.results import Files, read_files
 from neuron_reach.study.engine.store import Store
 
 TICK = 1.0  # s between two looks at how things stand
@@ -53,19 +52,19 @@ class Executor(Protocol):
 class Estimates:
     """How long jobs take: each function's own estimate, corrected by what finished jobs took."""
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
+    def __init__(self, jobs: Iterable[AnyJob]) -> None:
         self._guess = {job.address: max(job.seconds, 1e-3) for job in jobs}
         self._measured: dict[str, tuple[float, float]] = {}
         self.count = 0
 
-    def learn(self, job: Job, seconds: float) -> None:
+    def learn(self, job: AnyJob, seconds: float) -> None:
         """Take note of how long a job took, s."""
         measured, guessed = self._measured.get(job.function.name, (0.0, 0.0))
         guess = self._guess[job.address]
         self._measured[job.function.name] = (measured + seconds, guessed + guess)
         self.count += 1
 
-    def seconds(self, job: Job) -> float:
+    def seconds(self, job: AnyJob) -> float:
         """Return how long a job should take, s."""
         ratio = 1.0
         pair = self._measured.get(job.function.name)
@@ -88,15 +87,15 @@ class Work:
         damaged: what is wrong with the results that are not whole, by address.
     """
 
-    jobs: dict[str, Job]
-    todo: dict[str, Job]
+    jobs: dict[str, AnyJob]
+    todo: dict[str, AnyJob]
     estimates: Estimates
     damaged: dict[str, str]
 
     @classmethod
-    def of(cls, wanted: Iterable[Job], store: Store) -> Work:
+    def of(cls, wanted: Iterable[AnyJob], store: Store) -> Work:
         """Return the work to get the results of these jobs, from what a store has already."""
-        jobs = {job.address: job for job in with_inputs(list(wanted))}
+        jobs = {job.address: job for job in with_inputs(wanted)}
         estimates = Estimates(jobs.values())
         todo, damaged = {}, {}
         for address, job in jobs.items():
@@ -188,16 +187,16 @@ class Outcome:
         skipped: jobs that were not tried as one that they need has failed.
     """
 
-    failures: list[tuple[Job, Failure]]
-    skipped: list[Job]
+    failures: list[tuple[AnyJob, Failure]]
+    skipped: list[AnyJob]
 
 
 class _Run:
     def __init__(self, work: Work, store: Store, executor: Executor) -> None:
         self.work, self.store, self.executor = work, store, executor
         self.running: dict[str, float] = {}
-        self.failures: list[tuple[Job, Failure]] = []
-        self.skipped: list[Job] = []
+        self.failures: list[tuple[AnyJob, Failure]] = []
+        self.skipped: list[AnyJob] = []
 
     def start_ready(self) -> None:
         """Hand out jobs that can be done, those with the longest chain behind them first."""

@@ -7,12 +7,12 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from neuron_reach.common.files import atomic_folder, json_bytes, lock_folder, set_aside, write_text
 from neuron_reach.common.names import FAILURE, LOCK, RECORD, beside, result_folder
 from neuron_reach.errors import UserError
-from neuron_reach.study.engine.jobs import Failure, Job, StoredResult, Success, write_files
+from neuron_reach.study.engine.jobs import AnyJob, Failure, Job, Success
+from neuron_reach.study.engine.results import Record, StoredResult, Values, write_files
 
 
 class Store:
@@ -42,19 +42,19 @@ class Store:
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             raise UserError(f'{self.root}: cannot be used: {place} cannot be written to')
 
-    def folder(self, job: Job) -> Path:
+    def folder(self, job: AnyJob) -> Path:
         """Return where the result of a job is, or will be."""
         return result_folder(self.root, job.address)
 
-    def has(self, job: Job) -> bool:
+    def has(self, job: AnyJob) -> bool:
         """Say whether the job is done."""
         return (self.folder(job) / RECORD).exists()
 
-    def load(self, job: Job) -> StoredResult:
+    def load(self, job: Job[Values]) -> StoredResult[Values]:
         """Return the result of a job that is done."""
         return StoredResult(self.folder(job), job.function.returns)
 
-    def load_checked(self, job: Job) -> StoredResult:
+    def load_checked(self, job: Job[Values]) -> StoredResult[Values]:
         """Return the result of a job that is done, after a look at every file of it.
 
         Raises:
@@ -68,11 +68,11 @@ class Store:
         result.check()
         return result
 
-    def set_aside(self, job: Job) -> Path:
+    def set_aside(self, job: AnyJob) -> Path:
         """Keep a damaged result under another name, which is returned; the job is to be done."""
         return set_aside(self.folder(job))
 
-    def record(self, job: Job) -> dict[str, Any]:
+    def record(self, job: AnyJob) -> Record:
         """Return how a result came about: job, seconds, cpu_seconds, versions, finished.
 
         Raises:
@@ -80,7 +80,7 @@ class Store:
         """
         return self.load(job).record
 
-    def save(self, job: Job, outcome: Success) -> None:
+    def save(self, job: AnyJob, outcome: Success) -> None:
         """Write a result; UserError if the place cannot be written to."""
         record = {
             'label': job.label,
@@ -103,7 +103,7 @@ class Store:
         except OSError as error:
             raise UserError(f'{self.folder(job)}: cannot be written: {error}') from None
 
-    def save_failure(self, job: Job, failure: Failure) -> None:
+    def save_failure(self, job: AnyJob, failure: Failure) -> None:
         """Keep why a job failed; UserError if the place cannot be written to."""
         path = self.error_file(job)
         try:
@@ -112,6 +112,6 @@ class Store:
         except OSError as error:
             raise UserError(f'{path}: cannot be written: {error}') from None
 
-    def error_file(self, job: Job) -> Path:
+    def error_file(self, job: AnyJob) -> Path:
         """Return where it is told why a job failed."""
         return beside(self.folder(job), FAILURE)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuron_reach.common.arrays import Array
 from neuron_reach.common.random_streams import training_streams, untrained_seed
-from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.engine.jobs import AnyJob, Job, function
+from neuron_reach.study.engine.results import AnyResult, JobResult, StoredResult
 from neuron_reach.study.reductions import STEPS, TAU, Source, jobs_of, reduction
 from neuron_reach.study.studies import Results, Scale
-
-Array = NDArray[np.float64]
 
 BIN = 0.2
 """Width of the bins of distances."""
@@ -25,18 +24,59 @@ KINDS = (RANDOM, TRAINED, *(f'pruned, step {step}' for step in range(1, STEPS)),
 DRAWN = (RANDOM, TRAINED, PRUNED)
 
 
-def _seconds(episodes: int, **_: Any) -> float:
+class DistanceValues(TypedDict):
+    """Statistics of the distances between neurons, see `describe_distances`."""
+
+    pairs: int
+    mean: float
+    deviation: float
+    high_95: float
+    high_99: float
+    maximum: float
+    bimodality: float
+    alive_mean: float
+
+
+class LayerValues(DistanceValues):
+    """Statistics of one layer.
+
+    Items:
+        neurons: of the layer.
+        dead: neurons that are never active.
+        clusters: at the cut.
+        cluster_distance: mean over all clusters of the tree.
+        high: share of pairs among the 5 % largest of all pairs on the same layer.
+    """
+
+    neurons: int
+    dead: int
+    clusters: int
+    cluster_distance: float
+    high: float
+
+
+class ActivityValues(TypedDict, total=False):
+    """Values of `activity`: all-to-all distances, and layers; empty if there was no network."""
+
+    everything: DistanceValues
+    layers: list[LayerValues]
+
+
+ActivityResult = StoredResult[ActivityValues]
+
+
+def _seconds(episodes: int, **_: object) -> float:
     return 0.1 + 0.001 * episodes
 
 
-@function('activity', version=2, seconds=_seconds)
+@function('activity', version=2, seconds=_seconds, returns=ActivityValues)
 def activity(
-    source: StoredResult, name: str, seed: int, episodes: int, untrained: bool, tau: float
-) -> Result:
+    source: AnyResult, name: str, seed: int, episodes: int, untrained: bool, tau: float
+) -> JobResult[ActivityValues]:
     """Measure distances and clusters of a network, or of an untrained one on the same inputs.
 
     Args:
-        source: holds the network; if it does not, nothing comes of it.
+        source: holds the network; if it does not, the result is empty.
         name: of the network there.
         seed: draws the goals of the episodes, and the weights of an untrained network.
         episodes: how many.
@@ -44,9 +84,7 @@ def activity(
         tau: at which to cut the trees.
 
     Returns:
-        values: `everything` (all-to-all) and `layers`, a list: `describe_distances`; by layer also
-            neurons, dead, clusters at the cut, cluster_distance (mean of all clusters of the
-            tree), high (share of pairs among the 5 % largest of all pairs of the same layer).
+        values: `everything` (all-to-all) and `layers`.
         arrays: edges; everything (bins,) and layers (layers, bins): densities; by layer tree,
             clusters, dead, such as `tree_hidden_1`.
     """
@@ -57,9 +95,9 @@ def activity(
     from neuron_reach.analysis.samples import network_activations, random_network
     from neuron_reach.records.recording import record_checkpoint
 
-    if name not in source.checkpoints():
-        return Result({})
-    checkpoint = source.checkpoint(name)
+    checkpoint = source.find_checkpoint(name)
+    if checkpoint is None:
+        return JobResult({})
     record = record_checkpoint(checkpoint, episodes, training_streams(seed)['record'])
     if untrained:
         generator = torch.Generator().manual_seed(untrained_seed(seed))
@@ -70,7 +108,8 @@ def activity(
     within = {layer: pairs(found.within(layer)) for layer in found.record.layers}
     edges = np.arange(0.0, np.sqrt(record.activations.shape[1]) + BIN, BIN)
     bound = float(np.quantile(np.concatenate(list(within.values())), 0.95))
-    layers, arrays = [], {}
+    layers: list[LayerValues] = []
+    arrays = {}
     for layer, distances in within.items():
         tree, clusters = found.clustering.trees[layer], found.clustering.clusters[layer]
         dead = found.maxima[found.record.columns(layer)] == 0.0
@@ -89,10 +128,10 @@ def activity(
     arrays['edges'] = edges
     arrays['everything'] = _density(everything, edges)
     arrays['layers'] = np.stack([_density(distances, edges) for distances in within.values()])
-    return Result({'everything': describe_distances(everything), 'layers': layers}, arrays)
+    return JobResult({'everything': describe_distances(everything), 'layers': layers}, arrays)
 
 
-def describe_distances(distances: Array) -> dict[str, Any]:
+def describe_distances(distances: Array) -> DistanceValues:
     """Return pairs, mean, deviation, 95th and 99th percentile, maximum, bimodality of distances.
 
     Bimodality is (skewness^2 + 1) / kurtosis: 1/3 for a normal distribution, 5/9 for a uniform
@@ -100,8 +139,16 @@ def describe_distances(distances: Array) -> dict[str, Any]:
     two dead neurons.
     """
     if not len(distances) or not distances.any():
-        keys = ('mean', 'deviation', 'high_95', 'high_99', 'maximum', 'bimodality', 'alive_mean')
-        return {'pairs': len(distances), **dict.fromkeys(keys, 0.0)}
+        return {
+            'pairs': len(distances),
+            'mean': 0.0,
+            'deviation': 0.0,
+            'high_95': 0.0,
+            'high_99': 0.0,
+            'maximum': 0.0,
+            'bimodality': 0.0,
+            'alive_mean': 0.0,
+        }
     centred = distances - distances.mean()
     deviation = float(distances.std())
     bimodality = 1.0
@@ -133,8 +180,8 @@ class Course:
     """A network's activity jobs by kind, and the reduction steps they are made from."""
 
     source: Source
-    activities: Mapping[str, Job]
-    steps: Sequence[Job]
+    activities: Mapping[str, Job[ActivityValues]]
+    steps: Sequence[AnyJob]
 
 
 def courses_of(networks: Sequence[Source], scale: Scale) -> list[Course]:
@@ -160,9 +207,9 @@ def courses_of(networks: Sequence[Source], scale: Scale) -> list[Course]:
     return made
 
 
-def whole(networks: Sequence[Course], results: Results) -> dict[str, list[StoredResult]]:
+def whole(networks: Sequence[Course], results: Results) -> dict[str, list[ActivityResult]]:
     """Return the activities of the networks that have all of them, by kind, in the same order."""
-    found: dict[str, list[StoredResult]] = {kind: [] for kind in KINDS}
+    found: dict[str, list[ActivityResult]] = {kind: [] for kind in KINDS}
     for course in networks:
         own = {kind: results.get(job) for kind, job in course.activities.items()}
         if all(result is not None and result.values for result in own.values()):

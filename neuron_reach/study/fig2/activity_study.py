@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuron_reach.common.arrays import Array
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.figures.kinds import Tree, kind_densities, tree_grid
 from neuron_reach.study import paper
-from neuron_reach.study.engine.jobs import StoredResult
+from neuron_reach.study.engine.jobs import AnyJob
 from neuron_reach.study.fig2.activity_jobs import (
     DRAWN,
     KINDS,
     PRUNED,
     RANDOM,
     TRAINED,
+    ActivityResult,
     Course,
     courses_of,
     whole,
@@ -27,7 +29,10 @@ from neuron_reach.study.reductions import ANALYSED, TAU, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 from neuron_reach.study.verdict import judge_difference, judge_positive
 
-Array = NDArray[np.float64]
+DistanceKey = Literal[
+    'mean', 'deviation', 'high_95', 'high_99', 'maximum', 'bimodality', 'alive_mean'
+]
+LayerKey = Literal['mean', 'cluster_distance', 'neurons', 'dead', 'clusters', 'high', 'bimodality']
 
 UNIFORM = 5 / 9
 """Bimodality of a uniform distribution; a bell is below, two humps are above."""
@@ -36,25 +41,27 @@ UNIFORM = 5 / 9
 def plan(scale: Scale) -> Plan:
     """Return what to do at a scale."""
     networks = courses_of(sources(ANALYSED, scale.networks, scale.stack), scale)
-    jobs = [job for course in networks for job in (*course.steps, *course.activities.values())]
+    jobs: list[AnyJob] = []
+    for course in networks:
+        jobs += [*course.steps, *course.activities.values()]
     return Plan(jobs, lambda results: [section(networks, results, scale)])
 
 
-class Measures:
+class ActivityMeasures:
     """The numbers of all networks by kind, in the same order.
 
     Attributes:
         found: results by kind.
     """
 
-    def __init__(self, found: dict[str, list[StoredResult]]) -> None:
+    def __init__(self, found: dict[str, list[ActivityResult]]) -> None:
         self.found = found
 
-    def everything(self, kind: str, key: str) -> Array:
+    def everything(self, kind: str, key: DistanceKey) -> Array:
         """Return a number of the all-to-all distances, (networks,)."""
         return np.array([result.values['everything'][key] for result in self.found[kind]])
 
-    def layers(self, kind: str, key: str) -> Array:
+    def layers(self, kind: str, key: LayerKey) -> Array:
         """Return a number of every layer, (networks, layers)."""
         rows = [[layer[key] for layer in result.values['layers']] for result in self.found[kind]]
         return np.array(rows, np.float64)
@@ -62,7 +69,7 @@ class Measures:
 
 def section(networks: Sequence[Course], results: Results, scale: Scale) -> Section:
     """Return the section of the report."""
-    measures = Measures(whole(networks, results))
+    measures = ActivityMeasures(whole(networks, results))
     count = len(measures.found[TRAINED])
     text = (
         f'Distances of neurons (equation 2) over {scale.distance_episodes} greedy sample episodes '
@@ -84,7 +91,7 @@ def section(networks: Sequence[Course], results: Results, scale: Scale) -> Secti
     )
 
 
-def _pictures(measures: Measures) -> list[Picture]:
+def _pictures(measures: ActivityMeasures) -> list[Picture]:
     def stacked(kind: str, layer: int | None) -> Array:
         rows = [
             result.arrays['everything'] if layer is None else result.arrays['layers'][layer]
@@ -106,6 +113,14 @@ def _pictures(measures: Measures) -> list[Picture]:
             name: (arrays[f'tree_{name}'], arrays[f'clusters_{name}'], arrays[f'dead_{name}'])
             for name in names
         }
+    drawn: tuple[tuple[str, LayerKey], ...] = (
+        ('mean distance', 'mean'),
+        ('mean cluster distance', 'cluster_distance'),
+        ('neurons', 'neurons'),
+        ('neurons never active', 'dead'),
+        ('clusters at the cut', 'clusters'),
+        ('share of high distances', 'high'),
+    )
     panels = [
         Panel(
             'hidden layer',
@@ -114,14 +129,7 @@ def _pictures(measures: Measures) -> list[Picture]:
             {kind: measures.layers(kind, key) for kind in DRAWN},
             whole=True,
         )
-        for label, key in (
-            ('mean distance', 'mean'),
-            ('mean cluster distance', 'cluster_distance'),
-            ('neurons', 'neurons'),
-            ('neurons never active', 'dead'),
-            ('clusters at the cut', 'clusters'),
-            ('share of high distances', 'high'),
-        )
+        for label, key in drawn
     ]
     return [
         Picture(
@@ -148,8 +156,8 @@ def _pictures(measures: Measures) -> list[Picture]:
     ]
 
 
-def _tables(measures: Measures) -> list[Table]:
-    columns = {
+def _tables(measures: ActivityMeasures) -> list[Table]:
+    columns: dict[str, tuple[DistanceKey, int]] = {
         'mean': ('mean', 2),
         'standard deviation': ('deviation', 2),
         '95th percentile': ('high_95', 2),
@@ -162,14 +170,15 @@ def _tables(measures: Measures) -> list[Table]:
         [kind, *(spread(measures.everything(kind, key), n) for key, n in columns.values())]
         for kind in KINDS
     ]
+    told: tuple[tuple[str, LayerKey, int], ...] = (
+        ('mean distance', 'mean', 2),
+        ('cluster distance', 'cluster_distance', 2),
+        ('neurons', 'neurons', 1),
+        ('never active', 'dead', 1),
+    )
     layers = []
     for kind in KINDS:
-        for label, key, digits in (
-            ('mean distance', 'mean', 2),
-            ('cluster distance', 'cluster_distance', 2),
-            ('neurons', 'neurons', 1),
-            ('never active', 'dead', 1),
-        ):
+        for label, key, digits in told:
             own = measures.layers(kind, key).T
             layers.append([f'{kind}: {label}', *(spread(column, digits) for column in own)])
     count = len(layers[0]) - 1
@@ -183,11 +192,13 @@ def _tables(measures: Measures) -> list[Table]:
     ]
 
 
-def _findings(measures: Measures) -> list[Finding]:
+def _findings(measures: ActivityMeasures) -> list[Finding]:
     return [*_of_distances(measures), *_of_layers(measures), *_of_pruning(measures)]
 
 
-def _less(measures: Measures, name: str, key: str, kinds: tuple[str, str], what: str) -> Finding:
+def _less(
+    measures: ActivityMeasures, name: str, key: DistanceKey, kinds: tuple[str, str], what: str
+) -> Finding:
     """Judge that all-to-all distances have more of something in the first kind."""
     more, less = (measures.everything(kind, key) for kind in kinds)
     ours = f'{kinds[0]} {spread(more)}, {kinds[1]} {spread(less)}'
@@ -195,7 +206,7 @@ def _less(measures: Measures, name: str, key: str, kinds: tuple[str, str], what:
     return finding(name, ours, f'{what} all-to-all, {kinds[0]} less {kinds[1]}', judged)
 
 
-def _of_distances(measures: Measures) -> list[Finding]:
+def _of_distances(measures: ActivityMeasures) -> list[Finding]:
     bell = np.column_stack(
         (measures.everything(RANDOM, 'bimodality'), measures.layers(RANDOM, 'bimodality'))
     )
@@ -214,7 +225,7 @@ def _of_distances(measures: Measures) -> list[Finding]:
     ]
 
 
-def _of_layers(measures: Measures) -> list[Finding]:
+def _of_layers(measures: ActivityMeasures) -> list[Finding]:
     high = measures.layers(TRAINED, 'high')
     half = high.shape[1] // 2
     means = measures.layers(TRAINED, 'mean')
@@ -257,7 +268,7 @@ def _of_layers(measures: Measures) -> list[Finding]:
     ]
 
 
-def _of_pruning(measures: Measures) -> list[Finding]:
+def _of_pruning(measures: ActivityMeasures) -> list[Finding]:
     before, after = (measures.layers(kind, 'cluster_distance') for kind in (TRAINED, PRUNED))
     rise = after - before
     middle, ends = rise[:, 1:-1].mean(axis=1), np.abs(rise[:, [0, -1]].mean(axis=1))

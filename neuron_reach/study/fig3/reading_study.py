@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Interval, Pairs, Statistic, statistic_interval
+from neuron_reach.common.arrays import Array
 from neuron_reach.common.random_streams import torch_seed, training_streams
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study import paper, verdict
-from neuron_reach.study.engine.jobs import Job, Result, function
-from neuron_reach.study.fig3.size_study import Outcome
-from neuron_reach.study.fig3.tau_study import Outcomes, Sweep, findings, jobs_of_sweeps, sweeps_of
+from neuron_reach.study.engine.jobs import AnyJob, function
+from neuron_reach.study.engine.results import JobResult
+from neuron_reach.study.fig3.size_study import ReductionMeasures
+from neuron_reach.study.fig3.tau_study import (
+    Sweep,
+    TauMeasures,
+    findings,
+    jobs_of_sweeps,
+    sweeps_of,
+)
 from neuron_reach.study.findings import listed, spread
 from neuron_reach.study.html_report import Finding, Picture, Section, Table
 from neuron_reach.study.networks import (
-    MEMBERS,
     TRAINED_TEST_EPISODES,
+    MemberValues,
+    Options,
+    TrainingValues,
     condition,
     network_name,
     train,
@@ -29,7 +37,6 @@ from neuron_reach.study.networks import (
 from neuron_reach.study.reductions import ANALYSED, STEPS, Source, Step, jobs_of, reduction, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
-Array = NDArray[np.float64]
 Groups = Mapping[str, Sequence[tuple[Source, Sequence[Step]]]]
 Curves = Mapping[str, Sequence[Sweep]]
 
@@ -54,10 +61,10 @@ class Reading:
         pruning: fields of `PruningOptions`.
     """
 
-    task: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    task: Mapping[str, str] = dataclasses.field(default_factory=dict)
     start: str = HE
     past: int = 0
-    pruning: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    pruning: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 READINGS = {
@@ -82,15 +89,15 @@ in it, or both of the first two."""
 # --- jobs -------------------------------------------------------------------------------------
 
 
-def _seconds(options: Mapping[str, Any], seed: int, past: int, **_: Any) -> float:
+def _seconds(options: Options, seed: int, past: int, **_: object) -> float:
     until_trained: float = train.seconds(options=options, seeds=[seed])
     return until_trained * (1.0 + past / 3000.0)
 
 
-@function('train otherwise', version=2, seconds=_seconds, returns=MEMBERS)
+@function('train otherwise', version=2, seconds=_seconds, returns=TrainingValues)
 def train_otherwise(
-    options: Mapping[str, Any], seed: int, start: str, past: int, test_episodes: int
-) -> Result:
+    options: Options, seed: int, start: str, past: int, test_episodes: int
+) -> JobResult[TrainingValues]:
     """Train a network from other weights than usual, or past the point where it is trained.
 
     Args:
@@ -121,14 +128,15 @@ def train_otherwise(
     fleet = FleetSimulator(setup.arm, setup.learning.arms)
     while member.trained is None and training.episodes < setup.training.max_episodes:
         training.round(fleet)
-    values: dict[str, Any] = {
+    values: MemberValues = {
         'seed': seed,
         'first_pass': member.first_pass,
         'trained': member.trained,
         'accuracy': None,
+        'updates': training.learner.updates,
     }
     if member.trained is None:
-        return Result({'members': [{**values, 'updates': training.learner.updates}]})
+        return JobResult({'members': [values]})
     confirmed = member.trained
     while training.episodes < confirmed + past:
         training.round(fleet)
@@ -138,8 +146,8 @@ def train_otherwise(
     won = greedy_successes(tester, training.task, own, goals[None])[0]
     member.trained = confirmed
     metadata = describe(setup, member, (int(won.sum()), test_episodes))
-    values |= {'accuracy': float(won.mean()), 'updates': training.learner.updates}
-    return Result({'members': [values]}, networks={network_name(seed): (own, metadata)})
+    values['accuracy'], values['updates'] = float(won.mean()), training.learner.updates
+    return JobResult({'members': [values]}, networks={network_name(seed): (own, metadata)})
 
 
 # --- the plan ---------------------------------------------------------------------------------
@@ -182,7 +190,7 @@ def curves_of(scale: Scale) -> dict[str, list[Sweep]]:
     }
 
 
-def _otherwise(options: Mapping[str, Any], seed: int, name: str, reading: Reading) -> Source:
+def _otherwise(options: Options, seed: int, name: str, reading: Reading) -> Source:
     setup = Setup.from_values(options, 'study')
     values = setup.values()
     del values['seed']
@@ -201,7 +209,7 @@ def _otherwise(options: Mapping[str, Any], seed: int, name: str, reading: Readin
 def plan(scale: Scale) -> Plan:
     """Return what to do at a scale."""
     groups, curves = groups_of(scale), curves_of(scale)
-    jobs: list[Job] = []
+    jobs: list[AnyJob] = []
     for group in groups.values():
         for source, steps in group:
             jobs += [source.job, *jobs_of(steps)]
@@ -215,9 +223,11 @@ def plan(scale: Scale) -> Plan:
 
 def section(groups: Groups, curves: Curves, results: Results, scale: Scale) -> Section:
     """Return the report's part on the readings."""
-    outcomes = {name: Outcome(group, results) for name, group in groups.items()}
+    outcomes = {name: ReductionMeasures(group, results) for name, group in groups.items()}
     known = {name: outcome for name, outcome in outcomes.items() if len(outcome)}
-    swept = {name: Outcomes(sweeps, results, curve_scale(scale)) for name, sweeps in curves.items()}
+    swept = {
+        name: TauMeasures(sweeps, results, curve_scale(scale)) for name, sweeps in curves.items()
+    }
     drawn = {name: found for name, found in swept.items() if len(found.neurons)}
     judged = {name: findings(found) for name, found in drawn.items()}
     published = paper.number('sizes_of_wide_networks')
@@ -248,7 +258,7 @@ def section(groups: Groups, curves: Curves, results: Results, scale: Scale) -> S
     return Section(title, f'{text}\n\n{_conclusion(known, judged)}', items=items)
 
 
-def _samples(outcome: Outcome, name: str) -> dict[str, Pairs]:
+def _samples(outcome: ReductionMeasures, name: str) -> dict[str, Pairs]:
     """Return the sizes of every layer after the last step, of the networks of a reading."""
     sizes = outcome.hidden[:, -1]
     # Only complete groups have the same networks in the same places.
@@ -271,12 +281,12 @@ def _distance(name: str) -> Statistic:
     return statistic
 
 
-def distance(outcome: Outcome, name: str) -> Interval:
+def distance(outcome: ReductionMeasures, name: str) -> Interval:
     """Return the distance of a reading from the published sizes."""
     return statistic_interval(_distance(name), _samples(outcome, name))
 
 
-def farther(outcomes: Mapping[str, Outcome], name: str, than: str) -> Interval:
+def farther(outcomes: Mapping[str, ReductionMeasures], name: str, than: str) -> Interval:
     """Return how much farther from the published sizes one reading is than another."""
     samples = {**_samples(outcomes[name], name), **_samples(outcomes[than], than)}
     first, second = _distance(name), _distance(than)
@@ -288,7 +298,9 @@ def contradicted(judged: Sequence[Finding]) -> int:
     return [finding.verdict for finding in judged].count(verdict.DIFFERS)
 
 
-def _conclusion(known: Mapping[str, Outcome], judged: Mapping[str, Sequence[Finding]]) -> str:
+def _conclusion(
+    known: Mapping[str, ReductionMeasures], judged: Mapping[str, Sequence[Finding]]
+) -> str:
     distances = {name: distance(outcome, name) for name, outcome in known.items()}
     nearest = min(distances, key=lambda name: distances[name].value)
     level = [name for name in known if name != nearest and farther(known, name, nearest).low <= 0.0]
@@ -302,7 +314,7 @@ def _conclusion(known: Mapping[str, Outcome], judged: Mapping[str, Sequence[Find
     return f'{text} Best supported: {DEFAULT if DEFAULT in best else best[0]}.'
 
 
-def _sizes_picture(known: Mapping[str, Outcome]) -> Picture:
+def _sizes_picture(known: Mapping[str, ReductionMeasures]) -> Picture:
     layers = range(1, next(iter(known.values())).hidden.shape[2] + 1)
     published = paper.number('sizes_of_wide_networks').value
     own = known.get(DEFAULT)
@@ -330,7 +342,7 @@ def _sizes_picture(known: Mapping[str, Outcome]) -> Picture:
     )
 
 
-def _curves_picture(drawn: Mapping[str, Outcomes]) -> Picture:
+def _curves_picture(drawn: Mapping[str, TauMeasures]) -> Picture:
     panels = []
     for name, found in drawn.items():
         for label, of, limits in (
@@ -365,7 +377,7 @@ def _statements_table(judged: Mapping[str, Sequence[Finding]]) -> Table:
     )
 
 
-def _table(outcomes: Mapping[str, Outcome]) -> Table:
+def _table(outcomes: Mapping[str, ReductionMeasures]) -> Table:
     rows = []
     for name, outcome in outcomes.items():
         row = [name, f'{len(outcome)} of {outcome.tried}']

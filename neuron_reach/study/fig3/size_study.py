@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuron_reach.common.arrays import Array
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.findings import finding, listed, spread, unknown
@@ -27,7 +28,6 @@ from neuron_reach.study.reductions import (
 from neuron_reach.study.studies import Plan, Results, Scale
 from neuron_reach.study.verdict import judge_alike, judge_difference, judge_number, judge_positive
 
-Array = NDArray[np.float64]
 Reductions = Mapping[int, Sequence[tuple[Source, Sequence[Step]]]]
 """By width: every network and its reduction steps."""
 
@@ -60,8 +60,8 @@ def plan(scale: Scale) -> Plan:
     return Plan(jobs, lambda results: [_section(networks, results, scale)])
 
 
-class Outcome:
-    """What came of the networks of one width.
+class ReductionMeasures:
+    """Sizes, accuracies and durations of networks over the reduction steps.
 
     Attributes:
         tried: how many there were.
@@ -75,15 +75,16 @@ class Outcome:
     def __init__(self, group: Sequence[tuple[Source, Sequence[Step]]], results: Results) -> None:
         self.tried = len(group)
         self.lost = [0] * STEPS
-        rows: list[tuple[Any, Any, Any]] = []
+        rows: list[_Row] = []
         for source, steps in group:
             row = _row(source, steps, results)
             if isinstance(row, int):
                 self.lost[row] += 1
             elif row is not None:
                 rows.append(row)
-        parts = list(zip(*rows, strict=True)) or [(), (), ()]
-        self.hidden, self.accuracy, self.duration = (np.array(part, float) for part in parts)
+        self.hidden = np.array([row.hidden for row in rows], float)
+        self.accuracy = np.array([row.accuracy for row in rows], float)
+        self.duration = np.array([row.duration for row in rows], float)
 
     @property
     def total(self) -> Array:
@@ -95,10 +96,16 @@ class Outcome:
         return len(self.hidden)
 
 
-def _row(
-    source: Source, steps: Sequence[Step], results: Results
-) -> tuple[list[list[int]], list[float], list[int]] | int | None:
-    """Return sizes, accuracies and durations; the step that gave up; None if jobs are missing."""
+class _Row(NamedTuple):
+    """Hidden sizes, accuracies and durations of one network, before and after every step."""
+
+    hidden: list[list[int]]
+    accuracy: list[float | None]
+    duration: list[int | None]
+
+
+def _row(source: Source, steps: Sequence[Step], results: Results) -> _Row | int | None:
+    """Return the measures; the place of the step that was given up; None if jobs are missing."""
     trained = results.get(source.job)
     if trained is None:
         return None
@@ -106,7 +113,8 @@ def _row(
     if before['trained'] is None:
         return None
     hidden = [trained.checkpoint(source.name).metadata['hidden']]
-    accuracy, duration = [before['accuracy']], [before['first_pass']]
+    accuracy: list[float | None] = [before['accuracy']]
+    duration = [before['first_pass']]
     for number, step in enumerate(steps):
         pruned, retrained = results.get(step.pruned), results.get(step.trained)
         if pruned is None or retrained is None:
@@ -118,11 +126,11 @@ def _row(
         hidden.append(values['hidden'])
         accuracy.append(values['accuracy'])
         duration.append(member['first_pass'])
-    return hidden, accuracy, duration
+    return _Row(hidden, accuracy, duration)
 
 
 def _section(networks: Reductions, results: Results, scale: Scale) -> Section:
-    found = {width: Outcome(group, results) for width, group in networks.items()}
+    found = {width: ReductionMeasures(group, results) for width, group in networks.items()}
     title = 'Figure 3, right: reduction steps by initial width'
     text = (
         f'Networks of {", ".join(map(str, networks))} neurons per hidden layer, reduced in {STEPS} '
@@ -137,21 +145,25 @@ def _section(networks: Reductions, results: Results, scale: Scale) -> Section:
     return Section(title, text, _findings(known), [*_pictures(known), _table(found)])
 
 
-def _pictures(found: Mapping[int, Outcome]) -> list[Picture]:
+def _pictures(found: Mapping[int, ReductionMeasures]) -> list[Picture]:
     steps = list(range(STEPS + 1))
     layers = range(1, next(iter(found.values())).hidden.shape[2] + 1)
     published = paper.number('sizes_of_wide_networks').value
 
-    def by_step(label: str, values: Mapping[str, Array], **more: Any) -> Panel:
-        return Panel('reduction step', label, steps, values, whole=True, **more)
-
+    by_step = functools.partial(Panel, 'reduction step', x=steps, whole=True)
     named = {f'6 x {width}': own for width, own in found.items()}
     courses_by_step = [
-        by_step('hidden neurons', {w: own.total for w, own in named.items()}, logarithmic=True),
         by_step(
-            'initial accuracy', {w: own.accuracy for w, own in named.items()}, limits=(0.0, 1.0)
+            'hidden neurons', groups={w: own.total for w, own in named.items()}, logarithmic=True
         ),
-        by_step('training duration, episodes', {w: own.duration for w, own in named.items()}),
+        by_step(
+            'initial accuracy',
+            groups={w: own.accuracy for w, own in named.items()},
+            limits=(0.0, 1.0),
+        ),
+        by_step(
+            'training duration, episodes', groups={w: own.duration for w, own in named.items()}
+        ),
     ]
     shapes = [
         Panel(
@@ -182,7 +194,7 @@ def _pictures(found: Mapping[int, Outcome]) -> list[Picture]:
     ]
 
 
-def _table(found: Mapping[int, Outcome]) -> Table:
+def _table(found: Mapping[int, ReductionMeasures]) -> Table:
     rows = []
     for width, own in found.items():
         for step in range(STEPS + 1) if len(own) else ():
@@ -208,7 +220,7 @@ def _table(found: Mapping[int, Outcome]) -> Table:
     return Table(header, rows, 'Mean ± standard deviation of networks; step 0: before pruning.')
 
 
-def _findings(found: Mapping[int, Outcome]) -> list[Finding]:
+def _findings(found: Mapping[int, ReductionMeasures]) -> list[Finding]:
     wide = {width: own for width, own in found.items() if width >= WIDE}
     small = {width: own for width, own in found.items() if width < WIDE}
     removed = {width: -np.diff(own.total, axis=1) for width, own in found.items()}
@@ -248,13 +260,13 @@ def _by_width(texts: Mapping[int, str]) -> str:
     return '; '.join(f'{width}: {text}' for width, text in texts.items())
 
 
-def _last_sizes(found: Mapping[int, Outcome]) -> str:
+def _last_sizes(found: Mapping[int, ReductionMeasures]) -> str:
     return _by_width(
         {w: listed(own.hidden[:, -1].mean(axis=0).tolist(), 1) for w, own in found.items()}
     )
 
 
-def _wide_alike(wide: Mapping[int, Outcome]) -> Finding:
+def _wide_alike(wide: Mapping[int, ReductionMeasures]) -> Finding:
     if len(wide) < 2:
         return unknown('fig3_wide_alike', f'fewer than two widths from {WIDE} on at this scale')
     sizes = {width: own.total[:, 1] for width, own in wide.items()}
@@ -275,7 +287,7 @@ def _wide_alike(wide: Mapping[int, Outcome]) -> Finding:
     )
 
 
-def _taper(small: Mapping[int, Outcome]) -> Finding:
+def _taper(small: Mapping[int, ReductionMeasures]) -> Finding:
     if not small:
         return unknown('fig3_taper', f'no width below {WIDE} at this scale')
     return finding(
@@ -300,7 +312,7 @@ def _slopes(sizes: Array) -> Array:
     return slopes
 
 
-def _hourglass(wide: Mapping[int, Outcome]) -> Finding:
+def _hourglass(wide: Mapping[int, ReductionMeasures]) -> Finding:
     if not wide:
         return unknown('fig3_hourglass', f'no width from {WIDE} on at this scale')
     verdicts = []
@@ -319,7 +331,7 @@ def _hourglass(wide: Mapping[int, Outcome]) -> Finding:
     )
 
 
-def _published_sizes(found: Mapping[int, Outcome]) -> list[Finding]:
+def _published_sizes(found: Mapping[int, ReductionMeasures]) -> list[Finding]:
     """Compare the sizes after all steps, layer by layer, with the paper's means."""
     published = paper.number('sizes_of_wide_networks')
     own = [outcome.hidden[:, -1] for width, outcome in found.items() if width in LARGEST]

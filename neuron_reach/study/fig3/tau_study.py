@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuron_reach.common.arrays import Array, Integers
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.learning.setup import Setup
-from neuron_reach.study.engine.jobs import Job
+from neuron_reach.study.engine.jobs import AnyJob, Job
 from neuron_reach.study.findings import finding, listed, spread, unknown
 from neuron_reach.study.html_report import Finding, Picture, Section, Table
-from neuron_reach.study.networks import member_of
+from neuron_reach.study.networks import TrainingValues, member_of
 from neuron_reach.study.reductions import (
     ANALYSED,
     TAU,
+    PruneSamplesValues,
+    PruneValues,
     Source,
     prune_job,
     prune_samples_job,
@@ -27,8 +30,6 @@ from neuron_reach.study.reductions import (
 )
 from neuron_reach.study.studies import Plan, Results, Scale
 from neuron_reach.study.verdict import judge_alike, judge_difference, judge_positive
-
-Array = NDArray[np.float64]
 
 ACCURACY_MARGIN = {'tau 0': 0.02, 'small tau': 0.1}
 """Differences of accuracy that count as none, where the paper says so in words only."""
@@ -45,15 +46,15 @@ SMALL, MIDDLE_END = 0.1, 0.22
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """The jobs of one network: pruned with every tau, measured, trained on."""
+    """The jobs of one network: pruned with every tau, measured, retrained."""
 
     source: Source
-    pruned: Job
-    samples: Job
-    retrained: Mapping[float, Job]
+    pruned: Job[PruneValues]
+    samples: Job[PruneSamplesValues]
+    retrained: Mapping[float, Job[TrainingValues]]
 
 
-def sweeps_of(networks: Sequence[Source], scale: Scale, **pruning: Any) -> list[Sweep]:
+def sweeps_of(networks: Sequence[Source], scale: Scale, **pruning: str) -> list[Sweep]:
     """Return the jobs for every network; `pruning` as of `reduction`."""
     made = []
     for source in networks:
@@ -70,41 +71,42 @@ def plan(scale: Scale) -> Plan:
     return Plan(jobs_of_sweeps(sweeps), lambda results: [_section(sweeps, results, scale)])
 
 
-def jobs_of_sweeps(sweeps: Sequence[Sweep]) -> list[Job]:
+def jobs_of_sweeps(sweeps: Sequence[Sweep]) -> list[AnyJob]:
     """Return the jobs of all networks."""
-    return [job for own in sweeps for job in (own.pruned, own.samples, *own.retrained.values())]
+    jobs: list[AnyJob] = []
+    for sweep in sweeps:
+        jobs += [sweep.pruned, sweep.samples, *sweep.retrained.values()]
+    return jobs
 
 
-class Outcomes:
-    """What came of all networks.
+class TauMeasures:
+    """Size, accuracy and duration of all networks against tau.
 
     Attributes:
         taus: thresholds.
         neurons: after pruning, input and output included, (networks, taus).
         before: neurons before it.
         accuracy: right after pruning, mean over the samples, (networks, taus).
+        deviation: of the accuracy between samples, (networks, taus).
         accuracy_before: before it, (networks,).
         duration: training episodes until the first passed test, (networks, taus); NaN: given up.
         bounded: the same, with the limit of episodes where a network was given up.
         duration_before: of the first training, (networks,).
-        retrained: accuracy after training on, (networks, taus).
+        retrained: accuracy after retraining, (networks, taus).
     """
 
     def __init__(self, sweeps: Sequence[Sweep], results: Results, scale: Scale) -> None:
         self.taus = np.array(scale.taus)
-        rows: dict[str, list[Any]] = {key: [] for key in _KEYS}
-        for sweep in sweeps:
-            row = _row(sweep, results)
-            for key in rows if row else ():
-                rows[key].append(row[key])
-        self.neurons = np.array(rows['neurons'], float)
-        self.accuracy = np.array(rows['accuracy'], float)
-        self.deviation = np.array(rows['deviation'], float)
-        self.accuracy_before = np.array(rows['accuracy_before'], float)
-        self.duration = np.array(rows['duration'], float)
+        found = (_row(sweep, results) for sweep in sweeps)
+        rows = [row for row in found if row is not None]
+        self.neurons = np.array([row['neurons'] for row in rows], float)
+        self.accuracy = np.array([row['accuracy'] for row in rows], float)
+        self.deviation = np.array([row['deviation'] for row in rows], float)
+        self.accuracy_before = np.array([row['accuracy_before'] for row in rows], float)
+        self.duration = np.array([row['duration'] for row in rows], float)
         self.bounded = np.where(np.isnan(self.duration), scale.retraining_episodes, self.duration)
-        self.duration_before = np.array(rows['duration_before'], float)
-        self.retrained = np.array(rows['retrained'], float)
+        self.duration_before = np.array([row['duration_before'] for row in rows], float)
+        self.retrained = np.array([row['retrained'] for row in rows], float)
         self.before = sum(Setup.from_values(ANALYSED, 'study').layer_sizes)
 
     def at(self, tau: float) -> int:
@@ -112,26 +114,27 @@ class Outcomes:
         return int(np.flatnonzero(self.taus == tau)[0])
 
 
-_KEYS = (
-    'neurons',
-    'accuracy',
-    'deviation',
-    'accuracy_before',
-    'duration',
-    'duration_before',
-    'retrained',
-)
+class _Row(TypedDict):
+    """Measures of one network, by tau, and before pruning; see `TauMeasures`."""
+
+    neurons: list[int]
+    accuracy: list[float]
+    deviation: list[float]
+    accuracy_before: float | None
+    duration: list[int | None]
+    duration_before: int | None
+    retrained: list[float | None]
 
 
-def _row(sweep: Sweep, results: Results) -> dict[str, Any]:
-    """Return the numbers of a network; none if any job of it is missing."""
+def _row(sweep: Sweep, results: Results) -> _Row | None:
+    """Return the measures of a network; None if any of its jobs is missing."""
     trained, pruned = results.get(sweep.source.job), results.get(sweep.pruned)
     samples = results.get(sweep.samples)
     retrained = [results.get(job) for job in sweep.retrained.values()]
     if trained is None or pruned is None or samples is None or None in retrained:
-        return {}
+        return None
     if not pruned.values['pruned']:
-        return {}  # the network itself could not be trained
+        return None  # the network itself could not be trained
     before = member_of(trained, sweep.source.seed)
     names = [tau_name(tau) for tau in sweep.retrained]
     sizes = Setup.from_values(ANALYSED, 'study').layer_sizes
@@ -140,8 +143,8 @@ def _row(sweep: Sweep, results: Results) -> dict[str, Any]:
     members = [result.values['members'][0] for result in retrained if result is not None]
     return {
         'neurons': [ends + sum(pruned.values['pruned'][name]['hidden']) for name in names],
-        'accuracy': [np.mean(own) for own in accuracies],
-        'deviation': [np.std(own, ddof=1) if len(own) > 1 else np.nan for own in accuracies],
+        'accuracy': [float(np.mean(own)) for own in accuracies],
+        'deviation': [float(np.std(own, ddof=1)) if len(own) > 1 else np.nan for own in accuracies],
         'accuracy_before': before['accuracy'],
         'duration': [m['first_pass'] if m['trained'] is not None else None for m in members],
         'duration_before': before['first_pass'],
@@ -150,7 +153,7 @@ def _row(sweep: Sweep, results: Results) -> dict[str, Any]:
 
 
 def _section(sweeps: Sequence[Sweep], results: Results, scale: Scale) -> Section:
-    found = Outcomes(sweeps, results, scale)
+    found = TauMeasures(sweeps, results, scale)
     title = 'Figure 3, left: the threshold tau'
     text = (
         f'{len(found.neurons)} of {len(sweeps)} networks, each pruned once by '
@@ -167,24 +170,27 @@ def _section(sweeps: Sequence[Sweep], results: Results, scale: Scale) -> Section
     return Section(title, text, findings(found), [_picture(found), _table(found)])
 
 
-def _picture(found: Outcomes) -> Picture:
-    def panel(label: str, values: Array, **more: Any) -> Panel:
-        return Panel('tau', label, found.taus.tolist(), {'networks': values}, **more)
-
+def _picture(found: TauMeasures) -> Picture:
+    panel = functools.partial(Panel, 'tau', x=found.taus.tolist())
+    given_up = 1.0 * np.isnan(found.duration)
     panels = [
-        panel('neurons', found.neurons, references={'before pruning': float(found.before)}),
+        panel(
+            'neurons',
+            groups={'networks': found.neurons},
+            references={'before pruning': float(found.before)},
+        ),
         panel(
             'initial accuracy',
-            found.accuracy,
+            groups={'networks': found.accuracy},
             limits=(0.0, 1.0),
             references={'before pruning': float(found.accuracy_before.mean())},
         ),
         panel(
             'training duration, episodes',
-            found.duration,
+            groups={'networks': found.duration},
             references={'first training': found.duration_before.mean()},
         ),
-        panel('share of networks given up', 1.0 * np.isnan(found.duration), limits=(-0.02, 1.02)),
+        panel('share of networks given up', groups={'networks': given_up}, limits=(-0.02, 1.02)),
     ]
     return Picture(
         'fig3_left',
@@ -196,7 +202,7 @@ def _picture(found: Outcomes) -> Picture:
     )
 
 
-def _table(found: Outcomes) -> Table:
+def _table(found: TauMeasures) -> Table:
     failed = np.isnan(found.duration)
     rows = [
         [
@@ -226,7 +232,7 @@ def _table(found: Outcomes) -> Table:
     return Table(header, rows, caption)
 
 
-def findings(found: Outcomes) -> list[Finding]:
+def findings(found: TauMeasures) -> list[Finding]:
     """Judge what the paper says of size, accuracy and duration against tau."""
     tau0 = found.at(0.0)
     slopes = [np.polyfit(found.taus, row, 1)[0] for row in found.neurons]
@@ -261,7 +267,7 @@ def findings(found: Outcomes) -> list[Finding]:
     ]
 
 
-def _of_ranges(found: Outcomes) -> list[Finding]:
+def _of_ranges(found: TauMeasures) -> list[Finding]:
     """Judge what the paper says of small, middle and large tau."""
     taus, tau0, tau1 = found.taus, found.at(0.0), found.at(SMALL)
     small = np.flatnonzero((taus > 0.0) & (taus <= SMALL))
@@ -272,7 +278,7 @@ def _of_ranges(found: Outcomes) -> list[Finding]:
         return [unknown('fig3_small_tau', 'too few tau at this scale')]
     accuracy, duration = found.accuracy, found.bounded
 
-    def said(values: Array, places: Sequence[int] | NDArray[np.int64], digits: int) -> str:
+    def said(values: Array, places: Sequence[int] | Integers, digits: int) -> str:
         return listed(values[:, places].mean(axis=0).tolist(), digits)
 
     return [

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from neuron_reach.common.random_streams import fresh_goals, random_network_seed
 from neuron_reach.learning.setup import TrainingOptions
 from neuron_reach.study import paper
-from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.engine.jobs import AnyJob, Job, function
+from neuron_reach.study.engine.results import AnyResult, JobResult
 
-JOINTS: tuple[int, ...] = paper.number('joints').several
+if TYPE_CHECKING:
+    from neuron_reach.learning.checkpoint import Checkpoint
+    from neuron_reach.learning.qnetwork import QNetwork
+
+JOINTS = tuple(int(joints) for joints in paper.number('joints').several)
 EPISODES = int(paper.number('mapping_episodes').single)
 LASSO = float(paper.number('lasso').single)
 LASSOS = (0.0, 10.0, LASSO, 100.0)
@@ -28,24 +33,97 @@ PATIENCE = TrainingOptions().max_episodes
 """Training episodes after which a pruned network of another arm than the baseline's is given up."""
 
 
+class NetworkJob(TypedDict):
+    """A network to be: the job that makes it, and its name in the result."""
+
+    result: AnyJob
+    name: str
+
+
+class StoredNetwork(TypedDict):
+    """A `NetworkJob` as the functions of jobs receive it."""
+
+    result: AnyResult
+    name: str
+
+
+class SourceJob(NetworkJob):
+    """A network to map: its kind, and its number among those of its kind."""
+
+    kind: str
+    number: int
+
+
+class StoredSource(StoredNetwork):
+    """A `SourceJob` as the functions of jobs receive it."""
+
+    kind: str
+    number: int
+
+
+class ReducedValues(TypedDict):
+    """Values of `reduced_networks`: how many candidates were examined."""
+
+    tried: int
+
+
+class RandomValues(TypedDict):
+    """Values of `random_networks`.
+
+    Items:
+        hidden: mean neurons per hidden layer of the trained networks; rounded, the sizes of the
+            random ones; None if there is no trained network.
+    """
+
+    hidden: list[float] | None
+
+
+class MappingValues(TypedDict):
+    """One mapping.
+
+    Items:
+        kind: of the source network.
+        number: of the source network among those of its kind.
+        lasso: lambda; None: greedy.
+        samples: inputs of X.
+        dead: target neurons that are never active.
+        unmapped: targets without any source.
+        residual: of the optimality conditions; None: greedy.
+    """
+
+    kind: str
+    number: int
+    lasso: float | None
+    samples: int
+    dead: int
+    unmapped: int
+    residual: float | None
+
+
+class MapValues(TypedDict):
+    """Values of `map_onto`; empty if the target is missing."""
+
+    mappings: list[MappingValues]
+
+
 def method_name(lasso: float | None) -> str:
     """Return what a way of mapping is called; None is the greedy one."""
     return GREEDY if lasso is None else f'λ={lasso:g}'
 
 
-@function('reduced networks', version=1, seconds=lambda **_: 0.02, returns={'tried': int})
-def reduced_networks(candidates: Sequence[Mapping[str, Any]], count: int) -> Result:
-    """Pick the first networks that could be trained again after every reduction step.
+@function('reduced networks', version=1, seconds=lambda **_: 0.02, returns=ReducedValues)
+def reduced_networks(candidates: Sequence[StoredNetwork], count: int) -> JobResult[ReducedValues]:
+    """Pick the first networks that could be retrained after every reduction step.
 
     Args:
         candidates: the `result` that should hold each network, and its `name` there.
         count: how many at most.
 
     Returns:
-        values: `tried`, the number of candidates gone through.
+        values: `tried`.
         networks: `network_0`, `network_1`, ...
     """
-    networks: dict[str, Any] = {}
+    networks: dict[str, tuple[QNetwork, Mapping[str, object]]] = {}
     tried = 0
     for candidate in candidates:
         if len(networks) == count:
@@ -55,15 +133,17 @@ def reduced_networks(candidates: Sequence[Mapping[str, Any]], count: int) -> Res
         if checkpoint is not None:
             own = (checkpoint.network, checkpoint.metadata)
             networks[f'network_{len(networks)}'] = own
-    return Result({'tried': tried}, networks=networks)
+    return JobResult({'tried': tried}, networks=networks)
 
 
-def _random_seconds(count: int, **_: Any) -> float:
+def _random_seconds(count: int, **_: object) -> float:
     return 0.01 * count
 
 
-@function('random networks', version=1, seconds=_random_seconds, returns={'hidden': list | None})
-def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int) -> Result:
+@function('random networks', version=1, seconds=_random_seconds, returns=RandomValues)
+def random_networks(
+    trained: Sequence[StoredNetwork], seed: int, count: int
+) -> JobResult[RandomValues]:
     """Make untrained networks of the mean size of some networks.
 
     Args:
@@ -72,8 +152,7 @@ def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int)
         count: how many to make.
 
     Returns:
-        values: `hidden`, mean neurons per hidden layer, which the networks have, rounded; None if
-            there is no trained network.
+        values: `hidden`.
         networks: `random_0`, `random_1`, ...
     """
     import numpy as np
@@ -85,7 +164,7 @@ def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int)
 
     found = [checkpoint for network in trained if (checkpoint := _load(network)) is not None]
     if not found:
-        return Result({'hidden': None})
+        return JobResult({'hidden': None})
     hidden = np.mean([checkpoint.network.sizes[1:-1] for checkpoint in found], axis=0)
     setup = found[0].setup.with_hidden(tuple(int(size) for size in hidden.round()))
     networks = {}
@@ -94,15 +173,15 @@ def random_networks(trained: Sequence[Mapping[str, Any]], seed: int, count: int)
         generator = torch.Generator().manual_seed(weights)
         metadata = describe(setup, Member(number), None)
         networks[f'random_{number}'] = (random_network(setup.layer_sizes, generator), metadata)
-    return Result({'hidden': hidden.tolist()}, networks=networks)
+    return JobResult({'hidden': hidden.tolist()}, networks=networks)
 
 
 def _map_seconds(
-    target: Mapping[str, Any],
-    sources: Sequence[Mapping[str, Any]],
+    target: NetworkJob,
+    sources: Sequence[SourceJob],
     lassos: Sequence[float],
     greedy: bool,
-    **_: Any,
+    **_: object,
 ) -> float:
     """Estimate CPU seconds; fitted to networks of 48 neurons per layer before they were pruned."""
     job = target['result']
@@ -115,33 +194,32 @@ def _map_seconds(
     return 0.2 + len(sources) * (0.12 + 0.11 * len(lassos) + 0.1 * greedy) * wider
 
 
-@function('map', version=1, seconds=_map_seconds, returns={'mappings': [dict]})
+@function('map', version=1, seconds=_map_seconds, returns=MapValues)
 def map_onto(
-    target: Mapping[str, Any],
-    stand_in: Mapping[str, Any],
-    sources: Sequence[Mapping[str, Any]],
+    target: StoredNetwork,
+    stand_in: StoredNetwork,
+    sources: Sequence[StoredSource],
     transform: str,
     episodes: int,
     lassos: Sequence[float],
     greedy: bool,
-) -> Result:
-    """Map networks onto one, on the inputs that this one meets in sample episodes of its own.
+) -> JobResult[MapValues]:
+    """Map networks onto one, on the inputs of sample episodes of this one.
 
-    Networks are given by the `result` that holds them and their `name` there; one that is missing,
-    as its training was given up, is passed over.
+    Networks are given by the `result` that holds them and their `name` there; networks that are
+    missing, as their training was given up, are skipped.
 
     Args:
         target: the network to map onto.
-        stand_in: what takes its place on the same inputs where `kind` is RANDOM_BOTH.
-        sources: the networks to map, each with its `kind` and its `number` among its like.
+        stand_in: replaces it on the same inputs where `kind` is RANDOM_BOTH.
+        sources: the networks to map.
         transform: of the inputs, see `input_transform`.
         episodes: for X, without duplicates, and as many fresh ones for X_V.
         lassos: lambda of each linear mapping.
         greedy: make a greedy mapping as well.
 
     Returns:
-        values: `mappings`, a list: kind, number, lasso (None: greedy), samples, dead and unmapped
-            targets, residual of the optimum (None: greedy).
+        values: `mappings`.
         arrays: error, hidden_error (of hidden targets only), saturation, coverage, (mappings,),
             NaN where a metric is not defined; layers, (mappings, source layers, target layers).
     """
@@ -153,12 +231,13 @@ def map_onto(
 
     played, other = _load(target), _load(stand_in)
     if played is None or other is None:
-        return Result({'mappings': []})
+        return JobResult({'mappings': []})
     goals = fresh_goals(played.metadata['seed'])
     own = [record_checkpoint(played, episodes), record_checkpoint(played, episodes, goals)]
     others = [run_network(other.network, record) for record in own]
     samples = input_samples(own[0])
-    found, entries = [], []
+    found = []
+    entries: list[MappingValues] = []
     for network in sources:
         source = _load(network)
         if source is None:
@@ -192,17 +271,16 @@ def map_onto(
                 }
             )
     if not found:
-        return Result({'mappings': []})
+        return JobResult({'mappings': []})
     arrays = {name: np.array([getattr(mapping, name) for mapping in found]) for name in METRICS}
     missed, total = np.stack([mapping.layer_errors[:-1].sum(axis=0) for mapping in found], axis=1)
     arrays['hidden_error'] = np.divide(
         missed, total, out=np.full(len(total), np.nan), where=total > 0
     )
     arrays['layers'] = np.stack([mapping.layers for mapping in found])
-    return Result({'mappings': entries}, arrays)
+    return JobResult({'mappings': entries}, arrays)
 
 
-def _load(network: Mapping[str, Any]) -> Any:
+def _load(network: StoredNetwork | StoredSource) -> Checkpoint | None:
     """Return the checkpoint of a network, None if it is missing."""
-    result: StoredResult = network['result']
-    return result.checkpoint(network['name']) if network['name'] in result.checkpoints() else None
+    return network['result'].find_checkpoint(network['name'])

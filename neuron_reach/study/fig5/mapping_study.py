@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from neuron_reach.analysis.metrics import bootstrap_pairs
 from neuron_reach.analysis.transforms import input_transform
 from neuron_reach.common.random_streams import resampling_stream
 from neuron_reach.figures.mapping import Bars, layer_tables, metric_bars
-from neuron_reach.study.engine.jobs import Job
+from neuron_reach.study.engine.jobs import AnyJob, Job
 from neuron_reach.study.fig5.mapping_findings import findings
 from neuron_reach.study.fig5.mapping_jobs import (
     BALANCED,
@@ -30,6 +29,10 @@ from neuron_reach.study.fig5.mapping_jobs import (
     RANDOM_BOTH,
     REFLEXIVE,
     TRAINED,
+    MapValues,
+    NetworkJob,
+    RandomValues,
+    ReducedValues,
     map_onto,
     method_name,
     random_networks,
@@ -43,10 +46,10 @@ from neuron_reach.study.studies import Plan, Results, Scale
 SHOWN = ('error', 'hidden_error', *METRICS[1:])
 
 
-def pruned_networks(scale: Scale) -> tuple[dict[int, list[dict[str, Any]]], list[Job]]:
+def pruned_networks(scale: Scale) -> tuple[dict[int, list[NetworkJob]], list[AnyJob]]:
     """Return the networks to map by joints, as `map_onto` takes them, and the jobs behind them."""
-    networks: dict[int, list[dict[str, Any]]] = {}
-    jobs = []
+    networks: dict[int, list[NetworkJob]] = {}
+    jobs: list[AnyJob] = []
     count = scale.networks_by_joints
     for joints in JOINTS:
         options = {'joints': joints, 'hidden': scale.compared_width}
@@ -73,12 +76,12 @@ def plan(scale: Scale) -> Plan:
     return plan_of(networks, jobs)
 
 
-def plan_of(networks: Mapping[int, Sequence[Mapping[str, Any]]], jobs: Sequence[Job]) -> Plan:
+def plan_of(networks: Mapping[int, Sequence[NetworkJob]], jobs: Sequence[AnyJob]) -> Plan:
     """Return the plan for networks by joints.
 
     Args:
         networks: by joints, as `map_onto` takes them.
-        jobs: those behind them.
+        jobs: those that make them.
     """
     randoms = {
         joints: random_networks.job(
@@ -111,22 +114,21 @@ def _transforms(source_joints: int, target_joints: int) -> list[str]:
 
 
 def _map_job(
-    networks: Mapping[int, Sequence[Mapping[str, Any]]],
-    randoms: Mapping[int, Job],
+    networks: Mapping[int, Sequence[NetworkJob]],
+    randoms: Mapping[int, Job[RandomValues]],
     joints: tuple[int, int],
     number: int,
     transform: str,
-) -> Job:
+) -> Job[MapValues]:
     """Return the job of mapping all networks of one arm onto one network of another."""
     same = joints[0] == joints[1]
     trained = networks[joints[0]]
 
-    def random(arm: int, index: int) -> dict[str, Any]:
+    def random(arm: int, index: int) -> NetworkJob:
         return {'result': randoms[arm], 'name': f'random_{index}'}
 
-    def network(kind: str, index: int) -> dict[str, Any]:
-        known = kind in (TRAINED, REFLEXIVE)
-        return dict(trained[index]) if known else random(joints[0], index)
+    def network(kind: str, index: int) -> NetworkJob:
+        return trained[index] if kind in (TRAINED, REFLEXIVE) else random(joints[0], index)
 
     kinds = [(TRAINED, index) for index in range(len(trained)) if not (same and index == number)]
     if same:
@@ -138,7 +140,7 @@ def _map_job(
         kinds += [(RANDOM_BOTH, index) for index in range(len(trained)) if index != number]
     return map_onto.job(
         f'map {joints[0]}-{joints[1]}, {transform}, target {number}',
-        target=dict(networks[joints[1]][number]),
+        target=networks[joints[1]][number],
         stand_in=random(joints[1], number),
         sources=[{'kind': kind, 'number': index, **network(kind, index)} for kind, index in kinds],
         transform=transform,
@@ -149,8 +151,8 @@ def _map_job(
 
 
 def sections(
-    jobs: Mapping[tuple[int, int, str], Sequence[Job]],
-    randoms: Mapping[int, Job],
+    jobs: Mapping[tuple[int, int, str], Sequence[Job[MapValues]]],
+    randoms: Mapping[int, Job[RandomValues]],
     results: Results,
 ) -> list[Section]:
     """Return the report's part on figure 5."""
@@ -302,7 +304,7 @@ def _cell(maps: Maps, chosen: Chosen, metric: str) -> str:
         return 'unknown'
 
 
-def _random_sizes(randoms: Mapping[int, Job], results: Results) -> Table:
+def _random_sizes(randoms: Mapping[int, Job[RandomValues]], results: Results) -> Table:
     rows = []
     for joints, job in randoms.items():
         result = results.get(job)
@@ -318,10 +320,10 @@ def _random_sizes(randoms: Mapping[int, Job], results: Results) -> Table:
     )
 
 
-def _reduced(randoms: Job, results: Results) -> str:
+def _reduced(randoms: Job[RandomValues], results: Results) -> str:
     """Say how many networks of an arm there are."""
     networks = randoms.arguments['trained']
-    picked: Job = networks[0]['result']
+    picked: Job[ReducedValues] = networks[0]['result']
     found = results.get(picked)
     if picked.function is not reduced_networks or found is None:
         return str(len(networks))

@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Pairs
+from neuron_reach.common.arrays import Array
 from neuron_reach.study.engine.jobs import Job
 from neuron_reach.study.fig5.mapping_jobs import (
     BALANCED,
@@ -20,10 +20,10 @@ from neuron_reach.study.fig5.mapping_jobs import (
     RANDOM_BOTH,
     REFLEXIVE,
     TRAINED,
+    MapValues,
 )
 from neuron_reach.study.studies import Results
 
-Array = NDArray[np.float64]
 Direction = tuple[int, int]
 """Joints of the source and of the target."""
 
@@ -57,7 +57,7 @@ class Maps:
     """What the mapping jobs found, as values by pair."""
 
     def __init__(
-        self, jobs: Mapping[tuple[int, int, str], Sequence[Job]], results: Results
+        self, jobs: Mapping[tuple[int, int, str], Sequence[Job[MapValues]]], results: Results
     ) -> None:
         self.jobs, self.results = jobs, results
         self.counts = {joints: len(jobs[joints, joints, BALANCED]) for joints in JOINTS}

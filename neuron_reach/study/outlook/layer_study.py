@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from neuron_reach.common.arrays import Array
 from neuron_reach.common.random_streams import layer_seed
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.study import paper
-from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.engine.jobs import AnyJob, Job, function
+from neuron_reach.study.engine.results import AnyResult, JobResult
 from neuron_reach.study.findings import spread
 from neuron_reach.study.html_report import Picture, Section, Table
-from neuron_reach.study.networks import MEMBERS, member_of, network_name, train
+from neuron_reach.study.networks import MemberValues, TrainingValues, member_of, network_name, train
 from neuron_reach.study.reductions import ANALYSED, RETRAINED_TEST_EPISODES, Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
 
-def _seconds(source: Any, seed: int, episodes: int, **_: Any) -> float:
+class RemoveValues(TrainingValues, total=False):
+    """Values of `remove`: `members`, one or none, and what was removed if there is one.
+
+    Items:
+        removed: number of the layer (from 1) in the network before.
+        missed: for every layer, the share of its variance that is not predicted.
+        accuracy: in one test right after the removal.
+    """
+
+    removed: int
+    missed: list[float]
+    accuracy: float
+
+
+def _seconds(source: AnyJob, seed: int, episodes: int, **_: object) -> float:
     trained = source
     while 'options' not in trained.arguments:
         trained = trained.arguments['source']
@@ -27,20 +42,20 @@ def _seconds(source: Any, seed: int, episodes: int, **_: Any) -> float:
     return 0.002 * episodes + 0.5 * estimate
 
 
-@function('remove layer', version=1, seconds=_seconds, returns=MEMBERS)
+@function('remove layer', version=1, seconds=_seconds, returns=RemoveValues)
 def remove(
-    source: StoredResult,
+    source: AnyResult,
     name: str,
     seed: int,
     step: int,
     episodes: int,
     max_episodes: int,
     test_episodes: int,
-) -> Result:
-    """Take the hidden layer out that the layer before predicts best, and train on.
+) -> JobResult[RemoveValues]:
+    """Remove the hidden layer that the layer before predicts best, and retrain.
 
     Args:
-        source: holds the network; if it does not, or it has one hidden layer, nothing comes of it.
+        source: holds the network; if it does not, or it has one hidden layer, the result is empty.
         name: of the network there.
         seed: of the network before its first layer was removed.
         step: which layer is being removed, from 1; with the seed it sets the random streams.
@@ -49,9 +64,7 @@ def remove(
         test_episodes: fresh goals for the accuracy.
 
     Returns:
-        values: `members` as those of `train`: one, or none if nothing was removed; `removed`, the
-            number of the layer (from 1) in the network before; `missed`, for every layer the share
-            of its variance that is not predicted; `accuracy`, in one test before training.
+        values: as `RemoveValues` says.
         networks: the trained one, named by `network_name(seed)`.
     """
     from neuron_reach.analysis.reuse import remove_layer
@@ -61,12 +74,10 @@ def remove(
     from neuron_reach.study.networks import run_training
     from neuron_reach.workflows.prune import count_successes, sample_streams
 
-    if name not in source.checkpoints():
-        return Result({'members': []})
-    checkpoint = source.checkpoint(name)
+    checkpoint = source.find_checkpoint(name)
+    if checkpoint is None or len(checkpoint.network.sizes) < 4:
+        return JobResult({'members': []})
     hidden = checkpoint.network.sizes[1:-1]
-    if len(hidden) < 2:
-        return Result({'members': []})
     record = record_checkpoint(checkpoint, episodes)
     ways = [remove_layer(checkpoint.network, record, layer) for layer in range(1, len(hidden) + 1)]
     missed = [share for _, share in ways]
@@ -79,14 +90,14 @@ def remove(
     setup = setup.with_hidden(network.sizes[1:-1])
     successes = count_successes(setup, network, sample_streams(checkpoint, 0)[1])
     trained = run_training(Training(setup, network=network), test_episodes)
-    values = {
+    values: RemoveValues = {
         **trained.values,
         'removed': removed + 1,
         'missed': missed,
         'accuracy': successes / validation.VALIDATION_EPISODES,
     }
     networks = {network_name(seed): own for own in trained.networks.values()}
-    return Result(values, networks=networks)
+    return JobResult(values, networks=networks)
 
 
 # --- the plan ---------------------------------------------------------------------------------
@@ -105,9 +116,9 @@ def plan(scale: Scale) -> Plan:
 
 def plan_of(networks: Sequence[Source], steps: int, episodes: int, max_episodes: int) -> Plan:
     """Return the plan of removing so many layers of each network."""
-    chains: list[tuple[Source, list[Job]]] = []
+    chains: list[tuple[Source, list[Job[RemoveValues]]]] = []
     for source in networks:
-        chain: list[Job] = []
+        chain: list[Job[RemoveValues]] = []
         for step in range(1, steps + 1):
             chain.append(
                 remove.job(
@@ -122,7 +133,9 @@ def plan_of(networks: Sequence[Source], steps: int, episodes: int, max_episodes:
                 )
             )
         chains.append((source, chain))
-    jobs = [job for source, chain in chains for job in (source.job, *chain)]
+    jobs: list[AnyJob] = []
+    for source, chain in chains:
+        jobs += [source.job, *chain]
     return Plan(jobs, lambda results: [section(chains, steps, max_episodes, results)])
 
 
@@ -130,7 +143,10 @@ def plan_of(networks: Sequence[Source], steps: int, episodes: int, max_episodes:
 
 
 def section(
-    chains: Sequence[tuple[Source, Sequence[Job]]], steps: int, limit: int, results: Results
+    chains: Sequence[tuple[Source, Sequence[Job[RemoveValues]]]],
+    steps: int,
+    limit: int,
+    results: Results,
 ) -> Section:
     """Return the report's part on layers."""
     accuracy, duration = np.full((2, len(chains), steps + 1), np.nan)
@@ -138,7 +154,7 @@ def section(
     missed: list[list[float]] = [[] for _ in range(steps)]
     for row, (source, chain) in enumerate(chains):
         trained = results.get(source.job)
-        before: Mapping[str, Any] | None = None
+        before: MemberValues | None = None
         if trained is not None:
             before = member_of(trained, source.seed)
         if before is None or before['trained'] is None:
@@ -176,7 +192,7 @@ def section(
     )
 
 
-def _picture(accuracy: Any, duration: Any) -> Picture:
+def _picture(accuracy: Array, duration: Array) -> Picture:
     steps = range(accuracy.shape[1])
     panels = [
         Panel(
@@ -205,8 +221,8 @@ def _picture(accuracy: Any, duration: Any) -> Picture:
 
 
 def _table(
-    accuracy: Any,
-    duration: Any,
+    accuracy: Array,
+    duration: Array,
     removed: Sequence[Sequence[int]],
     missed: Sequence[Sequence[float]],
 ) -> Table:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -12,11 +13,17 @@ from neuron_reach.learning.validation import required_successes
 from neuron_reach.study import paper, verdict
 from neuron_reach.study.engine.jobs import Job
 from neuron_reach.study.html_report import Finding, Picture, Section, Table
-from neuron_reach.study.networks import TRAINED_TEST_EPISODES, condition, training_jobs
+from neuron_reach.study.networks import (
+    TRAINED_TEST_EPISODES,
+    MemberValues,
+    TrainingValues,
+    condition,
+    training_jobs,
+)
 from neuron_reach.study.studies import Plan, Results, Scale
 
 
-def conditions(scale: Scale) -> dict[str, list[Job]]:
+def conditions(scale: Scale) -> dict[str, list[Job[TrainingValues]]]:
     """Return the training jobs of every condition by its name."""
     wanted = [(3, width, scale.networks) for width in scale.widths]
     wanted += [(joints, scale.compared_width, scale.trained(joints)) for joints in (2, 4)]
@@ -35,7 +42,7 @@ def plan(scale: Scale) -> Plan:
     return Plan(every, lambda results: [_section(jobs, results)])
 
 
-def _section(jobs: dict[str, list[Job]], results: Results) -> Section:
+def _section(jobs: dict[str, list[Job[TrainingValues]]], results: Results) -> Section:
     members = {
         name: [m for result in results.all(group) for m in result.values['members']]
         for name, group in jobs.items()
@@ -48,10 +55,10 @@ def _section(jobs: dict[str, list[Job]], results: Results) -> Section:
             [
                 name,
                 f'{len(good)} of {len(own)}',
-                _spread([m['first_pass'] for m in good]),
-                f'{max(m["trained"] for m in good):,}' if good else '',
-                _spread([m['updates'] for m in good]),
-                _spread([m['accuracy'] for m in good], 3),
+                _spread(_numbers(good, 'first_pass')),
+                f'{max(_numbers(good, "trained")):,}' if good else '',
+                _spread(_numbers(good, 'updates')),
+                _spread(_numbers(good, 'accuracy'), 3),
             ]
         )
     header = [
@@ -62,7 +69,7 @@ def _section(jobs: dict[str, list[Job]], results: Results) -> Section:
         'updates',
         f'accuracy on {TRAINED_TEST_EPISODES} fresh goals',
     ]
-    durations = {name: [m['first_pass'] for m in good] for name, good in trained.items()}
+    durations = {name: _numbers(good, 'first_pass') for name, good in trained.items()}
     return Section(
         'Training',
         f'A network is trained once it has passed a validation test ({required_successes()} of 300 '
@@ -82,7 +89,7 @@ def _section(jobs: dict[str, list[Job]], results: Results) -> Section:
     )
 
 
-def _finding(members: dict[str, list[dict[str, Any]]]) -> Finding:
+def _finding(members: dict[str, list[MemberValues]]) -> Finding:
     own = [member for group in members.values() for member in group]
     passed = sum(member['trained'] is not None for member in own)
     published = paper.statement('trained')
@@ -98,7 +105,15 @@ def _finding(members: dict[str, list[dict[str, Any]]]) -> Finding:
     )
 
 
-def _spread(values: list[Any], digits: int = 0) -> str:
+def _numbers(
+    members: Sequence[MemberValues],
+    key: Literal['first_pass', 'trained', 'updates', 'accuracy'],
+) -> list[float]:
+    """Return a number of every network that has it."""
+    return [value for member in members if (value := member[key]) is not None]
+
+
+def _spread(values: Sequence[float], digits: int = 0) -> str:
     if not values:
         return ''
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Interval, mean_interval
 from neuron_reach.analysis.metrics import bootstrap_pairs
+from neuron_reach.common.arrays import Array
 from neuron_reach.common.random_streams import resampling_stream
 from neuron_reach.figures.mapping import metric_bars
 from neuron_reach.learning.setup import Setup
-from neuron_reach.study.engine.jobs import Job, Result, StoredResult, function
+from neuron_reach.study.engine.jobs import AnyJob, Job, function
+from neuron_reach.study.engine.results import AnyResult, JobResult, StoredResult
 from neuron_reach.study.fig5.mapping_jobs import BALANCED, JOINTS
 from neuron_reach.study.findings import spread
 from neuron_reach.study.html_report import Picture, Section, Table
-from neuron_reach.study.networks import MEMBERS, TRAINED_TEST_EPISODES, member_of, train
+from neuron_reach.study.networks import (
+    TRAINED_TEST_EPISODES,
+    MemberValues,
+    Options,
+    TrainingValues,
+    member_of,
+    train,
+)
 from neuron_reach.study.reductions import Source, sources
 from neuron_reach.study.studies import Plan, Results, Scale
 
-Array = NDArray[np.float64]
 Direction = tuple[int, int]
 """Joints of the source and of the target."""
 
@@ -30,25 +36,25 @@ FRESH, COPIED, MAPPED = 'fresh', 'copied', 'mapped'
 DURATION = 'training duration, episodes'
 
 
-def _seconds(options: Mapping[str, Any], seed: int, **_: Any) -> float:
+def _seconds(options: Options, seed: int, **_: object) -> float:
     estimate: float = train.seconds(options=options, seeds=[seed])
     return estimate
 
 
-@function('transfer', version=1, seconds=_seconds, returns=MEMBERS)
+@function('transfer', version=1, seconds=_seconds, returns=TrainingValues)
 def transfer(
-    source: StoredResult,
+    source: AnyResult,
     name: str,
-    options: Mapping[str, Any],
+    options: Options,
     seed: int,
     start: str,
     transform: str,
     test_episodes: int,
-) -> Result:
+) -> JobResult[TrainingValues]:
     """Train a network that starts from one for another arm.
 
     Args:
-        source: holds the network; if it does not, nothing comes of it.
+        source: holds the network; if it does not, the result is empty.
         name: of the network there.
         options: of the training for the new arm, those of a `Setup`; `seed` is set aside.
         seed: of the training, whose goals and exploration are those of a fresh network's.
@@ -67,9 +73,9 @@ def transfer(
     from neuron_reach.learning.training import Training
     from neuron_reach.study.networks import run_training
 
-    if name not in source.checkpoints():
-        return Result({'members': []})
-    known = source.checkpoint(name)
+    known = source.find_checkpoint(name)
+    if known is None:
+        return JobResult({'members': []})
     setup = Setup.from_values({**options, 'seed': seed}, 'study')
     if start == COPIED:
         network = copy_hidden(source=known.network, start=Training(setup).learner.online)
@@ -104,14 +110,14 @@ def plan_of(networks: Mapping[int, Sequence[Source]], test_episodes: int) -> Pla
         for direction in itertools.permutations(networks, 2)
         for start in (COPIED, MAPPED)
     }
-    jobs = [source.job for own in networks.values() for source in own]
+    jobs: list[AnyJob] = [source.job for own in networks.values() for source in own]
     jobs += [job for own in starts.values() for job in own]
     return Plan(jobs, lambda results: [section(networks, starts, results)])
 
 
 def _transfer_job(
     source: Source, target: Source, direction: Direction, start: str, test_episodes: int
-) -> Job:
+) -> Job[TrainingValues]:
     return transfer.job(
         f'train {target.what}, {start} from {direction[0]} joints, seed {target.seed}',
         source=source.job,
@@ -129,7 +135,7 @@ def _transfer_job(
 
 def section(
     networks: Mapping[int, Sequence[Source]],
-    starts: Mapping[tuple[Direction, str], Sequence[Job]],
+    starts: Mapping[tuple[Direction, str], Sequence[Job[TrainingValues]]],
     results: Results,
 ) -> Section:
     """Return the report's part on transfer."""
@@ -165,17 +171,18 @@ def _fresh(source: Source, results: Results) -> float:
     return _duration(None if result is None else member_of(result, source.seed))
 
 
-def _only(result: StoredResult | None) -> dict[str, Any] | None:
+def _only(result: StoredResult[TrainingValues] | None) -> MemberValues | None:
     members = [] if result is None else result.values['members']
     return members[0] if members else None
 
 
-def _duration(member: Mapping[str, Any] | None) -> float:
-    trained = member is not None and member['trained'] is not None
-    return float(member['first_pass']) if member is not None and trained else float('nan')
+def _duration(member: MemberValues | None) -> float:
+    if member is None or member['trained'] is None or member['first_pass'] is None:
+        return float('nan')
+    return float(member['first_pass'])
 
 
-def _first_share(member: Mapping[str, Any] | None) -> float:
+def _first_share(member: MemberValues | None) -> float:
     """Return the share of successes before any training; a hopeless test is stopped early."""
     if member is None:
         return float('nan')

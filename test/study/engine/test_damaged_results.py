@@ -13,7 +13,8 @@ from neuron_reach.learning.checkpoint import describe
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
-from neuron_reach.study.engine.jobs import ARRAYS, RECORD, VALUES, Result, Success
+from neuron_reach.study.engine.jobs import Success
+from neuron_reach.study.engine.results import ARRAYS, RECORD, VALUES, JobResult
 from neuron_reach.study.engine.runner import Work
 from neuron_reach.study.networks import train
 
@@ -25,7 +26,7 @@ def job(store):
     """A job that is done, with every kind of file in its result."""
     setup = Setup.from_values({'joints': 1, 'hidden': [3]}, 'test')
     member = {'seed': 0, 'first_pass': 5, 'trained': 9, 'updates': 7, 'accuracy': 0.5}
-    result = Result(
+    result = JobResult(
         {'members': [member]},
         {'x': np.arange(40.0), 'y': np.arange(5)},
         {'seed_0': (QNetwork(setup.layer_sizes), describe(setup, Member(0), None))},

@@ -14,7 +14,7 @@ import pytest
 
 from neuron_reach.errors import UserError
 from neuron_reach.study.engine.executors import ATTEMPTS, ClusterExecutor, LocalExecutor
-from neuron_reach.study.engine.jobs import read_files
+from neuron_reach.study.engine.results import read_files
 from neuron_reach.study.engine.store import Store
 from study import study_functions as functions
 

@@ -1,9 +1,13 @@
 import dataclasses
+import importlib
+import inspect
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import is_typeddict
 
 import numpy as np
 import pytest
@@ -11,22 +15,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neuron_reach import study
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import describe
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
-from neuron_reach.study.engine.jobs import (
-    Failure,
-    Function,
-    Result,
-    StoredResult,
-    Success,
-    perform,
-    read_files,
-    with_inputs,
-    write_files,
-)
+from neuron_reach.study.engine.jobs import Failure, Function, Success, perform, with_inputs
+from neuron_reach.study.engine.results import JobResult, StoredResult, read_files, write_files
 from study import study_functions as functions
 
 
@@ -122,8 +118,8 @@ def test_a_result_is_read_as_it_was_returned(tmp_path):
     values = {'a': [1, 2.5, None, 'ü'], 'b': {'c': True}}
     given_arrays = {'x': np.arange(6.0).reshape(2, 3), 'y': np.array([True, False])}
     networks = {'seed_1': (network, describe(setup, Member(1), None))}
-    files = Result(values, given_arrays, networks).files()
-    assert files == Result(values, given_arrays, networks).files()
+    files = JobResult(values, given_arrays, networks).files()
+    assert files == JobResult(values, given_arrays, networks).files()
     write_files(files, tmp_path)
     assert read_files(tmp_path) == files
     stored = StoredResult(tmp_path)
@@ -138,7 +134,7 @@ def test_a_result_is_read_as_it_was_returned(tmp_path):
 
 def test_objects_are_neither_written_nor_read(tmp_path):
     with pytest.raises(ValueError, match=r'pickle|Object arrays'):
-        Result(arrays={'x': np.array([{}], object)}).files()
+        JobResult({}, {'x': np.array([{}], object)}).files()
     np.savez(tmp_path / 'arrays.npz', x=np.array([{}], object))
     with pytest.raises(UserError, match='not as it was written'):
         StoredResult(tmp_path).arrays  # noqa: B018  # reads them
@@ -180,17 +176,32 @@ def test_a_job_is_done_without_gradients_and_they_come_back_after_it():
     assert outcome.cpu_seconds > 0
 
 
-def test_functions_have_names_of_their_own():
-    from neuron_reach.study import networks
+def functions_of_the_studies():
+    modules = [
+        importlib.import_module(module.name)
+        for module in pkgutil.walk_packages(study.__path__, 'neuron_reach.study.')
+    ]
+    found = [value for module in modules for value in vars(module).values()]
+    return {id(value): value for value in found if isinstance(value, Function)}.values()
 
-    found = [value for value in vars(networks).values() if isinstance(value, Function)]
-    assert found
-    assert len({each.name for each in found}) == len(found)
+
+def test_functions_have_names_of_their_own():
+    names = sorted(each.name for each in functions_of_the_studies())
+    assert names == sorted(set(names))
+    assert {'train', 'prune', 'prune samples', 'retrain', 'activity', 'map'} < set(names)
+
+
+def test_every_function_of_the_studies_declares_the_type_of_its_values():
+    for each in functions_of_the_studies():
+        assert is_typeddict(each.returns), each.name
+        hint = inspect.signature(each.call).return_annotation
+        assert hint == f'JobResult[{each.returns.__name__}]'
 
 
 def test_jobs_do_not_get_their_memory_from_the_system_again_and_again():
     code = """
 import resource, numpy as np
+from neuron_reach import study
 from neuron_reach.study.engine.jobs import _keep_freed_memory
 _keep_freed_memory()
 def faults():

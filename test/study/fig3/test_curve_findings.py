@@ -7,9 +7,9 @@ import pytest
 
 from neuron_reach.analysis import intervals
 from neuron_reach.study import paper, verdict
-from neuron_reach.study.fig3.size_study import Outcome
+from neuron_reach.study.fig3.size_study import ReductionMeasures
 from neuron_reach.study.fig3.size_study import _findings as size_findings
-from neuron_reach.study.fig3.tau_study import Outcomes, findings
+from neuron_reach.study.fig3.tau_study import TauMeasures, findings
 from study.judging import NETWORKS, RESAMPLES, WORDS, cases, scattered, words
 
 EFFECT = np.linspace(-1.0, 1.0, NETWORKS)[:, None]
@@ -38,7 +38,7 @@ def curves():
 
 
 def judged_curves(means):
-    made = object.__new__(Outcomes)
+    made = object.__new__(TauMeasures)
     made.taus, made.before = np.array(TAUS), BEFORE
     made.neurons = scattered(means['neurons'], 0.5, 0, NETWORKS) + 20.0 * EFFECT
     made.accuracy = scattered(means['accuracy'], 1e-3, 1, NETWORKS) + 0.04 * EFFECT
@@ -133,7 +133,7 @@ def steps():
 def judged_steps(sizes):
     found = {}
     for width, mean in sizes.items():
-        found[width] = object.__new__(Outcome)
+        found[width] = object.__new__(ReductionMeasures)
         found[width].hidden = scattered(mean, 0.05, width, NETWORKS)
     made = size_findings(found)
     layers = [finding.verdict for finding in made if finding.statement.startswith('Mean size of')]

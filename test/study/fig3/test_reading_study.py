@@ -6,11 +6,12 @@ import torch
 from easy import EASY
 
 from neuron_reach.study import paper
-from neuron_reach.study.engine.jobs import perform, with_inputs, write_files
+from neuron_reach.study.engine.jobs import perform, with_inputs
+from neuron_reach.study.engine.results import write_files
 from neuron_reach.study.fig3 import reading_study
 from neuron_reach.study.fig3.reading_study import DEFAULT, GLOROT, HE, READINGS, train_otherwise
-from neuron_reach.study.fig3.size_study import Outcome
-from neuron_reach.study.fig3.tau_study import Outcomes
+from neuron_reach.study.fig3.size_study import ReductionMeasures
+from neuron_reach.study.fig3.tau_study import TauMeasures
 from neuron_reach.study.networks import training_jobs
 from neuron_reach.study.studies import SCALES, Results
 
@@ -18,7 +19,7 @@ from neuron_reach.study.studies import SCALES, Results
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     """Results of training usually, otherwise but the same, on and on, and from Glorot weights."""
-    from neuron_reach.study.engine.jobs import StoredResult
+    from neuron_reach.study.engine.results import StoredResult
 
     def result(job):
         folder = tmp_path_factory.mktemp('job')
@@ -64,7 +65,7 @@ def test_glorot_weights_are_another_start(trained):
 
 
 def outcome(sizes, spread=0.01, networks=6, tried=None):
-    made = Outcome([], Results(lambda job: None))
+    made = ReductionMeasures([], Results(lambda job: None))
     made.tried = tried or networks
     factors = 1 + spread * np.linspace(-1, 1, networks)
     made.hidden = factors[:, None, None] * np.stack([[48.0] * 6] + [sizes] * 3)
@@ -90,7 +91,7 @@ def test_the_distance_is_the_mean_logarithm_of_the_ratio():
 
 def curve(drop, networks=6):
     """Size falls along a line; accuracy falls by `drop` up to tau = 0.1."""
-    made = Outcomes([], Results(lambda job: None), reading_study.curve_scale(SCALES['quick']))
+    made = TauMeasures([], Results(lambda job: None), reading_study.curve_scale(SCALES['quick']))
     noise = np.linspace(-0.01, 0.01, networks)[:, None]
     taus = made.taus
     made.before, made.neurons = 323, 300 * (1 + noise) * (1 - taus)
@@ -109,8 +110,8 @@ def test_the_report_names_the_nearest_and_what_of_its_like_fits_the_curves_best(
         'goals all around': outcome(3 * PUBLISHED),
     }
     curves = {DEFAULT: curve(0.02), 'linear reward': curve(0.5), 'uniform merging': curve(0.02)}
-    monkeypatch.setattr(reading_study, 'Outcome', lambda group, results: group)
-    monkeypatch.setattr(reading_study, 'Outcomes', lambda sweeps, results, scale: sweeps)
+    monkeypatch.setattr(reading_study, 'ReductionMeasures', lambda group, results: group)
+    monkeypatch.setattr(reading_study, 'TauMeasures', lambda sweeps, results, scale: sweeps)
     section = reading_study.section(known, curves, None, SCALES['quick'])
     assert 'Nearest by size: linear reward' in section.text
     assert 'Not told apart from it: uniform merging.' in section.text
@@ -125,7 +126,7 @@ def test_the_report_names_the_nearest_and_what_of_its_like_fits_the_curves_best(
     section = reading_study.section(known, curves, None, SCALES['quick'])
     assert f'Best supported: {DEFAULT}.' in section.text
     nothing = Results(lambda job: None)
-    empty = {DEFAULT: Outcome([], nothing)}
+    empty = {DEFAULT: ReductionMeasures([], nothing)}
     assert reading_study.section(empty, {}, nothing, SCALES['quick']).items == ()
 
 

@@ -19,14 +19,8 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 from neuron_reach.records.recording import record_checkpoint
 from neuron_reach.study import paper, verdict
-from neuron_reach.study.engine.jobs import (
-    Result,
-    StoredResult,
-    function,
-    perform,
-    with_inputs,
-    write_files,
-)
+from neuron_reach.study.engine.jobs import function, perform, with_inputs
+from neuron_reach.study.engine.results import JobResult, StoredResult, write_files
 from neuron_reach.study.fig5 import mapping_jobs, mapping_study
 from neuron_reach.study.fig5.mapping_findings import STATEMENTS, findings
 from neuron_reach.study.fig5.mapping_values import DIRECTIONS, Chosen, Maps
@@ -44,7 +38,7 @@ def networks(joints, count, missing):
         network = QNetwork(setup.layer_sizes)
         network.initialize([torch.Generator().manual_seed(10 * joints + seed)], 0.5)
         made[f'seed_{seed}'] = (network, describe(setup, Member(seed), None))
-    return Result({}, networks=made)
+    return JobResult({}, networks=made)
 
 
 COUNTS = {2: 2, 3: 5, 4: 3}
@@ -87,7 +81,7 @@ def maps_of(plan, results):
 def test_every_statement_on_figure_5_is_judged_once(outcome, monkeypatch):
     plan, results = outcome
     monkeypatch.setattr(intervals, 'RESAMPLES', 500)
-    (section,) = plan.report(results)
+    (section,) = plan.sections(results)
     published = [name for name in paper.names()[1] if name.startswith('fig5')]
     assert sorted(STATEMENTS) == sorted(published)
     assert [f.statement for f in section.findings] == [paper.statement(n).text for n in STATEMENTS]
@@ -203,7 +197,7 @@ def test_random_networks_have_the_mean_size_of_networks_of_different_sizes():
     def network(*hidden):
         setup = Setup.from_values({'joints': 1, 'hidden': hidden}, 'test')
         checkpoint = SimpleNamespace(network=QNetwork(setup.layer_sizes), setup=setup)
-        result = SimpleNamespace(checkpoints=lambda: ['n'], checkpoint=lambda name: checkpoint)
+        result = SimpleNamespace(find_checkpoint=lambda name: checkpoint)
         return {'result': result, 'name': 'n'}
 
     trained = [network(9, 4), network(5, 3), network(5, 3)]
@@ -226,7 +220,7 @@ def test_random_networks_have_the_mean_size(outcome):
 def test_without_results_nothing_is_claimed(monkeypatch):
     plan = tiny_plan(monkeypatch)
     nothing = Results(lambda job: None)
-    (section,) = plan.report(nothing)
+    (section,) = plan.sections(nothing)
     assert {finding.verdict for finding in section.findings} == {verdict.NOT_CONFIRMED}
     assert findings(maps_of(plan, nothing)) == section.findings
 

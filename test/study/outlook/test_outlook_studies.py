@@ -9,7 +9,8 @@ from easy import EASY
 
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
-from neuron_reach.study.engine.jobs import Result, StoredResult, perform, write_files
+from neuron_reach.study.engine.jobs import perform
+from neuron_reach.study.engine.results import JobResult, StoredResult, write_files
 from neuron_reach.study.html_report import Picture, Table
 from neuron_reach.study.networks import network_name, training_jobs
 from neuron_reach.study.outlook import layer_study, transfer_study
@@ -66,7 +67,7 @@ def started(doer, trained, monkeypatch):
 
     def watched(training, test_episodes):
         seen.append(training.learner.online.copy())
-        return Result({'members': []})
+        return JobResult({'members': []})
 
     monkeypatch.setattr('neuron_reach.study.networks.run_training', watched)
 
@@ -120,11 +121,11 @@ def test_layers_are_removed_until_one_is_left(doer, trained):
     (member,) = first.values['members']
     assert member['trained'] is not None
     assert second.values == {'members': []}
-    (section,) = plan.report(Results(doer.do))
+    (section,) = plan.sections(Results(doer.do))
     picture, table = section.items
     assert [row[1] for row in table.rows] == ['1 of 1', '1 of 1', '0 of 0']
     assert isinstance(picture, Picture)
-    (empty,) = plan.report(Results(lambda job: None))
+    (empty,) = plan.sections(Results(lambda job: None))
     assert empty.items == ()
 
 
@@ -149,7 +150,7 @@ def test_the_report_on_transfer_says_what_was_saved(trained):
         duration = 500 if job.arguments['start'] == MAPPED else None
         return SimpleNamespace(values={'members': [member(duration)]})
 
-    (section,) = plan.report(Results(get))
+    (section,) = plan.sections(Results(get))
     picture, table = section.items
     assert isinstance(picture, Picture)
     assert isinstance(table, Table)
@@ -158,5 +159,5 @@ def test_the_report_on_transfer_says_what_was_saved(trained):
         ['2-3', 'copied', '0 of 6', '', 'unknown', '0.67 ± 0.00'],
         ['2-3', 'mapped', '6 of 6', '500 ± 0', '1,500 (1,500 to 1,500)', '0.67 ± 0.00'],
     ]
-    (empty,) = plan.report(Results(lambda job: None))
+    (empty,) = plan.sections(Results(lambda job: None))
     assert empty.items == ()
