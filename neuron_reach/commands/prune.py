@@ -78,7 +78,7 @@ def _prune(options: argparse.Namespace) -> int:
     pruning = read_flags(PruningOptions, options)
     samples = read_flags(ReductionOptions, options).samples
     check_episodes(options)
-    from neuron_reach.common.paths import find_bag
+    from neuron_reach.common.lookup import find_bag
     from neuron_reach.common.progress import ProgressBars
     from neuron_reach.records.networks import load_network
     from neuron_reach.workflows.prune import run_pruning

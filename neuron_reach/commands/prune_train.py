@@ -9,8 +9,8 @@ from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.commands import graphs
 from neuron_reach.commands.flags import Parser, add_command, add_flags, add_ros, read_flags
 from neuron_reach.commands.prune import add_network, check_episodes
+from neuron_reach.common.lookup import find_checkpoint
 from neuron_reach.common.options import fill
-from neuron_reach.common.paths import find_checkpoint
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.launching.arguments import RunOptions, argument_fields

@@ -118,6 +118,11 @@ def is_partial_bag(name: str) -> bool:
     return _PARTIAL_BAG.fullmatch(name) is not None
 
 
+def numbered_bag(folder: Path, number: int) -> Path:
+    """Return where a bag is recorded in a folder; from 2 on, beside bags that cannot be used."""
+    return folder / (BAG if number == 1 else f'{BAG}_{number}')
+
+
 def state_folder(run_dir: Path, episodes: int) -> Path:
     """Return the folder of a training state in a run folder."""
     return run_dir / STATES / f'episode_{episodes:09d}'
@@ -147,3 +152,13 @@ def step_number(name: str) -> int | None:
 def result_folder(store: Path, address: str) -> Path:
     """Return the folder of a job's result in a store."""
     return store / address[:2] / address
+
+
+def is_address(name: str) -> bool:
+    """Tell whether a folder of this name in a store holds a job's result."""
+    return re.fullmatch('[0-9a-f]{40}', name) is not None
+
+
+def is_address_group(name: str) -> bool:
+    """Tell whether a folder of this name in a store holds those folders."""
+    return re.fullmatch('[0-9a-f]{2}', name) is not None

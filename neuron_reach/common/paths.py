@@ -1,22 +1,42 @@
-"""What lies at a path, told by names alone: a checkpoint, a bag, or the folder of a run.
+"""What lies at a path: one answer for all commands, told by the names of files and folders.
 
 Imports no libraries, as `ros2 launch` may run it with another Python than the nodes'.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 from pathlib import Path
 
+from neuron_reach.common.files import read_json
 from neuron_reach.common.names import (
     BAG,
     BAG_METADATA,
     CHECKPOINT,
+    FAILURE,
+    GAZEBO_PLUGINS,
+    GAZEBO_TREE,
+    LOCK,
     METADATA,
     MODEL,
+    NETWORKS,
+    PARTIAL,
+    PRUNED,
+    RECORD,
+    REPORT,
+    RESULTS,
     STATES,
+    STORE,
+    SUMMARY,
+    VALUES,
+    is_address,
+    is_address_group,
+    is_partial_bag,
     is_storage,
     state_episodes,
+    step_folder,
+    step_number,
 )
 from neuron_reach.errors import UserError
 
@@ -24,8 +44,113 @@ EMPTY_BAG = 2**18
 """Bytes of a bag that are more than descriptions of topics, whatever its metadata say."""
 
 
+class PathKind(enum.Enum):
+    """What can lie at a path; the value is what messages call it."""
+
+    MISSING = 'no file or folder'
+    CHECKPOINT = 'a checkpoint'
+    RUN = 'a run folder'
+    UNFINISHED_RUN = 'a training that is not finished'
+    BAG = 'a bag'
+    UNFINISHED_BAG = 'a recording that is not finished'
+    RECORDING = 'a folder with a bag'
+    UNFINISHED_RECORDING = 'a folder with a recording that is not finished'
+    ANALYSIS = 'results of analyze'
+    PRUNING = 'results of prune'
+    MAPPING = 'results of map'
+    STEP = 'a step of prune-train'
+    REDUCTION = 'results of prune-train'
+    UNFINISHED_REDUCTION = 'a prune-train that is not finished'
+    STUDY = 'the output folder of reproduce'
+    STORE = 'job results of reproduce'
+    JOB_RESULT = 'a job result of reproduce'
+    JOB_FAILURE = 'the error of a job of reproduce'
+    REPORT = 'a report of reproduce'
+    GAZEBO = 'an installation of Gazebo'
+    NETWORKS = 'a folder of networks'
+    OTHER = 'nothing that neuron_reach writes'
+
+    def __str__(self) -> str:
+        """What lies there, as the rest of a sentence."""
+        single = self.value.startswith(('a ', 'an ', 'the ', 'no'))
+        return f'{"is" if single else "holds"} {self.value}'
+
+
+_RESULTS = {
+    'prune-train': PathKind.REDUCTION,
+    'prune': PathKind.PRUNING,
+    'analyze': PathKind.ANALYSIS,
+    'map': PathKind.MAPPING,
+}
+
+
+def kind_of(path: Path) -> PathKind:
+    """Return what lies at a path.
+
+    A folder that serves several purposes is called after the network or bag in it.
+
+    Raises:
+        UserError: it cannot be read, or the summary of a reduction is damaged.
+    """
+    try:
+        if not path.exists():
+            return PathKind.MISSING
+        return _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
+    except OSError as error:
+        raise UserError(f'{error.filename or path}: cannot be read: {error.strerror}') from None
+
+
+def _kind_of_file(path: Path) -> PathKind:
+    if is_storage(path.name):
+        return PathKind.BAG
+    return PathKind.JOB_FAILURE if path.name.endswith(FAILURE) else PathKind.OTHER
+
+
+def _kind_of_folder(path: Path) -> PathKind:
+    if is_checkpoint(path):
+        return PathKind.CHECKPOINT
+    if is_bag(path):
+        return PathKind.UNFINISHED_BAG if is_partial_bag(path.name) else PathKind.BAG
+    if is_step(path):
+        return PathKind.STEP
+    if is_checkpoint(path / CHECKPOINT):
+        return PathKind.RUN
+    if saved_states(path):
+        return PathKind.UNFINISHED_RUN
+    results = [_RESULTS[command] for command in results_in(path)]
+    if PathKind.REDUCTION in results:
+        done = finished_step(path) is not None
+        return PathKind.REDUCTION if done else PathKind.UNFINISHED_REDUCTION
+    if PathKind.PRUNING in results:
+        return PathKind.PRUNING
+    if is_bag(path / BAG):
+        return PathKind.RECORDING
+    if results:
+        return results[0]
+    if unfinished_bags(path):
+        return PathKind.UNFINISHED_RECORDING
+    return _kind_by_study(path)
+
+
+def _kind_by_study(path: Path) -> PathKind:
+    if is_job_result(path):
+        return PathKind.JOB_RESULT
+    if is_store(path):
+        return PathKind.STORE
+    if is_store(path / STORE):
+        return PathKind.STUDY
+    if reports_in(path):
+        return PathKind.REPORT
+    if (path / GAZEBO_TREE).is_dir() and any(path.glob(f'{GAZEBO_PLUGINS}*')):
+        return PathKind.GAZEBO
+    return PathKind.NETWORKS if networks_in(path) else PathKind.OTHER
+
+
+# --- single facts ---------------------------------------------------------------------------------
+
+
 def is_checkpoint(path: Path) -> bool:
-    """Tell whether a checkpoint is there, whole or damaged."""
+    """Tell whether a checkpoint is there, intact or damaged."""
     return any((path / name).exists() for name in (METADATA, MODEL))
 
 
@@ -34,6 +159,17 @@ def is_bag(path: Path) -> bool:
     if path.is_dir():
         return any(is_storage(item.name) for item in path.iterdir())
     return is_storage(path.name) and path.exists()
+
+
+def is_step(path: Path) -> bool:
+    """Tell whether a folder is a step of a reduction."""
+    whole = path.resolve()
+    return step_number(whole.name) is not None and is_reduction(whole.parent)
+
+
+def is_reduction(path: Path) -> bool:
+    """Tell whether a folder holds a reduction."""
+    return (path / RESULTS['prune-train']).exists()
 
 
 def holds_nothing(bag: Path) -> bool:
@@ -52,25 +188,9 @@ def holds_nothing(bag: Path) -> bool:
     return count is not None and int(count[1]) == 0 and small
 
 
-def checkpoint_in(path: Path) -> Path | None:
-    """Return the checkpoint at a path: there, or in the run folder that it is."""
-    return next((at for at in (path, path / CHECKPOINT) if is_checkpoint(at)), None)
-
-
-def bag_in(path: Path) -> Path | None:
-    """Return the bag at a path: there, or in the folder that it is."""
-    return next((at for at in (path, path / BAG) if is_bag(at)), None)
-
-
-def check_holder(folder: Path) -> None:
-    """Make sure that a folder for results is not itself a result.
-
-    Raises:
-        UserError: it is a checkpoint or a bag.
-    """
-    for holds, what in ((is_checkpoint, 'a checkpoint'), (is_bag, 'a bag')):
-        if holds(folder):
-            raise UserError(f'{folder}: is {what}, and can hold nothing else; name another folder')
+def results_in(folder: Path) -> list[str]:
+    """Return the commands whose results a folder holds."""
+    return [command for command in _RESULTS if (folder / RESULTS[command]).exists()]
 
 
 def saved_states(run_dir: Path) -> list[Path]:
@@ -79,33 +199,94 @@ def saved_states(run_dir: Path) -> list[Path]:
     return sorted(folder for folder in folders if state_episodes(folder.name) is not None)
 
 
-def find_checkpoint(path: Path) -> Path:
-    """Return the checkpoint at a path.
+def unfinished_bags(folder: Path) -> list[Path]:
+    """Return the recordings in a folder that are not finished."""
+    partial = [item for item in sorted(folder.iterdir()) if is_partial_bag(item.name)]
+    return [item for item in partial if item.name.startswith(BAG + PARTIAL) and is_bag(item)]
+
+
+def steps_of(reduction: Path) -> list[Path]:
+    """Return the folders of the steps of a reduction that have begun, in order."""
+    numbers = [step_number(item.name) for item in reduction.iterdir()]
+    return [step_folder(reduction, number) for number in sorted(filter(None, numbers))]
+
+
+def finished_step(reduction: Path) -> Path | None:
+    """Return the last step of a reduction, None if the reduction is not finished.
 
     Raises:
-        UserError: there is none.
+        UserError: its summary is damaged.
     """
-    found = checkpoint_in(path)
-    if found is None:
-        problem = _nothing(path) if path.exists() else 'no such checkpoint'
-        raise UserError(f'{path}: {problem}; expected a checkpoint or a run folder')
-    return found
+    steps, summary = steps_of(reduction), reduction / SUMMARY
+    if not steps or not is_checkpoint(steps[-1] / CHECKPOINT) or not summary.exists():
+        return None
+    saved = read_json(summary, {'finished': bool, 'steps': list})
+    return steps[-1] if saved['finished'] and len(saved['steps']) == len(steps) else None
 
 
-def find_bag(path: Path) -> Path:
-    """Return the bag at a path.
+def is_job_result(path: Path) -> bool:
+    """Tell whether a folder is the result of a job."""
+    return any((path / name).exists() for name in (RECORD, VALUES))
+
+
+def is_store(path: Path) -> bool:
+    """Tell whether a folder is for results of jobs; there may be none yet."""
+    return bool(job_results(path)) or (path.name == STORE and (path / LOCK).exists())
+
+
+def job_results(store: Path) -> list[Path]:
+    """Return the folders of all job results in a store, or in one of the folders in it."""
+    members = list(store.iterdir()) if store.is_dir() else []
+    groups = [path for path in members if is_address_group(path.name) and path.is_dir()]
+    members += [path for group in groups for path in group.iterdir()]
+    return sorted(path for path in members if is_address(path.name) and path.is_dir())
+
+
+def reports_in(folder: Path) -> list[Path]:
+    """Return the reports in a folder of a study, or in one of its scales."""
+    return [
+        path for path in (folder / REPORT, *sorted(folder.glob(f'*/{REPORT}'))) if path.exists()
+    ]
+
+
+# --- networks and bags ----------------------------------------------------------------------------
+
+
+def checkpoint_in(path: Path) -> Path | None:
+    """Return the checkpoint of the one network at a path, None if there is none or several.
+
+    It is the folder itself, the trained network of a run or a step, the pruned network of `prune`,
+    the last network of a finished `prune-train`, or the only network of a job result.
 
     Raises:
-        UserError: there is none.
+        UserError: the summary of a reduction is damaged.
     """
-    found = bag_in(path)
-    if found is None:
-        problem = 'is no bag' if path.exists() else 'does not exist'
-        raise UserError(f'{path} {problem}; expected a bag, or a folder that holds one')
-    return found
+    for place in (path, path / CHECKPOINT):
+        if is_checkpoint(place):
+            return place
+    if is_step(path) or saved_states(path):
+        return None  # its network is still to be trained
+    if is_reduction(path):
+        last = finished_step(path)
+        return None if last is None else last / CHECKPOINT
+    if 'prune' in results_in(path):
+        return path / PRUNED if is_checkpoint(path / PRUNED) else None
+    networks = networks_in(path) if is_job_result(path) else []
+    return networks[0] if len(networks) == 1 else None
 
 
-def _nothing(path: Path) -> str:
-    if states := saved_states(path):
-        return f'the training there is not finished (name a state of it, such as {states[-1]})'
-    return 'is no checkpoint'
+def bag_in(path: Path) -> Path | None:
+    """Return the bag at a path: there, or in the folder that it is."""
+    return next((at for at in (path, path / BAG) if is_bag(at)), None)
+
+
+def networks_in(folder: Path) -> list[Path]:
+    """Return the members of a folder that hold one network or a bag; of a job result, its networks.
+
+    Raises:
+        UserError: see `checkpoint_in`.
+    """
+    if is_job_result(folder):
+        folder = folder / NETWORKS
+    members = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in members if checkpoint_in(path) or bag_in(path)]

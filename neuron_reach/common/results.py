@@ -24,8 +24,8 @@ from neuron_reach.common.files import (
     read_json,
     write_bytes,
 )
+from neuron_reach.common.lookup import check_holder
 from neuron_reach.common.names import PARTIAL, RESULTS, beside
-from neuron_reach.common.paths import check_holder
 from neuron_reach.common.tensors import tensor_bytes
 from neuron_reach.errors import UserError
 

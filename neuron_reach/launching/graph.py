@@ -18,6 +18,7 @@ from typing import Any
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
 from neuron_reach.bags.seal import read_seal
 from neuron_reach.common.files import read_json
+from neuron_reach.common.lookup import check_holder, find_checkpoint
 from neuron_reach.common.names import (
     BAG,
     CHECKPOINT,
@@ -25,15 +26,11 @@ from neuron_reach.common.names import (
     PRUNED,
     REDUCED,
     RESULTS,
+    numbered_bag,
     step_folder,
 )
 from neuron_reach.common.options import fill
-from neuron_reach.common.paths import (
-    check_holder,
-    checkpoint_in,
-    holds_nothing,
-    is_checkpoint,
-)
+from neuron_reach.common.paths import holds_nothing, is_checkpoint
 from neuron_reach.common.random_streams import step_seed
 from neuron_reach.common.resources import has_package
 from neuron_reach.errors import UserError
@@ -192,8 +189,7 @@ def _prune_train(values: dict[str, Any], run: RunOptions) -> list[Phase]:
 
 def _whole_bag(folder: Path) -> Path:
     """Return the bag in a folder that was found whole, or where to record it."""
-    names = itertools.chain([BAG], (f'{BAG}_{number}' for number in itertools.count(2)))
-    bags = (folder / name for name in names)
+    bags = (numbered_bag(folder, number) for number in itertools.count(1))
     return next(bag for bag in bags if holds_nothing(bag) or read_seal(bag))
 
 
@@ -222,7 +218,8 @@ def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions
     if not run.checkpoint:
         run_dir = run_folder(Setup.from_values(values, 'arguments'), run)
         run = dataclasses.replace(run, checkpoint=str(run_dir / CHECKPOINT))
-    elif (found := checkpoint_in(Path(run.checkpoint))) is not None:
+    elif Path(run.checkpoint).exists():
+        found = find_checkpoint(Path(run.checkpoint))
         run = dataclasses.replace(run, checkpoint=str(found))
     metadata_file = Path(run.checkpoint) / METADATA
     if not metadata_file.exists():

@@ -11,8 +11,9 @@ from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.robots import Robot, choose_robot
 from neuron_reach.bags.summary import BagSummary
 from neuron_reach.common.files import read_json
+from neuron_reach.common.lookup import find_checkpoint, find_members
 from neuron_reach.common.names import CHECKPOINT, RESULTS
-from neuron_reach.common.paths import bag_in, checkpoint_in, find_checkpoint, is_checkpoint
+from neuron_reach.common.paths import bag_in, checkpoint_in, is_checkpoint
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest
 from neuron_reach.records.belonging import check_record, check_whole
@@ -93,7 +94,7 @@ class Network:
 
 
 def find_networks(path: Path, namespace: str | None = None) -> list[Network]:
-    """Find the networks at a path: a checkpoint, a run folder, a bag, or a folder of those.
+    """Find the networks at a path: one (see `network_at`), or those of all members of a folder.
 
     Args:
         path: where to look.
@@ -107,15 +108,12 @@ def find_networks(path: Path, namespace: str | None = None) -> list[Network]:
     network = network_at(path, namespace)
     if network is not None:
         return [network]
-    members = sorted(path.iterdir()) if path.is_dir() else []
-    networks = [found for member in members if (found := network_at(member, namespace)) is not None]
-    if not networks:
-        raise UserError(f'{path}: is no checkpoint, run folder or bag, and holds none')
-    return networks
+    found = [network_at(member, namespace) for member in find_members(path)]
+    return [network for network in found if network is not None]
 
 
 def load_network(path: Path) -> Checkpoint:
-    """Load the network at a path: a checkpoint, a run folder, or a bag whose checkpoint is there.
+    """Load the network at a path, see `network_at`; that of a bag if its checkpoint is there.
 
     Raises:
         UserError: there is none, or it is damaged.
@@ -127,7 +125,7 @@ def load_network(path: Path) -> Checkpoint:
 
 
 def network_at(path: Path, namespace: str | None = None) -> Network | None:
-    """Return the network at a path, None if there is no checkpoint, run folder or bag.
+    """Return the network at a path, None if there is no folder with one network, and no bag.
 
     Args:
         path: where to look.
@@ -136,10 +134,12 @@ def network_at(path: Path, namespace: str | None = None) -> Network | None:
     Raises:
         UserError: a bag holds several robots to choose from, or cannot be read.
     """
-    checkpoint, bag = checkpoint_in(path), bag_in(path)
+    checkpoint = checkpoint_in(path)
     if checkpoint is not None:
-        own = bag is not None and checkpoint != path and not _of_pruned(path)
-        return Network(str(path), checkpoint, bag if own else None, namespace)
+        folder = checkpoint.parent
+        beside = checkpoint != path and not _of_pruned(folder)
+        return Network(str(path), checkpoint, bag_in(folder) if beside else None, namespace)
+    bag = bag_in(path)
     if bag is None:
         return None
     reader = BagReader(bag)

@@ -18,6 +18,7 @@ from neuron_reach.analysis.activity import (
     summarize_layers,
 )
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
+from neuron_reach.common.lookup import find_bag
 from neuron_reach.common.names import (
     DENDROGRAMS,
     DENSITY,
@@ -27,7 +28,7 @@ from neuron_reach.common.names import (
     RASTER,
     SIZES,
 )
-from neuron_reach.common.paths import checkpoint_in, find_bag
+from neuron_reach.common.paths import checkpoint_in
 from neuron_reach.common.progress import ShowProgress
 from neuron_reach.common.results import (
     claimed_folder,
@@ -138,27 +139,27 @@ def read_activity(
     """Read the activity of one network from bags, or play it.
 
     Args:
-        paths: bags, or folders that hold one; or a single checkpoint or run folder without a bag.
+        paths: bags, or folders that hold one; or a single folder with a network, without a bag.
         episodes: of each bag (None: all), or to play (None: `SAMPLE_EPISODES`).
         namespace: of the topics, needed only where a bag holds several robots.
 
     Raises:
         UserError: a path is none of these, or they are of different networks.
     """
-    networks = [
-        network
-        for path in paths
-        if checkpoint_in(path) is not None and (network := network_at(path, namespace)) is not None
-    ]
-    for network in networks:
-        if network.bag is not None:
-            continue
-        if len(paths) > 1:
+    networks, bags = [], []
+    for path in paths:
+        network = None if checkpoint_in(path) is None else network_at(path, namespace)
+        if network is None:
+            bags.append(find_bag(path))
+        elif network.bag is not None:
+            networks.append(network)
+            bags.append(network.bag)
+        elif len(paths) > 1:
             raise UserError(
                 f'{network.name}: a checkpoint must be analyzed alone, without other paths'
             )
-        return record_checkpoint(network.load('it is played'), episodes or SAMPLE_EPISODES)
-    bags = [find_bag(path) for path in paths]
+        else:
+            return record_checkpoint(network.load('it is played'), episodes or SAMPLE_EPISODES)
     chosen = None if episodes is None else range(episodes)
     record = read_records(bags, episodes=chosen, namespace=namespace)
     for network in networks:

@@ -23,8 +23,8 @@ from neuron_reach.analysis.metrics import bootstrap_pairs
 from neuron_reach.analysis.projection import REGULARISATION, Projection
 from neuron_reach.analysis.samples import random_network
 from neuron_reach.analysis.transforms import KINDS, input_transform, transform_from_values
+from neuron_reach.common.lookup import find_bag
 from neuron_reach.common.options import load_yaml
-from neuron_reach.common.paths import find_bag
 from neuron_reach.common.random_streams import (
     SOURCE,
     TARGET,

@@ -31,7 +31,7 @@ def joined(node):
     if isinstance(part, ast.JoinedStr):
         part = part.values[0]
     spelled = isinstance(part, ast.Constant) and isinstance(part.value, str)
-    return part.value if spelled and part.value.strip('*') else None
+    return part.value if spelled and part.value.strip('*/') else None
 
 
 def modules():
