@@ -30,9 +30,9 @@ from neuron_reach.nodes.common import (
     reliable,
     run_node,
 )
-from neuron_reach.nodes.company import ACTIVATION_RECORDER, POLICY, Company, Speaker, Watch
-from neuron_reach.nodes.launcher import abandoned
+from neuron_reach.nodes.duplicates import ACTIVATION_RECORDER, POLICY, Company, Speaker, Watch
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.shutdown import abandoned
 
 MOST_DROPPED = 1_000_000
 """Control cycles beyond which a gap is none, but a message that belongs to something else."""

@@ -35,7 +35,7 @@ from neuron_reach.nodes.common import (
     reliable,
     run_node,
 )
-from neuron_reach.nodes.company import GRACE, POLICY, SIMULATOR, Company, Pace, Watch
+from neuron_reach.nodes.duplicates import GRACE, POLICY, SIMULATOR, Company, Pace, Watch
 from neuron_reach.nodes.loop import Loop
 from neuron_reach.nodes.topic_arms import CONTROL_PERIOD_NS, LARGEST_ANGLE, MOST_LOST
 

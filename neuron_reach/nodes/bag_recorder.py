@@ -34,7 +34,7 @@ from neuron_reach.nodes.common import (
     reliable,
     run_node,
 )
-from neuron_reach.nodes.company import BAG_RECORDER, SIMULATOR, Company, Speaker, Watch, role_of
+from neuron_reach.nodes.duplicates import BAG_RECORDER, SIMULATOR, Company, Speaker, Watch, role_of
 from neuron_reach.nodes.loop import Loop
 
 DISCOVERY_PERIOD = 0.05

@@ -31,7 +31,7 @@ from rclpy.signals import SignalHandlerOptions
 from neuron_reach.common.options import allowed, fill
 from neuron_reach.common.ros_environment import check_environment, set_up_discovery
 from neuron_reach.errors import UserError
-from neuron_reach.nodes.launcher import abandoned, end_with_launcher
+from neuron_reach.nodes.shutdown import abandoned, end_with_launcher
 
 RECENT_DURATION = 5.0
 """Seconds for which what happened is called recent on `/diagnostics`."""

@@ -25,7 +25,6 @@ from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import LearningOptions, SessionOptions, Setup, TrainingOptions
 from neuron_reach.learning.training import Training, training_note
 from neuron_reach.learning.validation import VALIDATION_EPISODES, required_successes
-from neuron_reach.nodes.broadcast import Broadcast
 from neuron_reach.nodes.common import (
     Diagnostics,
     Problem,
@@ -35,9 +34,10 @@ from neuron_reach.nodes.common import (
     problems,
     run_node,
 )
-from neuron_reach.nodes.company import GRACE, POLICY, SIMULATOR, Company, Watch
+from neuron_reach.nodes.duplicates import GRACE, POLICY, SIMULATOR, Company, Watch
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.nodes.requests import Requests
+from neuron_reach.nodes.policy_publisher import Broadcast
+from neuron_reach.nodes.policy_services import Requests
 from neuron_reach.nodes.topic_arms import TopicArms
 
 PATIENCE = 5.0

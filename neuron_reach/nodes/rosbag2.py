@@ -22,7 +22,7 @@ from neuron_reach.common.processes import end_with_parent
 from neuron_reach.common.resources import has_package
 from neuron_reach.errors import SpoiledError
 from neuron_reach.nodes.common import RECORDED_DEPTH
-from neuron_reach.nodes.company import BAG_RECORDER, Company, Watch, role_of
+from neuron_reach.nodes.duplicates import BAG_RECORDER, Company, Watch, role_of
 from neuron_reach.nodes.loop import Loop
 
 

@@ -25,7 +25,7 @@ from neuron_reach.nodes.arm_simulator import ArmSimulator
 from neuron_reach.nodes.bag_recorder import BagOptions, BagRecorder
 from neuron_reach.nodes.common import Interrupt, flush, latched, reliable, run_node
 from neuron_reach.nodes.dqn_policy import DqnPolicy
-from neuron_reach.nodes.launcher import abandoned
+from neuron_reach.nodes.shutdown import abandoned
 from nodes.test_dqn_policy import ENDLESS, SMALL
 
 

@@ -10,9 +10,9 @@ from std_srvs.srv import Trigger
 from neuron_reach import messages
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.learning.checkpoint import load_checkpoint
-from neuron_reach.nodes import company
+from neuron_reach.nodes import duplicates as company
 from neuron_reach.nodes.common import latched
-from neuron_reach.nodes.company import (
+from neuron_reach.nodes.duplicates import (
     ACTIVATION_RECORDER,
     BAG_RECORDER,
     GRACE,
