@@ -35,8 +35,8 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
-from neuron_reach.nodes.common import reliable
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.publishing import reliable
 
 
 def in_process(setup: Setup, run_dir: Path) -> float:
@@ -71,7 +71,7 @@ def over_topics(node: Node, setup: Setup, run_dir: Path) -> float:
     try:
         while not (run_dir / 'checkpoint').exists():
             loop.wait(0.01)
-            while loop.take(episodes) is not None:
+            while episodes.take() is not None:
                 first = first or time.monotonic()
             if children[-1].poll() not in (None, 0):
                 raise SystemExit('the policy failed')
@@ -161,9 +161,9 @@ def realtime(node: Node, cycles: int) -> None:
                 loop.wait(0.05)
             else:
                 time.sleep(0.0001)  # no executor in between
-            while loop.take(states) is not None:  # a reset publishes one that nobody answers
+            while states.take() is not None:  # a reset publishes one that nobody answers
                 seen = time.monotonic()
-            while loop.take(commands) is not None:
+            while commands.take() is not None:
                 if seen is not None:
                     delays.append(1000 * (time.monotonic() - seen))
                 seen = None

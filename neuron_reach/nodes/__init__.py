@@ -1,1 +1,1 @@
-"""Thin ROS 2 nodes over the core: the only place that imports rclpy."""
+"""The ROS 2 nodes, thin layers over the other folders; no other folder imports rclpy."""

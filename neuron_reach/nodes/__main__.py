@@ -1,11 +1,11 @@
-"""`python -m neuron_reach.nodes NAME ...`: start a node of the package."""
+"""`python -m neuron_reach.nodes NAME ...`: run a node of the package."""
 
 import importlib
 import os
 import signal
 import sys
 
-# While the libraries load, Ctrl-C ends the process without a traceback.
+# Ctrl-C while the libraries are loading ends the process without a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 names = [
     'activation_recorder',
@@ -23,5 +23,5 @@ module = importlib.import_module(f'neuron_reach.nodes.{sys.argv.pop(1)}')
 code = module.main()
 sys.stdout.flush()
 sys.stderr.flush()
-# To take PyTorch and the interpreter down takes several times longer than all the rest of the end.
+# Unloading PyTorch and the interpreter would take several times longer than the whole shutdown.
 os._exit(code)

@@ -1,30 +1,32 @@
-"""Node `arm_reset`: what the Gazebo of a ROS 2 installation lacks of `arm_simulator`'s part.
+"""Node `arm_reset`: what a ROS 2 installation's Gazebo does not do, unlike `arm_simulator`.
 
 Serves `reset` by driving the arm back into its start pose with the joints' own controllers, as one
-would on a machine, and moves Gazebo's green sphere to where the goal is.
+would with a real machine, and moves Gazebo's green sphere to the goal.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PointStamped
-from rclpy.callback_groups import ReentrantCallbackGroup
+from numpy.typing import NDArray
+from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
-from std_srvs.srv import Trigger
 
 from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.common.options import option
-from neuron_reach.nodes.common import Throttle, declare, latched, reliable, run_node
+from neuron_reach.nodes.deferred_trigger import DeferredTrigger
+from neuron_reach.nodes.diagnostics import ThrottledWarning
+from neuron_reach.nodes.entry_point import run_node
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.parameters import declare
+from neuron_reach.nodes.publishing import latched, reliable
 from neuron_reach.nodes.topic_arms import FARTHEST_GOAL, LARGEST_ANGLE, joint_order
 
 
@@ -36,7 +38,7 @@ class ResetOptions:
         0.1, 'change of a target angle from one joint state to the next, rad', low=0.001, high=1.0
     )
     tolerance: float = option(
-        0.01, 'distance from the start pose that will do, rad', low=1e-6, high=0.5
+        0.01, 'largest accepted distance from the start pose, rad', low=1e-6, high=0.5
     )
     rest: float = option(0.05, 'velocity that counts as rest, rad/s', low=1e-6, high=1.0)
     patience: int = option(
@@ -45,54 +47,47 @@ class ResetOptions:
 
 
 class ArmReset:
-    """Drives the arm home while a reset is asked for."""
+    """Drives the arm into the start pose when the service `reset` is called."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
         self.options = declare(node, ResetOptions)
         arm = declare(node, ArmOptions)
         self.start = arm.start_pose
-        self.targets: np.ndarray | None = None
+        self.targets: NDArray[np.float64] | None = None
         self.states = 0
-        self.rejected = Throttle(node, 'joint states ignored')
-        self.waiting: list[Future] = []
+        self.rejected = ThrottledWarning(node, 'joint states ignored')
         self.commands = node.create_publisher(Float64MultiArray, messages.COMMANDS, reliable(10))
         node.create_subscription(
             JointState, messages.JOINT_STATES, self.on_state, qos_profile_sensor_data
         )
-        self.service = node.create_service(
-            Trigger, 'reset', self.reset, callback_group=ReentrantCallbackGroup()
-        )
-        self.sphere = self._sphere_client()
+        self.service = DeferredTrigger(node, 'reset', self.on_request)
+        self.follow_goal()
 
-    async def reset(self, _request: Trigger.Request, response: Trigger.Response) -> Any:
-        """Service `reset`: answer when the arm rests in the start pose."""
-        future: Future = Future()
-        self.waiting.append(future)
+    def on_request(self) -> None:
+        """Begin to drive the arm; the request is answered when it rests in the start pose."""
         self.states = 0
         self.targets = None
-        response.success, response.message = await future
-        return response
 
     def on_state(self, message: JointState) -> None:
-        """Take one more step home, or be there."""
+        """Command the next step towards the start pose, or answer if the arm has reached it."""
         order = joint_order(message.name, self.start.size)
-        if not self.waiting or order is None:
+        if not self.service.is_pending or order is None:
             return
         if not len(message.position) == len(message.velocity) == len(order):
             self.rejected.add('joint states without a position and a velocity for every joint')
             return
         angles = np.array(message.position)[order]
         velocities = np.array(message.velocity)[order]
-        if not (np.abs([angles, velocities]) <= LARGEST_ANGLE).all():  # NaN is not
-            self.rejected.add('joint states that are not finite, or huge')
+        if not (np.abs([angles, velocities]) <= LARGEST_ANGLE).all():  # NaN fails this, too
+            self.rejected.add('joint states that are not finite, or too large')
             return
         self.states += 1
         away = np.abs(angles - self.start).max()
         if away <= self.options.tolerance and np.abs(velocities).max() <= self.options.rest:
             self._answer(True, 'the arm is in the start pose')
         elif self.states >= self.options.patience:
-            self._answer(False, f'the arm is {away:.3f} rad away from the start pose and stays so')
+            self._answer(False, f'the arm stays {away:.3f} rad away from the start pose')
         else:
             if self.targets is None:
                 self.targets = angles
@@ -101,17 +96,18 @@ class ArmReset:
             self.commands.publish(Float64MultiArray(data=self.targets.tolist()))
 
     def _answer(self, success: bool, message: str) -> None:
-        waiting, self.waiting = self.waiting, []
-        for future in waiting:
-            future.set_result((success, message))
+        for request in self.service.take():
+            request.answer(success, message)
 
-    def _sphere_client(self) -> Any:
-        """Return the client that moves the sphere, None where Gazebo's messages are missing."""
+    def follow_goal(self) -> None:
+        """Move Gazebo's sphere to every goal, where Gazebo's messages are installed."""
         if importlib.util.find_spec('gazebo_msgs') is None:
-            return None
+            return
         from gazebo_msgs.srv import SetEntityState
 
-        client = self.node.create_client(SetEntityState, 'set_entity_state')
+        client: Client[SetEntityState.Request, SetEntityState.Response] = self.node.create_client(
+            SetEntityState, 'set_entity_state'
+        )
 
         def move(goal: PointStamped) -> None:
             point = goal.point
@@ -124,7 +120,6 @@ class ArmReset:
                 client.call_async(request)
 
         self.node.create_subscription(PointStamped, messages.GOAL, move, latched())
-        return client
 
     def spin(self) -> int:
         """Work until interrupted."""

@@ -1,6 +1,6 @@
 """Node `arm_simulator`: a fleet of kinematic arms, in lockstep or in real time.
 
-What the node does on topics is the same for any fleet; node `gazebo_simulator` puts another in.
+The node's topics are the same for any fleet; node `gazebo_simulator` runs it with another one.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from std_srvs.srv import Trigger
 from neuron_reach import messages
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions, FleetSimulator
 from neuron_reach.common.options import option
-from neuron_reach.nodes.common import (
-    CYCLES_DEPTH,
-    Diagnostics,
-    Problem,
-    Throttle,
-    declare,
-    problems,
-    reliable,
-    run_node,
+from neuron_reach.nodes.diagnostics import Diagnostics, Problem, ThrottledWarning, problems
+from neuron_reach.nodes.duplicates import (
+    GRACE_PERIOD,
+    POLICY,
+    SIMULATOR,
+    DuplicateDetector,
+    WatchedTopic,
 )
-from neuron_reach.nodes.duplicates import GRACE, POLICY, SIMULATOR, Company, Pace, Watch
+from neuron_reach.nodes.entry_point import run_node
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.nodes.topic_arms import CONTROL_PERIOD_NS, LARGEST_ANGLE, MOST_LOST
+from neuron_reach.nodes.parameters import declare
+from neuron_reach.nodes.publishing import CYCLES_DEPTH, has_subscribers, reliable
+from neuron_reach.nodes.topic_arms import CONTROL_PERIOD_NS, LARGEST_ANGLE, MAX_LOST
 
 SILENCE = 0.4
-"""Seconds without a command after which another sender may take over; it must ask twice."""
+"""Seconds without a command after which one of another sender is accepted if it is repeated."""
 
-STRANGE_COMMANDS = 30
-"""Commands out of order, one soon after the other, that are no accident any more if they go on."""
+MAX_OUT_OF_ORDER = 30
+"""Successive commands out of order from which on a second sender is assumed."""
 
 HIGHEST_RATE = 1.5 / CONTROL_PERIOD
-"""Commands a second that one sender alone does not send in real time."""
+"""Commands per second in real time above which a second sender is assumed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,53 +65,80 @@ class Fleet(Protocol):
     """Arms of one kind that are advanced together, such as `FleetSimulator`."""
 
     options: ArmOptions
-    joint_angles: NDArray[np.float64]
-    joint_velocities: NDArray[np.float64]
+
+    @property
+    def joint_angles(self) -> NDArray[np.float64]:
+        """Measured joint angles, (arms, n), rad."""
+
+    @property
+    def joint_velocities(self) -> NDArray[np.float64]:
+        """Measured joint velocities, (arms, n), rad/s."""
 
     def reset(self) -> NDArray[np.float64]:
-        """Put every arm at rest into the start pose."""
+        """Put every arm at rest into the start pose; return the joint angles."""
 
     def send(self, targets: ArrayLike) -> None:
         """Give the controllers new target angles, (arms, n), rad."""
 
     def receive(self) -> NDArray[np.float64]:
-        """Advance by one control cycle."""
+        """Advance by one control cycle; return the joint angles."""
+
+
+class RateMeter:
+    """Measures the rate of events.
+
+    Attributes:
+        rate: events in the last complete second.
+    """
+
+    def __init__(self) -> None:
+        self.rate = 0
+        self._count = 0
+        self._end = 0.0
+
+    def add(self) -> None:
+        """Count one event."""
+        now = time.monotonic()
+        if now >= self._end:
+            self.rate = self._count if now < self._end + 1.0 else 0
+            self._count, self._end = 0, now + 1.0
+        self._count += 1
 
 
 class ArmSimulator:
     """Turns commands into motion and publishes the joint states.
 
     In lockstep every new command advances the fleet by exactly one control cycle. Commands carry a
-    sequence number: a repeated one is answered again without advancing, a gap is reported.
+    sequence number: a repeated command is answered again without advancing, and a gap is reported.
     """
 
     def __init__(
         self, node: Node, make_fleet: Callable[[ArmOptions, int], Fleet] = FleetSimulator
     ) -> None:
-        """Declare the parameters and make so many arms of that kind."""
+        """Declare the parameters and create the fleet with `make_fleet(arm, arms)`."""
         self.node = node
         self.options = declare(node, SimulatorOptions)
         arm = declare(node, ArmOptions)
         self.lockstep = self.options.clock == 'lockstep'
-        watches = [
-            Watch(messages.JOINT_STATES, SIMULATOR),
-            Watch(messages.COMMANDS, POLICY, self.is_mixed),
+        watched = [
+            WatchedTopic(messages.JOINT_STATES, SIMULATOR),
+            WatchedTopic(messages.COMMANDS, POLICY, self.has_mixed_commands),
         ]
-        self.company = Company(node, SIMULATOR, watches)
-        self.company.look()
+        self.duplicates = DuplicateDetector(node, SIMULATOR, watched)
+        self.duplicates.check_at_start()
         self.fleet = make_fleet(arm, self.options.arms)
         self.cycles = 0
         self.sequence: int | None = None
-        self.obeyed = 0.0  # when
-        self.refused: int | None = None  # the sequence number
-        self.strange = 0
-        self.strange_since = 0.0  # when
-        self.pace = Pace()
-        self.rejected = Throttle(node, 'command ignored')
-        self.lost = Throttle(node, 'commands lost')
+        self.accepted_at = 0.0  # s
+        self.last_rejected: int | None = None  # sequence number
+        self.out_of_order = 0
+        self.out_of_order_since = 0.0  # s
+        self.command_rate = RateMeter()
+        self.rejected = ThrottledWarning(node, 'command ignored')
+        self.lost = ThrottledWarning(node, 'commands lost')
         self.repeated = 0
-        self.company.look()  # starting the arms may have taken long
-        self.loop = Loop(node, self.company.check)
+        self.duplicates.check_at_start()  # again, because starting the arms may have taken long
+        self.loop = Loop(node, self.duplicates.check)
         self.commands = self.loop.subscribe(Float64MultiArray, messages.COMMANDS, reliable(10))
         self.publisher = node.create_publisher(
             JointState,
@@ -120,13 +147,13 @@ class ArmSimulator:
         )
         self.clock = node.create_publisher(Clock, 'clock', 10) if self.lockstep else None
         self.state = JointState()
-        if self.options.arms == 1:  # a fleet's joints have no names of their own
+        if self.options.arms == 1:  # the joints of a fleet have no names
             self.state.name = [f'joint_{joint + 1}' for joint in range(arm.joints)]
         self.service = node.create_service(Trigger, 'reset', self.reset)
-        self.diagnostics = Diagnostics(node, self.figures, self.problems)
+        self.diagnostics = Diagnostics(node, self.diagnostic_values, self.problems)
 
-    def figures(self) -> dict[str, object]:
-        """Return the counts for /diagnostics."""
+    def diagnostic_values(self) -> dict[str, object]:
+        """Return the values for /diagnostics."""
         return {
             'control_cycles': self.cycles,
             'arms': self.options.arms,
@@ -137,16 +164,16 @@ class ArmSimulator:
         }
 
     def problems(self) -> list[Problem]:
-        """Return what is wrong, for /diagnostics."""
-        second = problems(self.company.problem, level=DiagnosticStatus.ERROR)
-        return second + problems(self.rejected, self.lost)
+        """Return the problems for /diagnostics."""
+        duplicate = problems(self.duplicates.problem, level=DiagnosticStatus.ERROR)
+        return duplicate + problems(self.rejected, self.lost)
 
-    def is_mixed(self) -> bool:
-        """Tell whether commands of several senders come in."""
-        return self.strange > 2 if self.lockstep else self.pace.rate > HIGHEST_RATE
+    def has_mixed_commands(self) -> bool:
+        """Tell whether several senders' commands arrive."""
+        return self.out_of_order > 2 if self.lockstep else self.command_rate.rate > HIGHEST_RATE
 
     def reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Service `reset`: put every arm into the start pose and publish where it is."""
+        """Service `reset`: put every arm into the start pose and publish its joint state."""
         self.fleet.reset()
         self.publish()
         response.success = True
@@ -154,7 +181,7 @@ class ArmSimulator:
         return response
 
     def publish(self) -> None:
-        """Publish where the joints are; time is simulated time in lockstep."""
+        """Publish the joint states; their time stamp is simulated time in lockstep."""
         if self.lockstep:
             seconds, nanoseconds = divmod(self.cycles * CONTROL_PERIOD_NS, 10**9)
             stamp = Time(sec=seconds, nanosec=nanoseconds)
@@ -164,11 +191,11 @@ class ArmSimulator:
         self.state.position = array.array('d', self.fleet.joint_angles.tobytes())
         self.state.velocity = array.array('d', self.fleet.joint_velocities.tobytes())
         self.publisher.publish(self.state)
-        if self.clock is not None and self.clock.get_subscription_count():
+        if self.clock is not None and has_subscribers(self.clock):
             self.clock.publish(Clock(clock=stamp))
 
     def accept(self, message: Float64MultiArray) -> bool:
-        """Take over the target angles of a command; return whether it asks for a new cycle."""
+        """Apply the target angles of a command; return whether it requests a new cycle."""
         try:
             sequence, targets = messages.read_commands(message)
         except messages.LayoutError as error:
@@ -178,23 +205,24 @@ class ArmSimulator:
         if targets.size != shape[0] * shape[1]:
             self.rejected.add(f'{targets.size} joint angles, expected {shape[0]} x {shape[1]}')
             return False
-        if not (np.abs(targets) <= LARGEST_ANGLE).all():  # NaN is not
+        if not (np.abs(targets) <= LARGEST_ANGLE).all():  # NaN fails this, too
             self.rejected.add(f'joint angles that are not finite or beyond {LARGEST_ANGLE:g} rad')
             return False
         if not self.lockstep:
-            self.pace.add()
-            if self.pace.rate > HIGHEST_RATE and self.node.count_publishers(messages.COMMANDS) > 1:
-                self.company.refuse_crowd(messages.COMMANDS)
+            self.command_rate.add()
+            too_fast = self.command_rate.rate > HIGHEST_RATE
+            if too_fast and self.node.count_publishers(messages.COMMANDS) > 1:
+                self.duplicates.fail_with_publishers(messages.COMMANDS)
         elif not self.is_next(sequence):
             return False
         self.fleet.send(targets.reshape(shape))
         return True
 
     def is_next(self, sequence: int | None) -> bool:
-        """Tell whether a command in lockstep is to be obeyed, by its sequence number.
+        """Tell by its sequence number whether a command in lockstep is the next one.
 
-        While there are several senders, only the commands of one of them follow each other. Another
-        may take its place when it is silent.
+        With several senders, only commands that continue the sequence of one of them are accepted.
+        Another sender takes its place when it is silent.
         """
         if sequence is not None and sequence == self.sequence:
             self.repeated += 1
@@ -202,36 +230,37 @@ class ArmSimulator:
             return False
         now = time.monotonic()
         if self.sequence is not None and sequence != self.sequence + 1:
-            again = sequence is not None and sequence == self.refused
-            alone = self.node.count_publishers(messages.COMMANDS) <= 1
-            if not alone and not (again and now > self.obeyed + SILENCE):
-                self.refuse(sequence)
+            repeated = sequence is not None and sequence == self.last_rejected
+            one_sender = self.node.count_publishers(messages.COMMANDS) <= 1
+            if not one_sender and not (repeated and now > self.accepted_at + SILENCE):
+                self.reject(sequence)
                 return False
             missing = 0 if sequence is None else sequence - self.sequence - 1
-            if 0 < missing <= MOST_LOST:
+            if 0 < missing <= MAX_LOST:
                 self.lost.add(f'sequence went from {self.sequence} to {sequence}', missing)
-            self.strange = 0
-        self.obeyed = now
-        self.refused = None
+            self.out_of_order = 0
+        self.accepted_at = now
+        self.last_rejected = None
         if sequence is not None:
             self.sequence = sequence
         return True
 
-    def refuse(self, sequence: int | None) -> None:
-        """Ignore a command that is not the next one of the sender that is obeyed.
+    def reject(self, sequence: int | None) -> None:
+        """Ignore a command that does not continue the sequence.
 
         Raises:
-            SpoiledError: somebody does not stop sending such commands.
+            SpoiledError: such commands do not stop.
         """
-        self.refused = sequence
+        self.last_rejected = sequence
         now = time.monotonic()
         if not self.rejected.recent:
-            self.strange, self.strange_since = 0, now
-        self.strange += 1
+            self.out_of_order, self.out_of_order_since = 0, now
+        self.out_of_order += 1
         number = 'none' if sequence is None else sequence
         self.rejected.add(f'sequence number {number} does not follow {self.sequence}')
-        if self.strange >= STRANGE_COMMANDS and now > self.strange_since + GRACE:
-            self.company.refuse_crowd(messages.COMMANDS)
+        lasting = now > self.out_of_order_since + GRACE_PERIOD
+        if self.out_of_order >= MAX_OUT_OF_ORDER and lasting:
+            self.duplicates.fail_with_publishers(messages.COMMANDS)
 
     def advance(self) -> None:
         """Advance all arms by one control cycle and publish."""
@@ -245,21 +274,21 @@ class ArmSimulator:
             return self.spin_realtime()
         while True:
             self.loop.wait(1.0)
-            while (message := self.loop.take(self.commands)) is not None:
+            while (message := self.commands.take()) is not None:
                 if self.accept(message):
                     self.advance()
-                self.loop.attend()
+                self.loop.run_due()
 
     def spin_realtime(self) -> int:
-        """Advance by the wall clock, with whatever command came last."""
+        """Advance by the wall clock, with the newest command."""
         tick = time.monotonic()
         while True:
             tick = max(tick + CONTROL_PERIOD, time.monotonic())
             while (left := tick - time.monotonic()) > 0:
                 self.loop.wait(left)
-                while (message := self.loop.take(self.commands)) is not None:
+                while (message := self.commands.take()) is not None:
                     self.accept(message)
-                    self.loop.attend()
+                    self.loop.run_due()
             self.advance()
 
 

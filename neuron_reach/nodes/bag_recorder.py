@@ -1,8 +1,8 @@
 """Node `bag_recorder`: records topics into a bag, with rosbag2's recorder where it is installed.
 
-A topic is recorded from when its first publisher appears, with the message type and the quality of
-service that the publisher offers; so it works for one arm and for a fleet, reliable or not. In the
-bag the topics have their own names, also where they are remapped: by these it is read.
+A topic is recorded as soon as its first publisher appears, with the message type and the quality of
+service that the publisher offers; so it works for one arm and for a fleet, reliable or not. The bag
+contains the topics' original names, even if they are remapped, because the readers expect these.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import dataclasses
 import importlib
 import time
 from pathlib import Path
-from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
@@ -23,28 +22,35 @@ from neuron_reach.bags.writer import STORAGES, BagWriter
 from neuron_reach.common.options import option
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.nodes import rosbag2
-from neuron_reach.nodes.common import (
-    RECORDED_DEPTH,
+from neuron_reach.nodes.diagnostics import (
     Diagnostics,
     Problem,
-    Throttle,
-    declare,
-    full_disk,
+    ThrottledWarning,
+    low_disk_space,
     problems,
-    reliable,
-    run_node,
 )
-from neuron_reach.nodes.duplicates import BAG_RECORDER, SIMULATOR, Company, Speaker, Watch, role_of
-from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.duplicates import (
+    BAG_RECORDER,
+    SIMULATOR,
+    DuplicateDetector,
+    PublisherFilter,
+    WatchedTopic,
+    publisher_role,
+)
+from neuron_reach.nodes.endpoints import publishers_of
+from neuron_reach.nodes.entry_point import run_node
+from neuron_reach.nodes.loop import Inbox, Loop
+from neuron_reach.nodes.parameters import declare
+from neuron_reach.nodes.publishing import RECORDED_DEPTH, reliable
 
 DISCOVERY_PERIOD = 0.05
-"""Seconds between two looks for publishers of topics that had none yet."""
+"""Seconds between two searches for publishers of topics that had none yet."""
 
 DRAIN_TIMEOUT = 2.0
-"""Seconds after the signal to end in which messages on their way are still taken."""
+"""Seconds after an interrupt in which messages in transit are still recorded."""
 
 DRAIN_SILENCE = 0.1
-"""Seconds without a message after which nothing more is thought to be on its way."""
+"""Seconds without a message after which none is assumed to be in transit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +59,7 @@ class BagOptions:
 
     bag: str = option('', 'folder of the new bag; must not exist', path=True)
     keep_partial: bool = option(
-        False, 'leave the bag in <bag>.partial, for somebody to check it and give it its name'
+        False, 'leave the bag in <bag>.partial, to be checked and renamed by the caller'
     )
     storage: str = option('mcap', 'format of the bag', choices=tuple(STORAGES))
     topics: tuple[str, ...] = option(
@@ -65,7 +71,7 @@ def read_options(node: Node) -> BagOptions:
     """Return the parameters.
 
     Raises:
-        UserError: one is missing or bad.
+        UserError: a parameter is missing or invalid.
     """
     options = declare(node, BagOptions)
     if not options.topics:
@@ -80,120 +86,125 @@ def read_options(node: Node) -> BagOptions:
 
 
 class BagRecorder:
-    """Writes what arrives, serialized as it came, with the wall time of receipt.
+    """Writes messages as they are received, still serialized, with the wall time of receipt.
 
-    Not the node's time: where that is simulated it may stand still or start again.
+    The node's time is not used because simulated time may stand still or restart.
     """
 
     def __init__(self, node: Node, options: BagOptions) -> None:
         self.node = node
-        watches = [Watch(topic, role_of(topic)) for topic in options.topics]
-        self.company = Company(node, BAG_RECORDER, watches, hears=options.topics[0])
-        self.company.look()
-        self.loop = Loop(node, self.company.check)
+        watched = [WatchedTopic(topic, publisher_role(topic)) for topic in options.topics]
+        self.duplicates = DuplicateDetector(
+            node, BAG_RECORDER, watched, subscribes_to=options.topics[0]
+        )
+        self.duplicates.check_at_start()
+        self.loop = Loop(node, self.duplicates.check)
         self.bag = options.bag
-        self.rejected = Throttle(node, 'messages not recorded')
-        self.speakers: dict[str, Speaker] = {}
+        self.rejected = ThrottledWarning(node, 'messages not recorded')
+        self.filters: dict[str, PublisherFilter] = {}
         self.awaited = set(options.topics)
-        self.subscriptions: dict[str, Any] = {}
+        self.inboxes: dict[str, Inbox[bytes]] = {}
         self.last_time = 0
         self.writer = BagWriter(options.bag, options.storage, keep_partial=options.keep_partial)
         if self.writer.set_aside:
             node.get_logger().warning(f'an unfinished bag was moved to {self.writer.set_aside}')
         self.diagnostics = Diagnostics(node, lambda: self.writer.counts, self.problems)
-        # On a clock of its own: simulated time may stand still, or nobody may tell it.
+        # Steady time, because simulated time may stand still or not be published.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.discovery = node.create_timer(DISCOVERY_PERIOD, self.subscribe_to_new, clock=steady)
 
     def problems(self) -> list[Problem]:
-        """Return what is wrong, for /diagnostics."""
-        second = problems(self.company.problem, level=DiagnosticStatus.ERROR)
-        return second + problems(self.rejected) + full_disk(self.bag)
+        """Return the problems for /diagnostics."""
+        duplicate = problems(self.duplicates.problem, level=DiagnosticStatus.ERROR)
+        return duplicate + problems(self.rejected) + low_disk_space(self.bag)
 
     def subscribe_to_new(self) -> None:
-        """Subscribe to the awaited topics that have a publisher by now."""
+        """Subscribe to the awaited topics that have a publisher now."""
         for name in sorted(self.awaited):
-            publishers = self.node.get_publishers_info_by_topic(name)
+            publishers = publishers_of(self.node, name)
             if not publishers:
                 continue
             self.awaited.remove(name)
-            kind = publishers[0].topic_type
-            if kind not in messages.message_types(name):
-                self.node.get_logger().error(f'{name} is not recorded: it carries {kind}')
+            type_name = publishers[0].message_type
+            if type_name not in messages.message_types(name):
+                self.node.get_logger().error(f'{name} is not recorded: its type is {type_name}')
                 continue
-            offered = [publisher.qos_profile for publisher in publishers]
+            all_reliable = all(publisher.reliable for publisher in publishers)
+            transient_local = all(publisher.transient_local for publisher in publishers)
             qos = reliable(RECORDED_DEPTH)
-            if any(one.reliability != ReliabilityPolicy.RELIABLE for one in offered):
+            if not all_reliable:
                 qos.reliability = ReliabilityPolicy.BEST_EFFORT
-            if all(one.durability == DurabilityPolicy.TRANSIENT_LOCAL for one in offered):
+            if transient_local:
                 qos.durability = DurabilityPolicy.TRANSIENT_LOCAL
             topic = self.node.resolve_topic_name(name, only_expand=True)
             self.writer.add_topic(
                 topic,
-                kind,
+                type_name,
                 depth=RECORDED_DEPTH,
-                reliable=qos.reliability == ReliabilityPolicy.RELIABLE,
-                transient_local=qos.durability == DurabilityPolicy.TRANSIENT_LOCAL,
+                reliable=all_reliable,
+                transient_local=transient_local,
             )
-            package, _, message = kind.split('/')
+            package, _, message = type_name.split('/')
             message_type = getattr(importlib.import_module(f'{package}.msg'), message)
-            self.subscriptions[topic] = self.loop.subscribe(message_type, name, qos, raw=True)
-            role = role_of(name)
-            # Joint states of other robots may be on the same topic.
-            self.speakers[topic] = Speaker(self.company, name, role, alone=role != SIMULATOR)
+            self.inboxes[topic] = self.loop.subscribe_raw(message_type, name, qos)
+            role = publisher_role(name)
+            # Other robots' joint states may be on the same topic.
+            self.filters[topic] = PublisherFilter(
+                self.duplicates, name, role, exclusive=role != SIMULATOR
+            )
 
     def take_all(self) -> bool:
-        """Write all that has arrived; return whether that was anything."""
+        """Write all received messages; return whether there were any."""
         busy = False
-        for topic, subscription in list(self.subscriptions.items()):
-            # Not more than the history holds, else one busy topic would starve the others.
+        for topic, inbox in list(self.inboxes.items()):
+            # Not more than the history holds, or else one busy topic would starve the others.
             for _ in range(RECORDED_DEPTH):
-                taken = self.loop.take_from(subscription)
+                taken = inbox.take_with_gid()
                 if taken is None:
                     break
                 data, gid = taken
-                if not self.speakers[topic].is_from(gid):
-                    self.rejected.add(f'somebody else publishes on {topic} as well')
+                if not self.filters[topic].accepts(gid):
+                    self.rejected.add(f'another node publishes on {topic}, too')
                     continue
-                # A clock that is set back must not put messages out of order.
+                # Messages stay in order even if the clock is set back.
                 self.last_time = max(self.last_time, time.time_ns())
                 self.writer.write(topic, self.last_time, data)
                 busy = True
-                self.loop.attend()
+                self.loop.run_due()
         self.writer.flush_if_due()
         return busy
 
     def record(self) -> None:
-        """Write what arrives until interrupted, then what is on its way."""
+        """Record until interrupted, then record the messages in transit."""
         try:
             while True:
                 self.take_all()
                 self.loop.wait(DISCOVERY_PERIOD)
         except KeyboardInterrupt:
-            self.loop.watch = lambda: None  # nobody comes any more who matters
+            self.loop.periodic_check = lambda: None  # duplicates do not matter any more
             end = time.monotonic() + DRAIN_TIMEOUT
-            heard = time.monotonic()
-            while time.monotonic() < min(end, heard + DRAIN_SILENCE):
+            last_message = time.monotonic()
+            while time.monotonic() < min(end, last_message + DRAIN_SILENCE):
                 if self.take_all():
-                    heard = time.monotonic()
+                    last_message = time.monotonic()
                 self.loop.wait(DRAIN_SILENCE)
 
     def spin(self) -> int:
-        """Record until interrupted, then what is on its way; close the bag."""
+        """Record until interrupted, then close the bag and print what it contains."""
         with self.writer:
             try:
                 self.record()
             except SpoiledError:
-                self.writer.finished = self.writer.partial  # what is mixed is not called whole
+                self.writer.finished = self.writer.partial  # a mixed recording stays unfinished
                 raise
         counts = self.writer.counts
         topics = ', '.join(f'{topic} {count}' for topic, count in counts.items())
         total = sum(counts.values())
-        print(f'{self.writer.finished}: {total} messages ({topics or "no topic seen"})', flush=True)
+        print(f'{self.writer.finished}: {total} messages ({topics or "no topics"})', flush=True)
         return 0
 
 
-def _body(node: Node) -> int:
+def _run(node: Node) -> int:
     options = read_options(node)
     names = {topic: node.resolve_topic_name(topic) for topic in options.topics}
     remapped = any(
@@ -207,7 +218,7 @@ def _body(node: Node) -> int:
 
 def main() -> int:
     """Run the node."""
-    return run_node('bag_recorder', _body)
+    return run_node('bag_recorder', _run)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Node `dqn_policy`: learns to reach from what it sees on topics, or acts with what it learned."""
+"""Node `dqn_policy`: trains a network over topics, or acts with a trained one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
-from rclpy.task import Future
 
 from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
@@ -25,39 +24,48 @@ from neuron_reach.learning.session import Session
 from neuron_reach.learning.setup import LearningOptions, SessionOptions, Setup, TrainingOptions
 from neuron_reach.learning.training import Training, training_note
 from neuron_reach.learning.validation import VALIDATION_EPISODES, required_successes
-from neuron_reach.nodes.common import (
+from neuron_reach.nodes.deferred_trigger import PendingRequest
+from neuron_reach.nodes.diagnostics import (
     Diagnostics,
     Problem,
-    Rosout,
-    declare,
-    full_disk,
+    RosoutLogger,
+    low_disk_space,
     problems,
-    run_node,
 )
-from neuron_reach.nodes.duplicates import GRACE, POLICY, SIMULATOR, Company, Watch
+from neuron_reach.nodes.duplicates import (
+    GRACE_PERIOD,
+    POLICY,
+    SIMULATOR,
+    DuplicateDetector,
+    WatchedTopic,
+)
+from neuron_reach.nodes.entry_point import run_node
 from neuron_reach.nodes.loop import Loop
-from neuron_reach.nodes.policy_publisher import Broadcast
-from neuron_reach.nodes.policy_services import Requests
+from neuron_reach.nodes.parameters import declare
+from neuron_reach.nodes.policy_publisher import PolicyPublisher
+from neuron_reach.nodes.policy_services import PolicyServices
 from neuron_reach.nodes.topic_arms import TopicArms
 
-PATIENCE = 5.0
-"""Seconds that somebody waits for a save before it is done in the middle of a test."""
+LONGEST_SAVE_DELAY = 5.0
+"""Seconds after which a requested save is done even in the middle of a test."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PolicyOptions(SessionOptions):
     """Parameters beside those of arm, task and learning."""
 
-    mode: str = option('run', 'learn, or act with a trained network', choices=('train', 'run'))
+    mode: str = option(
+        'run', 'train a network, or act with a trained one', choices=('train', 'run')
+    )
     run_dir: str = option('', 'folder of the training run (mode train)', path=True)
     start: str = option(
-        '', 'folder of a network to begin the training with (mode train)', path=True
+        '', 'folder of a network to start the training from (mode train)', path=True
     )
     checkpoint: str = option('', 'folder of the trained network (mode run)', path=True)
     realtime: bool = option(False, 'the arms move by the wall clock, not by commands')
     start_timeout: float = option(
         0.0,
-        'seconds until the arm must be there, if more than simulator_timeout',
+        'seconds to wait for the simulator at the start, if more than simulator_timeout',
         low=0.0,
         high=3600.0,
     )
@@ -70,39 +78,39 @@ class PolicyOptions(SessionOptions):
 
 
 class DqnPolicy:
-    """The node's state, whatever its mode."""
+    """The policy in either mode."""
 
     def __init__(self, node: Node) -> None:
         self.options = declare(node, PolicyOptions)
         self.setup = Setup(
-            declare(node, ArmOptions),
-            declare(node, TaskOptions),
-            declare(node, LearningOptions, arms=1),  # as a simulator has by default
-            declare(node, TrainingOptions),
+            arm=declare(node, ArmOptions),
+            task=declare(node, TaskOptions),
+            learning=declare(node, LearningOptions, arms=1),  # the simulators' default
+            training=declare(node, TrainingOptions),
         )
         self.node = node
         self.task = ReachingTask(self.setup.task, self.setup.arm)
         self.session: Session | None = None
         self.trained: Checkpoint | None = None
         training = self.options.mode == 'train'
-        self.company = Company(
+        self.duplicates = DuplicateDetector(
             node,
             POLICY,
             [
-                Watch(messages.COMMANDS, POLICY),
-                Watch(messages.OBSERVATION, POLICY),
-                Watch(messages.JOINT_STATES, SIMULATOR),
+                WatchedTopic(messages.COMMANDS, POLICY),
+                WatchedTopic(messages.OBSERVATION, POLICY),
+                WatchedTopic(messages.JOINT_STATES, SIMULATOR),
             ],
-            # In lockstep nothing gets mixed before it is noticed.
-            grace=0.0 if training and self.options.realtime else GRACE,
+            # In lockstep a duplicate is detected before its messages are mixed in.
+            grace_period=0.0 if training and self.options.realtime else GRACE_PERIOD,
         )
-        # Before looking around: it takes a while, in which the graph is discovered.
+        # Before the check, because the graph is discovered while this takes its time.
         if training:
             self.session = self.open_session()
         else:
             self.trained = self.load(self.options.checkpoint)
-        self.company.look()
-        self.loop = Loop(node, self.company.check)
+        self.duplicates.check_at_start()
+        self.loop = Loop(node, self.duplicates.check)
         self.arms = TopicArms(
             self.loop,
             self.setup.learning.arms,
@@ -110,125 +118,129 @@ class DqnPolicy:
             realtime=self.options.realtime,
             timeout=self.options.simulator_timeout,
         )
-        self.broadcast = Broadcast(self.loop, self.task, self.arms, self.round_ended)
+        self.publisher = PolicyPublisher(self.loop, self.task, self.arms, self.on_round_end)
         self.successes = 0
         self.played = 0
-        self.requests = Requests(node)
-        self.rosout = Rosout(node)
-        self.diagnostics = Diagnostics(node, self.figures, self.problems)
+        self.services = PolicyServices(node)
+        self.rosout = RosoutLogger(node)
+        self.diagnostics = Diagnostics(node, self.diagnostic_values, self.problems)
 
     def progress(self, what: str, total: int | None = None, initial: int = 0) -> Progress:
-        """Return what shows the progress on the terminal and tells `/rosout` of it."""
-        return Progress(what, total, initial, say=self.rosout.say)
+        """Return a progress display on the terminal and on `/rosout`."""
+        return Progress(what, total, initial, say=self.rosout.log)
 
-    def figures(self) -> dict[str, object]:
-        """Return the counts for /diagnostics."""
-        figures: dict[str, object] = {
+    def diagnostic_values(self) -> dict[str, object]:
+        """Return the values for /diagnostics."""
+        values: dict[str, object] = {
             'mode': self.options.mode,
-            'episode': self.broadcast.episode,
+            'episode': self.publisher.episode,
             'joint_states_ignored': self.arms.rejected.count,
             'joint_states_lost': self.arms.lost.count,
         }
         if self.played:
-            figures['success_rate'] = f'{self.successes / self.played:.4f}'
+            values['success_rate'] = f'{self.successes / self.played:.4f}'
         if self.session is not None and self.session.training is not None:
-            figures['training'] = training_note(self.session.training)
-            figures['training_episodes'] = self.session.training.episodes
-        if self.requests.validation:
-            figures['validation'] = self.requests.validation
-        return figures
+            values['training'] = training_note(self.session.training)
+            values['training_episodes'] = self.session.training.episodes
+        if self.services.validation:
+            values['validation'] = self.services.validation
+        return values
 
     def problems(self) -> list[Problem]:
-        """Return what is wrong, for /diagnostics."""
-        found = problems(self.company.problem, level=DiagnosticStatus.ERROR)
-        found += problems(self.arms.silent, self.arms.rejected, self.arms.lost)
-        return found + (full_disk(self.options.run_dir) if self.options.mode == 'train' else [])
+        """Return the problems for /diagnostics."""
+        duplicate = problems(self.duplicates.problem, level=DiagnosticStatus.ERROR)
+        arms = problems(self.arms.silent, self.arms.rejected, self.arms.lost)
+        disk = low_disk_space(self.options.run_dir) if self.options.mode == 'train' else []
+        return duplicate + arms + disk
 
     def connect(self) -> None:
-        """Wait for the arms and for those who are to look on."""
+        """Wait for the simulator and for the observers."""
         timeout = self.options.simulator_timeout
         self.arms.connect(max(timeout, self.options.start_timeout))
-        if not self.broadcast.wait_for_observers(self.options.observers, timeout):
+        if not self.publisher.wait_for_observers(self.options.observers, timeout):
             raise UserError(
                 f'fewer than {self.options.observers} subscribers of observation '
                 f'after {timeout:g} s'
             )
 
-    def round_ended(self) -> None:
-        """Answer those who have waited for a save for long; a test may have many rounds."""
-        self.save(self.requests.take('save_checkpoint', waited=PATIENCE))
+    def on_round_end(self) -> None:
+        """Save if a request has waited for long; a test may have many rounds."""
+        self.save(self.services.save_checkpoint.take(waited=LONGEST_SAVE_DELAY))
 
-    def save(self, requests: list[Future]) -> None:
-        """Save as of the last training round that is over, and answer."""
+    def save(self, requests: list[PendingRequest]) -> None:
+        """Save the state after the last complete training round, and answer the requests."""
         if requests:
-            self.settle()
-        for future in requests:
+            self.wait_out_duplicates()
+        for request in requests:
             if self.session is None or self.session.training is None:
-                future.set_result((False, 'not training: there is nothing to save'))
+                request.answer(False, 'not training: there is nothing to save')
                 continue
             self.session.save()
-            self.broadcast.checkpoint(self.session.newest)
-            future.set_result((True, str(self.session.newest)))
+            self.publisher.checkpoint(self.session.newest)
+            request.answer(True, str(self.session.newest))
         if requests:
-            self.loop.housekeeping()
+            self.loop.run_callbacks()
 
-    def validate(self, network: QNetwork, requests: list[Future]) -> None:
-        """Play a test, and answer; can be canceled after any round, and others are answered."""
+    def validate(self, network: QNetwork, requests: list[PendingRequest]) -> None:
+        """Play a validation test and answer the requests.
+
+        After every round it can be canceled, and requests to save are answered.
+        """
         goals = self.task.sample_goals(np.random.default_rng(), VALIDATION_EPISODES)
         won = played = 0
-        self.requests.take('cancel')  # of what was over before
-        canceled: list[Future] = []
+        self.services.cancel.take()  # these were meant for an earlier test
+        canceled: list[PendingRequest] = []
         while played < VALIDATION_EPISODES and not canceled:
             batch = goals[None, played : played + self.arms.arms]
             successes = greedy_successes(
-                self.arms, self.task, network, batch, watcher=self.broadcast
+                self.arms, self.task, network, batch, watcher=self.publisher
             )[0]
             won, played = won + int(successes.sum()), played + successes.size
-            self.requests.validation = f'{won} of {played} episodes, {VALIDATION_EPISODES} to play'
-            self.rosout.say(f'validation: {self.requests.validation}')
-            self.save(self.requests.take('save_checkpoint'))
-            canceled = self.requests.take('cancel')
+            self.services.validation = f'{won} of {played} episodes, {VALIDATION_EPISODES} to play'
+            self.rosout.log(f'validation: {self.services.validation}')
+            self.save(self.services.save_checkpoint.take())
+            canceled = self.services.cancel.take()
         passed = won >= required_successes() and not canceled
         verdict = 'canceled' if canceled else 'passed' if passed else 'not passed'
-        self.requests.validation = ''
-        for future in requests:
-            future.set_result((passed, f'{won} of {played} episodes: {verdict}'))
-        for future in canceled:
-            future.set_result((True, f'canceled after {played} of {VALIDATION_EPISODES} episodes'))
-        self.loop.housekeeping()
+        self.services.validation = ''
+        for request in requests:
+            request.answer(passed, f'{won} of {played} episodes: {verdict}')
+        for request in canceled:
+            request.answer(True, f'canceled after {played} of {VALIDATION_EPISODES} episodes')
+        self.loop.run_callbacks()
 
     def answer(self, network: QNetwork) -> None:
-        """Answer the service requests that have come in since the last round."""
-        if requests := self.requests.take('validate'):
+        """Answer the service requests received since the last round."""
+        if requests := self.services.validate.take():
             self.validate(network, requests)
-        self.save(self.requests.take('save_checkpoint'))
-        for future in self.requests.take('cancel'):
-            future.set_result((False, 'no validation is going on'))
+        self.save(self.services.save_checkpoint.take())
+        for request in self.services.cancel.take():
+            request.answer(False, 'no validation is running')
 
-    def settle(self) -> None:
-        """See whether others are there, and wait for them to leave, before anything is kept.
+    def wait_out_duplicates(self) -> None:
+        """Check for duplicate nodes and wait until they have ended, before anything is saved.
 
         Raises:
-            SpoiledError: they do not leave.
+            SpoiledError: they do not end.
         """
-        self.company.check()
-        while self.company.suspect:
+        self.duplicates.check()
+        while self.duplicates.has_duplicate:
             self.loop.wait(0.1)
 
     def load(self, path: str) -> Checkpoint:
-        """Load a network, which may have any hidden layers, but must be of this arm."""
+        """Load a network with any hidden layers, for an arm with the same number of joints."""
         if not path:
             raise UserError('parameter checkpoint is missing; give the folder of a network')
         checkpoint = load_checkpoint(path)
-        joints, asked = checkpoint.setup.arm.joints, self.setup.arm.joints
-        if joints != asked:
-            raise UserError(f'{checkpoint.path}: is of {joints} joints, but joints={asked}')
+        joints, expected = checkpoint.setup.arm.joints, self.setup.arm.joints
+        if joints != expected:
+            raise UserError(
+                f'{checkpoint.path}: is for {joints} joints, but joints={expected} is set'
+            )
         return checkpoint
 
-    # --- modes -------------------------------------------------------------------------------
-
     def open_session(self) -> Session:
-        """Take up the training in its folder, or begin it."""
+        """Resume the training in the run folder, or start it."""
         if not self.options.run_dir:
             raise UserError('parameter run_dir is missing; mode train needs a folder')
         setup, network = self.setup, None
@@ -243,29 +255,29 @@ class DqnPolicy:
         if training is None and 'accuracy' in session.metadata()['validation']:
             print(f'{session.final} is trained already', flush=True)
             return 0
-        self.broadcast.checkpoint(session.newest)
+        self.publisher.checkpoint(session.newest)
         self.connect()
         if training is not None:
             progress = self.progress('training', initial=training.episodes)
 
             def after_round(_: Training) -> None:
-                self.settle()
+                self.wait_out_duplicates()
                 progress.update(training.episodes, training_note(training))
                 self.answer(training.saved_network(0))
 
             try:
                 session.train(
-                    lambda _: self.arms, after_round, self.broadcast.checkpoint, self.broadcast
+                    lambda _: self.arms, after_round, self.publisher.checkpoint, self.publisher
                 )
             finally:
                 progress.close()
-        session.measure(lambda _: self.arms, self.options.test_episodes, self.broadcast)
+        session.measure(lambda _: self.arms, self.options.test_episodes, self.publisher)
         return 0
 
     def run(self, checkpoint: Checkpoint) -> int:
-        """Act greedily with a trained network for so many episodes, or until interrupted."""
+        """Act greedily with a trained network for the given episodes, or until interrupted."""
         total = self.options.episodes or None
-        self.broadcast.checkpoint(checkpoint.path, total)
+        self.publisher.checkpoint(checkpoint.path, total)
         self.connect()
         generator = training_streams(self.setup.training.seed)['record']
         network = checkpoint.network
@@ -276,19 +288,19 @@ class DqnPolicy:
                 self.arms,
                 self.task,
                 goals,
-                lambda seen: greedy(network, seen),
-                watcher=self.broadcast,
+                lambda observations: greedy(network, observations),
+                watcher=self.publisher,
             )
             self.played += self.arms.arms
             self.successes += int(self.task.success(rollout.rewards[-1]).sum())
             progress.update(self.played, f'{self.successes / self.played:.1%} successful')
             self.answer(network)
         progress.close()
-        self.broadcast.flush()
+        self.publisher.flush()
         return 0
 
 
-def _body(node: Node) -> int:
+def _run(node: Node) -> int:
     use_one_core()
     policy = DqnPolicy(node)
     try:
@@ -300,7 +312,7 @@ def _body(node: Node) -> int:
         if policy.session is not None and policy.session.training is not None:
             line = f'interrupted; saved {policy.session.newest}'
             print(line, flush=True)
-            policy.rosout.say(line)
+            policy.rosout.log(line)
         return INTERRUPTED
     finally:
         policy.rosout.flush()
@@ -308,7 +320,7 @@ def _body(node: Node) -> int:
 
 def main() -> int:
     """Run the node."""
-    return run_node('dqn_policy', _body)
+    return run_node('dqn_policy', _run)
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
-"""Who else is on a node's topics: a second of a kind is noticed, at the start and later.
+"""Detects duplicate nodes: two simulators, policies or recorders on the same topics.
 
-The graph is asked, not the messages: a second node is there before it says anything. To ask who
-publishes on a topic takes 50 us, a few times a second, so that of two the one that came later is
-known.
+The ROS graph is queried, not the messages, so a duplicate is found before it publishes anything.
+A query for the publishers of a topic takes 50 us. Nodes query several times a second, so that of
+two duplicates the one that started later is known.
 """
 
 from __future__ import annotations
@@ -11,342 +11,336 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rclpy.node import Node
 
 from neuron_reach import messages
 from neuron_reach.errors import SpoiledError, UserError
-from neuron_reach.nodes.common import Interrupt
+from neuron_reach.nodes.endpoints import UNKNOWN_NODE, Endpoint, publishers_of, subscriptions_of
+from neuron_reach.nodes.shutdown import Interrupt
 
-LOOK_DURATION = 0.6
-"""Seconds that a new node looks around before it publishes anything."""
+START_CHECK_DURATION = 0.6
+"""Seconds that a new node watches the graph before it publishes anything."""
 
-NEW_DURATION = 3.0
-"""Seconds for which a node is the newcomer, who leaves when there are two."""
+NEWCOMER_DURATION = 3.0
+"""Seconds after its start in which a node ends itself when it finds a duplicate."""
 
-GRACE = 1.5
-"""Seconds that a newcomer is given to leave again."""
+GRACE_PERIOD = 1.5
+"""Seconds that an older node gives a newcomer to end itself."""
 
 SILENCE = 1.0
-"""Seconds without a message after which another node may take a speaker's place."""
-
-UNKNOWN = '_NODE_NAME_UNKNOWN_'
-"""What the graph calls a node whose endpoints are known before its name is."""
+"""Seconds without a message after which another publisher is accepted in place of the last one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Role:
-    """A part that only one node may play on the same topics.
+    """What a node does; on the same topics, only one node may have a given role.
 
     Attributes:
-        name: what to call it.
-        service: what a node with this part serves; `~` stands for its name.
-        hears: what a node with this part subscribes to.
+        name: for messages to the user.
+        service: by which nodes with this role are recognized; `~` stands for the node's name.
+        subscribes_to: topic by whose subscribers nodes with this role are recognized.
     """
 
     name: str
     service: str = ''
-    hears: str = ''
+    subscribes_to: str = ''
 
 
 SIMULATOR = Role('simulator', service='reset')
 POLICY = Role('policy', service='~/save_checkpoint')
-ACTIVATION_RECORDER = Role('activation recorder', hears=messages.CHECKPOINT)
+ACTIVATION_RECORDER = Role('activation recorder', subscribes_to=messages.CHECKPOINT)
 BAG_RECORDER = Role('bag recorder')
 
 
-def role_of(topic: str) -> Role:
-    """Return who publishes one of the topics that are recorded."""
+def publisher_role(topic: str) -> Role:
+    """Return the role of the node that publishes a recorded topic."""
     if messages.layer_of(topic) is not None:
         return ACTIVATION_RECORDER
     return SIMULATOR if topic == messages.JOINT_STATES else POLICY
 
 
 @dataclasses.dataclass(frozen=True)
-class Watch:
-    """A topic that one node only may publish.
+class WatchedTopic:
+    """A topic on which only one node with a role may publish.
 
     Attributes:
         topic: its relative name.
         role: of the publisher.
-        mixed: whether two of them have done harm; by default their presence is enough.
+        is_disturbed: whether a second publisher has done harm; by default its presence is enough.
     """
 
     topic: str
     role: Role
-    mixed: Callable[[], bool] = lambda: True
+    is_disturbed: Callable[[], bool] = lambda: True
 
 
-class _Second(NamedTuple):
-    watch: Watch
-    end: Any
+class _Duplicate(NamedTuple):
+    watched: WatchedTopic
+    endpoint: Endpoint
 
 
-class Company:
-    """Looks for a second of a kind; raises when there is one, and names it.
+class DuplicateDetector:
+    """Finds a second node with the same role and raises an error that names it.
 
     Attributes:
-        problem: what is wrong, in a line; empty if nothing is.
+        problem: description in one line; empty if there is no duplicate.
     """
 
     def __init__(
         self,
         node: Node,
         role: Role,
-        watches: Iterable[Watch],
+        watched: Iterable[WatchedTopic],
         *,
-        hears: str = '',
-        grace: float = GRACE,
+        subscribes_to: str = '',
+        grace_period: float = GRACE_PERIOD,
     ) -> None:
-        """Note what to look for; looks for nothing yet.
+        """Store what to watch; queries nothing yet.
 
         Args:
-            node: whose company is meant.
-            role: that it plays itself.
-            watches: topics that it publishes or hears.
-            hears: a topic that a second node of this name, with this part, hears as well.
-            grace: seconds for a newcomer to leave again, before its presence ends this node.
+            node: that checks for duplicates of itself and of the nodes it communicates with.
+            role: of this node.
+            watched: topics that the node publishes or subscribes to.
+            subscribes_to: a topic that a second node with the same name and role subscribes to.
+            grace_period: seconds for a newcomer to end itself before this node ends.
         """
         self._node = node
         self._role = role
-        self._watches = list(watches)
-        self._hears = hears
-        self._grace = grace
-        self._began = self._made = time.monotonic()
-        self._since: float | None = None
-        self._told: set[bytes] = set()
-        self._known: dict[str, set[bytes]] = {}
+        self._watched = list(watched)
+        self._subscribes_to = subscribes_to
+        self._grace_period = grace_period
+        self._started = self._created = time.monotonic()
+        self._duplicate_since: float | None = None
+        self._warned_about: set[bytes] = set()
+        self._known: dict[str, set[bytes]] = {}  # ids of the publishers that were first, by topic
         self.problem = ''
 
-    def look(self) -> None:
-        """See whether somebody plays this node's part already; to be done before publishing.
+    def check_at_start(self) -> None:
+        """Check whether another node has this node's role; call it before publishing.
 
         Raises:
-            UserError: somebody does.
+            UserError: another node has it.
         """
-        while time.monotonic() < self._made + LOOK_DURATION:
+        while time.monotonic() < self._created + START_CHECK_DURATION:
             Interrupt.check()
             time.sleep(0.02)
-        self._began = time.monotonic()
-        if (second := self._find(newcomer=True)) is not None:
-            role, topic = second.watch.role, self._node.resolve_topic_name(second.watch.topic)
+        self._started = time.monotonic()
+        if (duplicate := self._find(starting=True)) is not None:
+            watched, endpoint = duplicate
+            topic = self._node.resolve_topic_name(watched.topic)
             raise UserError(
-                f'{_full(second.end)} is the {role.name} on {topic} already; '
+                f'{endpoint.full_node_name} is the {watched.role.name} on {topic} already; '
                 'end it first, or use another namespace or ROS_DOMAIN_ID'
             )
 
     def check(self) -> None:
-        """See whether there is a second of a kind by now.
+        """Check whether there is a duplicate now.
 
         Raises:
-            SpoiledError: there is, and it does not leave.
+            SpoiledError: there is one, and it has not ended within the grace period.
         """
-        second = self._find()
-        if second is None:
-            self._since, self.problem = None, ''
+        duplicate = self._find()
+        if duplicate is None:
+            self._duplicate_since, self.problem = None, ''
             return
         now = time.monotonic()
-        if self._since is None:
-            self._since = now
-        topic = self._node.resolve_topic_name(second.watch.topic)
-        problem = f'there is a second {second.watch.role.name} on {topic}: {_full(second.end)}'
-        if now < self._since + self._grace and now > self._began + NEW_DURATION:
+        if self._duplicate_since is None:
+            self._duplicate_since = now
+        watched, endpoint = duplicate
+        topic = self._node.resolve_topic_name(watched.topic)
+        problem = f'there is a second {watched.role.name} on {topic}: {endpoint.full_node_name}'
+        is_newcomer = now <= self._started + NEWCOMER_DURATION
+        if now < self._duplicate_since + self._grace_period and not is_newcomer:
             return
-        if second.watch.mixed():
+        if watched.is_disturbed():
             raise SpoiledError(problem)
         if problem != self.problem:
             self._node.get_logger().error(problem)
         self.problem = problem
 
-    def publishers(self, topic: str, role: Role) -> tuple[set[bytes], set[bytes]]:
-        """Return the ids of a topic's publishers, and of those of them that play a part."""
-        ends = self._node.get_publishers_info_by_topic(topic)
-        return set(map(_gid, ends)), {_gid(end) for end in ends if self.plays(end, role)}
+    @property
+    def has_duplicate(self) -> bool:
+        """Whether the last check found a duplicate."""
+        return self._duplicate_since is not None
 
-    def helps(self, topic: str, gid: bytes) -> bool:
-        """Tell whether a publisher is one that commands the arm to reset it."""
-        ends = self._node.get_publishers_info_by_topic(topic)
-        found = [end for end in ends if _gid(end) == gid]
-        return topic == messages.COMMANDS and any(self.plays(end, SIMULATOR) for end in found)
+    def publisher_ids(self, topic: str, role: Role) -> tuple[set[bytes], set[bytes]]:
+        """Return the ids of all publishers of a topic, and of those that have a role."""
+        publishers = publishers_of(self._node, topic)
+        with_role = {endpoint.gid for endpoint in publishers if self.has_role(endpoint, role)}
+        return {endpoint.gid for endpoint in publishers}, with_role
 
-    def refuse_several(self, topic: str) -> None:
-        """End if a topic has several publishers, for those who cannot tell messages apart.
+    def resets_arm(self, topic: str, gid: bytes) -> bool:
+        """Tell whether a publisher is one that sends commands in order to reset the arm."""
+        return topic == messages.COMMANDS and any(
+            endpoint.gid == gid and self.has_role(endpoint, SIMULATOR)
+            for endpoint in publishers_of(self._node, topic)
+        )
+
+    def require_one_publisher(self, topic: str) -> None:
+        """Check that a topic has one publisher, where messages do not show who sent them.
 
         Raises:
-            SpoiledError: it has.
+            SpoiledError: it has several.
         """
         if self._node.count_publishers(topic) > 1:
-            ends = self._node.get_publishers_info_by_topic(topic)
+            publishers = publishers_of(self._node, topic)
             if (
                 topic != messages.COMMANDS
-                or sum(not self.plays(end, SIMULATOR) for end in ends) > 1
+                or sum(not self.has_role(endpoint, SIMULATOR) for endpoint in publishers) > 1
             ):
-                self.refuse_crowd(topic)
+                self.fail_with_publishers(topic)
 
-    def refuse_crowd(self, topic: str) -> None:
-        """End because several nodes publish on a topic, whatever they are.
+    def fail_with_publishers(self, topic: str) -> None:
+        """Raise an error because several nodes publish on a topic, whatever their roles.
 
         Raises:
-            SpoiledError: always; names them.
+            SpoiledError: always; names the publishers.
         """
-        ends = self._without_own(topic, self._node.get_publishers_info_by_topic(topic))
-        names = ', '.join(sorted(map(_full, ends)))
+        others = self._without_own(topic, publishers_of(self._node, topic))
+        names = ', '.join(sorted(endpoint.full_node_name for endpoint in others))
         raise SpoiledError(
             f'several nodes publish on {self._node.resolve_topic_name(topic)}: {names}'
         )
 
-    @property
-    def suspect(self) -> bool:
-        """Whether a second of a kind was there at the last check."""
-        return self._since is not None
-
-    # --- who they are ------------------------------------------------------------------------
-
-    def _find(self, newcomer: bool = False) -> _Second | None:
-        """Return the first topic that has one too many, and an endpoint of that one."""
-        for watch in self._watches:
-            # Whoever plays this node's own part is one too many even before it publishes itself.
-            allowed = 0 if newcomer and watch.role == self._role else 1
-            ends = self._node.get_publishers_info_by_topic(watch.topic)
-            if len(ends) <= allowed:
-                self._known[watch.topic] = set(map(_gid, ends))
-                continue
-            playing = [end for end in ends if self.plays(end, watch.role)]
-            self._tell_of_others(watch, ends, playing)
-            known = self._known.setdefault(watch.topic, set())
-            others = self._without_own(watch.topic, playing)
-            if len(playing) <= allowed or not others:
-                known.update(map(_gid, playing))
-                continue
-            return _Second(watch, min(others, key=lambda end: _gid(end) in known))
-        return self._find_listener()
-
-    def _find_listener(self) -> _Second | None:
-        me = (self._node.get_name(), self._node.get_namespace())
-        if not self._hears or self._node.get_node_names_and_namespaces().count(me) < 2:
-            return None
-        ends = self._node.get_subscriptions_info_by_topic(self._hears)
-        mine = [end for end in ends if self._is_namesake(end)]
-        topic = self._node.resolve_topic_name(self._hears)
-        own = sum(each.topic_name == topic for each in self._node.subscriptions)
-        return _Second(Watch(self._hears, self._role), mine[0]) if len(mine) > own else None
-
-    def plays(self, end: Any, role: Role) -> bool:
-        """Tell whether the node of an endpoint plays a part."""
-        if role == self._role and self._is_namesake(end):
+    def has_role(self, endpoint: Endpoint, role: Role) -> bool:
+        """Tell whether the node of an endpoint has a role."""
+        if role == self._role and self._has_own_name(endpoint):
             return True
-        name = (end.node_name, end.node_namespace)
         try:
-            if role.hears:
-                wanted = self._node.resolve_topic_name(role.hears)
-                found = self._node.get_subscriber_names_and_types_by_node(*name)
+            if role.subscribes_to:
+                wanted = self._node.resolve_topic_name(role.subscribes_to)
+                found = self._node.get_subscriber_names_and_types_by_node(*endpoint.node)
             else:
-                service = role.service.replace('~', _full(end))
+                service = role.service.replace('~', endpoint.full_node_name)
                 wanted = self._node.resolve_service_name(service)
-                found = self._node.get_service_names_and_types_by_node(*name)
-        except (RuntimeError, ValueError):  # its name is not known yet, or it has just gone
+                found = self._node.get_service_names_and_types_by_node(*endpoint.node)
+        except (RuntimeError, ValueError):  # the node is not discovered yet, or has just ended
             return False
-        return wanted in (topic for topic, _ in found)
+        return wanted in (name for name, _ in found)
 
-    def _without_own(self, topic: str, ends: list[Any]) -> list[Any]:
-        """Return endpoints without this node's own; a namesake's look the same as those."""
+    def _find(self, starting: bool = False) -> _Duplicate | None:
+        """Return the first watched topic with a duplicate, and an endpoint of the duplicate."""
+        for watched in self._watched:
+            # At the start this node does not publish yet: one other node with its role is enough.
+            allowed = 0 if starting and watched.role == self._role else 1
+            publishers = publishers_of(self._node, watched.topic)
+            if len(publishers) <= allowed:
+                self._known[watched.topic] = {endpoint.gid for endpoint in publishers}
+                continue
+            with_role = [each for each in publishers if self.has_role(each, watched.role)]
+            self._warn_about_others(watched, publishers, with_role)
+            known = self._known.setdefault(watched.topic, set())
+            others = self._without_own(watched.topic, with_role)
+            if len(with_role) <= allowed or not others:
+                known.update(endpoint.gid for endpoint in with_role)
+                continue
+            newcomer = min(others, key=lambda endpoint: endpoint.gid in known)
+            return _Duplicate(watched, newcomer)
+        return self._find_subscriber()
+
+    def _find_subscriber(self) -> _Duplicate | None:
+        """Return a second node with this node's name that subscribes to the same topic."""
+        if not self._subscribes_to:
+            return None
+        own_name = (self._node.get_name(), self._node.get_namespace())
+        if self._node.get_node_names_and_namespaces().count(own_name) < 2:
+            return None
+        same_name = [
+            endpoint
+            for endpoint in subscriptions_of(self._node, self._subscribes_to)
+            if self._has_own_name(endpoint)
+        ]
+        topic = self._node.resolve_topic_name(self._subscribes_to)
+        own = sum(each.topic_name == topic for each in self._node.subscriptions)
+        if len(same_name) <= own:
+            return None
+        return _Duplicate(WatchedTopic(self._subscribes_to, self._role), same_name[0])
+
+    def _without_own(self, topic: str, publishers: Iterable[Endpoint]) -> list[Endpoint]:
+        """Remove this node's own publishers; those of a node with the same name look alike."""
         resolved = self._node.resolve_topic_name(topic)
         own = sum(each.topic_name == resolved for each in self._node.publishers)
         others = []
-        for end in ends:
-            if self._is_namesake(end) and own:
+        for endpoint in publishers:
+            if self._has_own_name(endpoint) and own:
                 own -= 1
             else:
-                others.append(end)
+                others.append(endpoint)
         return others
 
-    def _tell_of_others(self, watch: Watch, ends: list[Any], playing: list[Any]) -> None:
-        """Warn once of a publisher that plays no such part; its messages are looked at."""
-        for end in ends if playing else ():
-            helps = watch.role == POLICY and self.plays(end, SIMULATOR)  # it resets the arm
-            if end in playing or helps or end.node_name == UNKNOWN or _gid(end) in self._told:
+    def _warn_about_others(
+        self, watched: WatchedTopic, publishers: list[Endpoint], with_role: list[Endpoint]
+    ) -> None:
+        """Warn once about each publisher beside those with the role; its messages are checked."""
+        for endpoint in publishers if with_role else ():
+            resets = watched.role == POLICY and self.has_role(endpoint, SIMULATOR)
+            known = endpoint.node[0] != UNKNOWN_NODE
+            if endpoint in with_role or resets or not known or endpoint.gid in self._warned_about:
                 continue
-            self._told.add(_gid(end))
+            self._warned_about.add(endpoint.gid)
             self._node.get_logger().warning(
-                f'{_full(end)}, which is no {watch.role.name}, publishes on '
-                f'{self._node.resolve_topic_name(watch.topic)}; what does not fit is ignored'
+                f'{endpoint.full_node_name}, which is not the {watched.role.name}, publishes on '
+                f'{self._node.resolve_topic_name(watched.topic)}; messages that do not fit are '
+                'ignored'
             )
 
-    def _is_namesake(self, end: Any) -> bool:
-        me = (self._node.get_name(), self._node.get_namespace())
-        return (end.node_name, end.node_namespace) == me
+    def _has_own_name(self, endpoint: Endpoint) -> bool:
+        return endpoint.node == (self._node.get_name(), self._node.get_namespace())
 
 
-def _full(end: Any) -> str:
-    return f'{end.node_namespace.rstrip("/")}/{end.node_name}'
+class PublisherFilter:
+    """Accepts the messages of one publisher of a topic and rejects those of others.
 
-
-def _gid(end: Any) -> bytes:
-    return bytes(end.endpoint_gid[:16])  # the rest is zero, where there is more
-
-
-class Pace:
-    """How many events there were in the last whole second."""
-
-    def __init__(self) -> None:
-        self.rate = 0
-        self._count = 0
-        self._end = 0.0
-
-    def add(self) -> None:
-        """Count one."""
-        now = time.monotonic()
-        if now >= self._end:
-            self.rate = self._count if now < self._end + 1.0 else 0
-            self._count, self._end = 0, now + 1.0
-        self._count += 1
-
-
-class Speaker:
-    """The one publisher of a topic that is listened to; messages of others are ignored.
-
-    This takes an rclpy that tells who sent a message, which those of Humble and Jazzy do not.
+    This needs an rclpy that reports the publisher of a message; Humble's and Jazzy's do not.
     """
 
-    def __init__(self, company: Company, topic: str, role: Role, *, alone: bool) -> None:
-        """Listen to nobody yet.
+    def __init__(
+        self, detector: DuplicateDetector, topic: str, role: Role, *, exclusive: bool
+    ) -> None:
+        """Accept no publisher yet.
 
         Args:
-            company: that it belongs to.
+            detector: of the node that receives the messages.
             topic: its relative name.
-            role: of whom to listen to; whoever else publishes is heard only if no such one does.
-            alone: where rclpy does not tell who sent a message, a second publisher is an error.
+            role: of the publisher; one without it is accepted only if it is the only publisher.
+            exclusive: raise an error if there is a second publisher and rclpy does not report the
+                publisher of a message.
         """
-        self._alone = alone
-        self._company = company
+        self._exclusive = exclusive
+        self._detector = detector
         self._topic = topic
         self._role = role
-        self._gid: bytes | None = None
-        self._heard = 0.0
-        # Checkpoints are rare: that there was none for long says nothing about its sender.
+        self._accepted: bytes | None = None
+        self._last_message = 0.0
+        # Checkpoints are rare: a long silence does not mean that their publisher has ended.
         self._silence = math.inf if topic == messages.CHECKPOINT else SILENCE
 
-    def is_from(self, gid: bytes | None) -> bool:
-        """Tell whether a message comes from whom it should.
+    def accepts(self, gid: bytes | None) -> bool:
+        """Tell whether to accept a message.
+
+        Args:
+            gid: id of its publisher, None if rclpy does not report it.
 
         Raises:
-            SpoiledError: nobody can tell, and there are several.
+            SpoiledError: the id is unknown, there are several publishers, and the filter is
+                exclusive.
         """
         if gid is None:
-            if self._alone:
-                self._company.refuse_several(self._topic)
+            if self._exclusive:
+                self._detector.require_one_publisher(self._topic)
             return True
         now = time.monotonic()
-        if gid != self._gid:
-            ends, entitled = self._company.publishers(self._topic, self._role)
-            silent = now > self._heard + self._silence
-            if gid in entitled:
-                mine = self._gid not in ends or self._gid not in entitled or silent
+        if gid != self._accepted:
+            publishers, with_role = self._detector.publisher_ids(self._topic, self._role)
+            silent = now > self._last_message + self._silence
+            if gid in with_role:
+                accepted = self._accepted not in with_role or silent
             else:
-                mine = not entitled and len(ends) == 1
-            if not mine:
-                return self._company.helps(self._topic, gid)
-            self._gid = gid
-        self._heard = now
+                accepted = not with_role and len(publishers) == 1
+            if not accepted:
+                return self._detector.resets_arm(self._topic, gid)
+            self._accepted = gid
+        self._last_message = now
         return True

@@ -1,7 +1,7 @@
-"""Node `gazebo_simulator`: the same topics as `arm_simulator`, the arms are bodies in Gazebo.
+"""Node `gazebo_simulator`: the same topics as `arm_simulator`, with arms in Gazebo.
 
-Starts a Gazebo of its own; see `neuron_reach.gazebo`. While a cycle is commanded, Gazebo advances
-by exactly 50 ms of simulated time; in between its time stands still.
+Starts its own Gazebo process; see `neuron_reach.gazebo`. For every command Gazebo advances by
+exactly 50 ms of simulated time; between commands its time stands still.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.nodes.arm_simulator import ArmSimulator
-from neuron_reach.nodes.common import Interrupt, declare, latched, run_node
+from neuron_reach.nodes.entry_point import run_node
+from neuron_reach.nodes.parameters import declare
+from neuron_reach.nodes.publishing import latched
+from neuron_reach.nodes.shutdown import Interrupt
 from neuron_reach.nodes.topic_arms import FARTHEST_GOAL
 
 
 class GazeboSimulator:
-    """Arms in Gazebo, and green spheres where their goals are."""
+    """Arms in Gazebo, with green spheres at their goals."""
 
     def __init__(self, node: Node) -> None:
         options = declare(node, GazeboOptions)
@@ -40,7 +43,7 @@ class GazeboSimulator:
             raise
 
     def show_goals(self, message: PointStamped | PoseArray) -> None:
-        """Move the spheres."""
+        """Move the spheres to the goals."""
         if isinstance(message, PointStamped):
             points = [message.point]
         else:
@@ -50,12 +53,12 @@ class GazeboSimulator:
             self.started[0].show_goals(goals)
 
     def close(self) -> None:
-        """End Gazebo."""
+        """Stop Gazebo."""
         for arms in self.started:
             arms.close()
 
 
-def _body(node: Node) -> int:
+def _run(node: Node) -> int:
     gazebo = GazeboSimulator(node)
     try:
         return gazebo.simulator.spin()
@@ -65,7 +68,7 @@ def _body(node: Node) -> int:
 
 def main() -> int:
     """Run the node."""
-    return run_node('gazebo_simulator', _body)
+    return run_node('gazebo_simulator', _run)
 
 
 if __name__ == '__main__':

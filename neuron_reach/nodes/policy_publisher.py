@@ -1,4 +1,4 @@
-"""What the policy tells the world: goals, observations, results, and markers for RViz."""
+"""What the policy publishes: goals, observations, results, and markers for RViz."""
 
 from __future__ import annotations
 
@@ -22,33 +22,52 @@ from neuron_reach import messages
 from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.task import ReachingTask
 from neuron_reach.learning.checkpoint import load_checkpoint, network_digest
-from neuron_reach.nodes.common import OBSERVATION_DEPTH, flush, latched, reliable
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.publishing import (
+    OBSERVATION_DEPTH,
+    flush,
+    has_subscribers,
+    latched,
+    reliable,
+)
 from neuron_reach.nodes.topic_arms import TopicArms
 
 FRAME = 'base_link'
 GREEN = ColorRGBA(r=0.0, g=0.7, b=0.2, a=1.0)
-GREY = ColorRGBA(r=0.5, g=0.5, b=0.5, a=1.0)
+GRAY = ColorRGBA(r=0.5, g=0.5, b=0.5, a=1.0)
 GOAL_DEPTH = 100
-"""Rounds that a recorder may lag behind before their goals are lost."""
+"""Rounds that a recorder may lag behind before any goal is lost."""
 
 
-class Broadcast:
-    """Publishes every round of episodes as it is played (see `learning.rollout.Watcher`)."""
+class PolicyPublisher:
+    """Publishes every round of episodes while it is played (see `learning.rollout.Watcher`).
+
+    Attributes:
+        episode: number of the first arm's episode in the current round.
+        step: control cycle within the round.
+    """
 
     def __init__(
-        self, loop: Loop, task: ReachingTask, arms: TopicArms, on_end: Callable[[], None]
+        self, loop: Loop, task: ReachingTask, arms: TopicArms, on_round_end: Callable[[], None]
     ) -> None:
+        """Create the publishers.
+
+        Args:
+            loop: of the policy's node.
+            task: that the policy learns or performs.
+            arms: that it moves.
+            on_round_end: called after every round.
+        """
         node: Node = loop.node
         self._node = node
         self._loop = loop
         self._task = task
         self._arms = arms
-        self._on_end = on_end
+        self._on_round_end = on_round_end
         self.episode = 0
         self.step = 0
         self._version = 0
-        self._points = [Point() for _ in range(arms.arms)]  # of the goal message, used again
+        self._points = [Point() for _ in range(arms.arms)]  # of the goal message, reused
         if arms.arms > 1:
             self._goal_message = PoseArray(poses=[Pose(position=point) for point in self._points])
         else:
@@ -67,26 +86,31 @@ class Broadcast:
         self._trail: list[Point] = []
 
     def checkpoint(self, path: Path, episodes: int | None = None) -> None:
-        """Announce the weights that are in use from the next round on.
+        """Announce the weights that are used from the next round on.
 
         Args:
             path: their checkpoint folder.
-            episodes: how many will be played, where that is known.
+            episodes: number of episodes to be played, if known.
         """
         self._version += 1
         digest = network_digest(load_checkpoint(path).network)
-        place = str(path.resolve())
-        newest = messages.CheckpointMessage(place, self._version, self.episode, digest, episodes)
+        newest = messages.CheckpointMessage(
+            path=str(path.resolve()),
+            version=self._version,
+            first_episode=self.episode,
+            network=digest,
+            episodes=episodes,
+        )
         self._checkpoint.publish(String(data=messages.encode_checkpoint(newest)))
 
     def wait_for_observers(self, count: int, timeout: float) -> bool:
-        """Wait until so many subscribers hear the observations; return whether they do."""
+        """Wait until the observations have `count` subscribers; return whether they have."""
         return self._loop.wait_until(
             lambda: self._observation.get_subscription_count() >= count, timeout
         )
 
     def flush(self) -> None:
-        """Wait until all that was published has reached those who record."""
+        """Wait until the recorders have received everything that was published."""
         flush((self._observation, self._episode))
 
     def begin(self, goals: NDArray[np.float64]) -> None:
@@ -97,15 +121,15 @@ class Broadcast:
             point.x, point.z = x, z
         self._goal_message.header.stamp = self._node.get_clock().now().to_msg()
         self._goal.publish(self._goal_message)
-        if self._marker.get_subscription_count():
+        if has_subscribers(self._marker):
             self._trail = []
             spheres = self._new_marker('goals', Marker.SPHERE_LIST, 0.05, GREEN)
             spheres.points = self._points
             self._marker.publish(MarkerArray(markers=[spheres]))
 
     def observe(self, observations: NDArray[np.float32]) -> None:
-        """Publish what the policy is about to act on, (arms, inputs)."""
-        if self._observation.get_subscription_count():
+        """Publish the observations that the policy acts on next, (arms, inputs)."""
+        if has_subscribers(self._observation):
             messages.fill_fleet_step(
                 self._observation_message,
                 MultiArrayDimension,
@@ -116,11 +140,11 @@ class Broadcast:
             )
             self._observation.publish(self._observation_message)
         self.step += 1
-        if self._marker.get_subscription_count():
+        if has_subscribers(self._marker):
             self._extend_trail()
 
     def end(self, final_rewards: NDArray[np.float64]) -> None:
-        """Publish the results of a round, one row per arm."""
+        """Publish the results of a round, (arms,); one row per arm."""
         arms = len(final_rewards)
         results = np.empty((arms, len(messages.EPISODE_FIELDS)))
         results[:, 0] = np.arange(self.episode, self.episode + arms)
@@ -132,13 +156,13 @@ class Broadcast:
         messages.fill_episodes(message, MultiArrayDimension, results)
         self._episode.publish(message)
         self.episode += arms
-        self._on_end()
+        self._on_round_end()
 
     def _extend_trail(self) -> None:
         lengths = self._task.arm.link_lengths
         x, z = forward_kinematics(self._arms.joint_angles[0], lengths)
         self._trail.append(Point(x=float(x), y=0.0, z=float(z)))
-        trail = self._new_marker('tip', Marker.LINE_STRIP, 0.01, GREY)
+        trail = self._new_marker('tip', Marker.LINE_STRIP, 0.01, GRAY)
         trail.points = self._trail
         self._marker.publish(MarkerArray(markers=[trail]))
 

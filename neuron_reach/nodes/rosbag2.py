@@ -1,6 +1,6 @@
-"""Recording with `ros2 bag record`, which knows nothing of the namespace that holds here.
+"""Recording with `ros2 bag record`, which does not apply the namespace of a node.
 
-So a node of this package finds out what the topics are called, and starts and ends the recorder.
+So node `bag_recorder` resolves the topics' names, and starts and stops the recorder.
 """
 
 from __future__ import annotations
@@ -21,26 +21,31 @@ from neuron_reach.common.names import PARTIAL, beside
 from neuron_reach.common.processes import end_with_parent
 from neuron_reach.common.resources import has_package
 from neuron_reach.errors import SpoiledError
-from neuron_reach.nodes.common import RECORDED_DEPTH
-from neuron_reach.nodes.duplicates import BAG_RECORDER, Company, Watch, role_of
+from neuron_reach.nodes.duplicates import (
+    BAG_RECORDER,
+    DuplicateDetector,
+    WatchedTopic,
+    publisher_role,
+)
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.publishing import RECORDED_DEPTH
 
 
 def is_installed() -> bool:
-    """Tell whether there is `ros2 bag record`."""
+    """Tell whether `ros2 bag record` is installed."""
     return (
         bool(shutil.which('ros2')) and has_package('rosbag2_transport') and has_package('ros2bag')
     )
 
 
 def overrides(names: dict[str, str]) -> dict[str, dict[str, object]]:
-    """Return the quality of service that rosbag2 shall ask for.
+    """Return the quality of service that rosbag2 is to request, by full topic name.
 
-    Topics that are not always reliable, or whose newest message is kept, are left to rosbag2,
-    which asks for what their publishers offer.
+    Topics that are not always reliable, or that are latched, are omitted: for these rosbag2
+    requests what their publishers offer.
 
     Args:
-        names: full names of the topics by their relative ones.
+        names: full names of the topics by relative name.
     """
     adaptive = {messages.JOINT_STATES, messages.GOAL, messages.CHECKPOINT}
     deep = {'history': 'keep_last', 'depth': RECORDED_DEPTH, 'reliability': 'reliable'}
@@ -57,10 +62,10 @@ def record(
     """Record until interrupted; return the exit code.
 
     Args:
-        node: that stands for the recorder.
+        node: that represents the recorder in the ROS graph.
         bag: folder of the new bag.
         storage: format of the bag.
-        names: full names of the topics by their relative ones.
+        names: full names of the topics by relative name.
         keep_partial: leave the bag in `<bag>.partial`.
 
     Raises:
@@ -71,36 +76,37 @@ def record(
     if moved is not None:
         node.get_logger().warning(f'an unfinished bag was moved to {moved}')
     partial = beside(bag, PARTIAL)
-    company = Company(node, BAG_RECORDER, [Watch(topic, role_of(topic)) for topic in names])
+    watched = [WatchedTopic(topic, publisher_role(topic)) for topic in names]
+    duplicates = DuplicateDetector(node, BAG_RECORDER, watched)
 
-    def watch() -> None:
-        company.check()
+    def check() -> None:
+        duplicates.check()
         for topic in names:
-            if topic != messages.JOINT_STATES:  # those of other robots may be on the same topic
-                company.refuse_several(topic)
+            if topic != messages.JOINT_STATES:  # other robots' may be on the same topic
+                duplicates.require_one_publisher(topic)
 
-    company.look()
-    loop = Loop(node, watch)
+    duplicates.check_at_start()
+    loop = Loop(node, check)
     with tempfile.TemporaryDirectory() as folder:
         qos = Path(folder, 'qos.yaml')
         qos.write_text(yaml.safe_dump(overrides(names)), encoding='utf-8')
         command = ['ros2', 'bag', 'record', '--qos-profile-overrides-path', str(qos)]
         command += ['-s', storage, '-o', str(partial)]
-        # Before Jazzy there was no --topics; since then, the names alone are on their way out.
+        # Jazzy introduced --topics and deprecated names without it.
         command += ['--topics'] if os.environ.get('ROS_DISTRO') not in ('humble', 'iron') else []
         recorder = subprocess.Popen(
             [*command, *names.values()], start_new_session=True, preexec_fn=end_with_parent
         )
-        held = None
+        lock_descriptor = None
         try:
             while recorder.poll() is None:
                 loop.wait(1.0)
-                if held is None and partial.exists():
-                    held = lock(partial)
+                if lock_descriptor is None and partial.exists():
+                    lock_descriptor = lock(partial)
         except KeyboardInterrupt:
             recorder.send_signal(signal.SIGINT)
             code = abs(recorder.wait())
-            if code not in (0, signal.SIGINT):  # `ros2` may answer with its number
+            if code not in (0, signal.SIGINT):  # `ros2` may return the signal's number
                 return code
             if partial.exists() and not keep_partial:
                 partial.rename(bag)

@@ -1,4 +1,4 @@
-"""A node that was started by a launcher does not outlive it."""
+"""How a node learns that it has to end: by a signal, or because its launcher has ended."""
 
 from __future__ import annotations
 
@@ -7,39 +7,71 @@ import select
 import signal
 import threading
 import time
+from types import FrameType
 
 from neuron_reach.common.ros_environment import LAUNCHER
 
 CLOSING_DURATION = 10.0
-"""Seconds that a node may take to close after its launcher is gone, before it is killed."""
+"""Seconds that a node may take to close after its launcher has ended, before it is killed."""
 
-abandoned = threading.Event()
-"""Set when the launcher is gone, or has given up: nobody waits for what is still on its way."""
+urgent_shutdown = threading.Event()
+"""Set when the launcher has ended or given up: nobody waits for messages in transit any more."""
+
+
+class Interrupt:
+    """Whether SIGINT or SIGTERM has been received; SIGTERM also makes the shutdown urgent.
+
+    An exception that a signal handler raises may surface in a destructor and get lost. So the
+    handler only sets `pending`, and `Loop.wait` raises KeyboardInterrupt, once.
+    """
+
+    pending = False
+
+    @classmethod
+    def install(cls) -> None:
+        """Handle SIGINT and SIGTERM from now on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, cls._handle)
+
+    @classmethod
+    def _handle(cls, number: int, _frame: FrameType | None) -> None:
+        cls.pending = True
+        if number == signal.SIGTERM:
+            urgent_shutdown.set()
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise KeyboardInterrupt if a signal has been received since the last check."""
+        if cls.pending:
+            cls.pending = False
+            for number in (signal.SIGINT, signal.SIGTERM):  # nothing may interrupt the closing
+                signal.signal(number, signal.SIG_IGN)
+            raise KeyboardInterrupt
 
 
 def end_with_launcher() -> None:
-    """Have this process interrupted when the launcher that `LAUNCHER` names is gone.
+    """Interrupt this process when the launcher that the variable `LAUNCHER` names has ended.
 
-    A node that nobody set it for, as by `ros2 run`, may well outlive the shell it came from.
+    A node without that variable, such as one started by `ros2 run`, may outlive its shell.
     """
-    given = os.environ.get(LAUNCHER, '')
-    if not given.isdecimal():
+    launcher = os.environ.get(LAUNCHER, '')
+    if not launcher.isdecimal():
         return
     try:
-        descriptor = os.pidfd_open(int(given))
+        descriptor = os.pidfd_open(int(launcher))
     except ProcessLookupError:
-        descriptor = None  # gone already
+        descriptor = None  # it has ended already
     except (AttributeError, OSError):  # an old kernel
         return
-    threading.Thread(target=_watch, args=(descriptor,), daemon=True).start()
+    threading.Thread(target=_wait_for_launcher, args=(descriptor,), daemon=True).start()
 
 
-def _watch(descriptor: int | None) -> None:
+def _wait_for_launcher(descriptor: int | None) -> None:
     if descriptor is not None:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         poll.poll()
-    abandoned.set()
+    urgent_shutdown.set()
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(CLOSING_DURATION)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The policy's two ends of the topics: arms to move, and whoever looks on."""
+"""Arms that are moved over topics, for the policy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.client import Client
 from rclpy.node import Node
-from rclpy.qos import ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 from std_srvs.srv import Trigger
@@ -16,59 +17,61 @@ from std_srvs.srv import Trigger
 from neuron_reach import messages
 from neuron_reach.arm.simulator import CONTROL_PERIOD
 from neuron_reach.errors import UserError
-from neuron_reach.nodes.common import CYCLES_DEPTH, Throttle, reliable
+from neuron_reach.nodes.diagnostics import ThrottledWarning
+from neuron_reach.nodes.endpoints import publishers_of
 from neuron_reach.nodes.loop import Loop
+from neuron_reach.nodes.publishing import CYCLES_DEPTH, has_subscribers, reliable
 
 ANSWER_PERIOD = 0.5
 """Seconds without an answer after which a lockstep command is sent again."""
 
 RESET_PERIOD = 2.0
-"""Seconds without an answer after which a reset is asked for again."""
+"""Seconds without an answer after which a reset is requested again."""
 
 LARGEST_ANGLE = 1e4
-"""Angles beyond it, rad, are no joint's."""
+"""Absolute joint angles above this, rad, are rejected."""
 
 FARTHEST_GOAL = 10.0
-"""Coordinates beyond it, m, are no goal's."""
+"""Absolute goal coordinates above this, m, are rejected."""
 
-MOST_LOST = 1000
-"""Cycles missing at a time; if it seems to be more, others count."""
+MAX_LOST = 1000
+"""Cycles that can be lost at once; a larger gap means that another node counts them."""
 
 CONTROL_PERIOD_NS = round(CONTROL_PERIOD * 1e9)
 
 
 def joint_order(names: Sequence[str], joints: int) -> list[int] | None:
-    """Return where joint_1, joint_2, ... are among names, None unless all and only they are.
+    """Return the indices of joint_1, joint_2, ... in `names`; None for any other set of names.
 
-    A joint_state_broadcaster names the joints in an order of its own.
+    A joint_state_broadcaster lists the joints in an arbitrary order.
     """
     wanted = [f'joint_{joint + 1}' for joint in range(joints)]
     return [names.index(name) for name in wanted] if sorted(names) == sorted(wanted) else None
 
 
 class TopicArms:
-    """Arms that speak the project's topics, whatever moves them.
+    """Arms behind the project's topics, whatever simulates or moves them.
 
     The same interface as `FleetSimulator` (see `learning.rollout.Arms`).
 
-    In lockstep the arm's own time tells which command joint states answer: it stands still but for
-    one cycle per command. A command that stays without an answer is sent again under the same
-    sequence number, so that no step is lost silently; joint states of another time are taken only
-    if they come twice, in answer to two questions. In real time what arrives is new. The time of
-    another host's clock counts in neither.
+    In lockstep simulated time advances by one cycle per command, so the time stamp of joint states
+    shows which command they answer. An unanswered command is sent again with the same sequence
+    number, so that no step is lost silently. Joint states with an unexpected time stamp are taken
+    only if they are received twice, in answer to two commands. In real time all joint states are
+    new. Neither mode depends on the clock of another host.
     """
 
     def __init__(
         self, loop: Loop, arms: int, joints: int, *, realtime: bool, timeout: float
     ) -> None:
-        """Connect to the arms; waits for nobody yet.
+        """Create the publishers and subscriptions; does not wait for the arms.
 
         Args:
-            loop: of the node that this belongs to.
-            arms: how many there are.
-            joints: of each arm.
-            realtime: the arms move by the wall clock, not one cycle per command.
-            timeout: seconds without an answer after which to give up.
+            loop: of the policy's node.
+            arms: number of arms.
+            joints: number of joints per arm.
+            realtime: the arms move by the wall clock, not by one cycle per command.
+            timeout: seconds without an answer after which an error is raised.
         """
         node: Node = loop.node
         self.arms = arms
@@ -85,38 +88,40 @@ class TopicArms:
         self._publisher = node.create_publisher(
             Float64MultiArray, messages.COMMANDS, reliable(CYCLES_DEPTH)
         )
-        self._reset = node.create_client(Trigger, 'reset')
+        self._reset: Client[Trigger.Request, Trigger.Response] = node.create_client(
+            Trigger, 'reset'
+        )
         self._command = Float64MultiArray()
         self._sequence = 0
-        self._stamp: int | None = None  # of the joint states taken last, ns
-        self._owed = 0  # by which the next must be later, ns
-        self._refused: int | None = None  # stamp of joint states that were not expected
-        self.rejected = Throttle(node, 'joint states ignored')
-        self.lost = Throttle(node, 'joint states lost')
-        self.silent = Throttle(node, 'no answer of the simulator')
-        self.joint_angles = np.zeros(self._shape)
+        self._stamp: int | None = None  # of the last accepted joint states, ns
+        self._expected_advance = 0  # of the next stamp, ns
+        self._unexpected_stamp: int | None = None  # of the last unexpected joint states, ns
+        self.rejected = ThrottledWarning(node, 'joint states ignored')
+        self.lost = ThrottledWarning(node, 'joint states lost')
+        self.silent = ThrottledWarning(node, 'no answer from the simulator')
+        self.joint_angles: NDArray[np.float64] = np.zeros(self._shape)
 
     def connect(self, timeout: float) -> None:
-        """Wait until the arms are there.
+        """Wait until a simulator is connected.
 
         Args:
-            timeout: seconds to wait; whoever moves them may have much to start first.
+            timeout: seconds to wait; a simulator may take long to start.
 
         Raises:
-            UserError: they are not within the timeout.
+            UserError: no simulator is connected within the timeout.
         """
 
         def matched() -> bool:
             return (
-                self._publisher.get_subscription_count() > 0
+                has_subscribers(self._publisher)
                 and self._node.count_publishers(self._states.topic_name) > 0
                 and self._reset.service_is_ready()
             )
 
         if not self._loop.wait_until(matched, timeout):
             raise UserError(
-                f'no simulator answered within {timeout:g} s: nothing serves '
-                f'{self._reset.srv_name!r} and listens on {self._publisher.topic_name!r}'
+                f'no simulator answered within {timeout:g} s: no node serves '
+                f'{self._reset.srv_name!r} and subscribes to {self._publisher.topic_name!r}'
             )
 
     def reset(self) -> NDArray[np.float64]:
@@ -128,29 +133,29 @@ class TopicArms:
             if not self._loop.wait_until(future.done, RESET_PERIOD):
                 self._reset.remove_pending_request(future)
                 continue
-            answer = future.result()
+            answer: Trigger.Response = future.result()
             if not answer.success:
                 raise UserError(f'the arms refused to reset: {answer.message}')
-            self._owed = 0
+            self._expected_advance = 0
             if self._realtime:
                 self._drain()
-                # The next may have been under way before the reset, the one after it was not.
+                # The next one may have been sent before the reset, the one after it was not.
                 if self._wait_for_state(RESET_PERIOD):
                     self._wait_for_state(2 * CONTROL_PERIOD)
                     return self.joint_angles
-            # Right after the start the simulator may not know of this subscription yet.
+            # Right after the start the simulator may not have discovered this subscription yet.
             elif self._wait_for_state(RESET_PERIOD, resetting=True):
                 return self.joint_angles
         raise self._no_answer('joint states after a reset')
 
     def _drain(self) -> None:
-        while self._loop.take(self._states) is not None:
-            self._loop.attend()
+        while self._states.take() is not None:
+            self._loop.run_due()
 
     def send(self, targets: NDArray[np.float64]) -> None:
         """Command new target angles, (arms, n), rad."""
         self._sequence += 1
-        self._owed = CONTROL_PERIOD_NS
+        self._expected_advance = CONTROL_PERIOD_NS
         messages.fill_commands(
             self._command,
             MultiArrayDimension,
@@ -171,48 +176,44 @@ class TopicArms:
         return self.joint_angles
 
     def _wait_for_state(self, timeout: float, *, resetting: bool = False) -> bool:
-        """Wait for joint states that are new; return whether they came.
+        """Wait for new joint states; return whether they were received.
 
-        After a reset it is the last of those that have come, and the wait is over as soon as any
-        that make sense have.
+        After a reset the newest of the received ones are taken, and the wait ends as soon as any
+        valid ones are received.
         """
         deadline = time.monotonic() + timeout
         while True:
-            taken = heard = False
-            while (
-                not (taken and not resetting)
-                and (message := self._loop.take(self._states)) is not None
-            ):
+            taken = valid = False
+            while not (taken and not resetting) and (message := self._states.take()) is not None:
                 positions = self._read(message)
                 if positions is not None:
-                    heard = True
+                    valid = True
                     if self._realtime or self._is_expected(message, resetting):
                         self.joint_angles = positions.reshape(self._shape)
                         taken = True
-                self._loop.attend()
-            if taken or (resetting and heard):
+                self._loop.run_due()
+            if taken or (resetting and valid):
                 return taken
-            left = deadline - time.monotonic()
-            if left <= 0:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
                 return False
-            self._loop.wait(left)
+            self._loop.wait(remaining)
 
     def _no_answer(self, what: str) -> UserError:
-        said = f'no simulator answered within {self._timeout:g} s: waited for {what}'
-        ends = self._node.get_publishers_info_by_topic(self._states.topic_name)
-        if not self._realtime and any(
-            end.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for end in ends
-        ):
-            said += (
-                f'; {self._states.topic_name} is offered best effort, as in real time, but '
-                'lockstep asks for reliable: use clock:=lockstep there or realtime:=true here'
+        text = f'no simulator answered within {self._timeout:g} s: waited for {what}'
+        topic = self._states.topic_name
+        publishers = publishers_of(self._node, topic)
+        if not self._realtime and not all(publisher.reliable for publisher in publishers):
+            text += (
+                f'; {topic} is published best effort, as in real time, but lockstep needs reliable '
+                'messages: use clock:=lockstep there or realtime:=true here'
             )
         elif self.rejected.count:
-            said += f'; {self.rejected.summary}'
-        return UserError(said)
+            text += f'; {self.rejected.summary}'
+        return UserError(text)
 
     def _read(self, message: JointState) -> NDArray[np.float64] | None:
-        """Return the joint angles of a message in our order, None if they make no sense."""
+        """Return the joint angles of a message, (arms n,), in order; None if it is invalid."""
         positions = np.frombuffer(message.position, np.float64)
         arms, joints = self._shape
         if positions.size != arms * joints:
@@ -221,31 +222,31 @@ class TopicArms:
                 '(parameters arms and joints must be the same on both sides)'
             )
             return None
-        if not (np.abs(positions) <= LARGEST_ANGLE).all():  # NaN is not
+        if not (np.abs(positions) <= LARGEST_ANGLE).all():  # NaN fails this, too
             self.rejected.add(f'positions that are not finite or beyond {LARGEST_ANGLE:g} rad')
             return None
         if not message.name:
             return positions
         order = joint_order(message.name, positions.size) if arms == 1 else None
         if order is None:
-            self.rejected.add(f'joints of other names, such as {message.name[0]!r}')
+            self.rejected.add(f'joints with other names, such as {message.name[0]!r}')
             return None
         return positions[order]
 
     def _is_expected(self, message: JointState, resetting: bool) -> bool:
-        """Tell whether joint states in lockstep are those that the arm owes."""
+        """Tell by the time stamp whether joint states answer the last command, in lockstep."""
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-        ahead = None if self._stamp is None else stamp - self._stamp - self._owed
+        ahead = None if self._stamp is None else stamp - self._stamp - self._expected_advance
         if ahead != 0:
             if ahead is not None and ahead < 0 and not resetting:
-                return False  # an answer given twice, or not this arm's
-            if stamp != self._refused:
+                return False  # a repeated answer, or another arm's
+            if stamp != self._unexpected_stamp:
                 if ahead is not None:
-                    self.rejected.add('their time is not that of the answer')
-                self._refused = stamp
+                    self.rejected.add('their time stamp is not that of the answer')
+                self._unexpected_stamp = stamp
                 return False
             if ahead is not None and ahead > 0:
-                lost = min(ahead // CONTROL_PERIOD_NS, MOST_LOST)
-                self.lost.add('simulated time went on by more than one cycle', lost)
-        self._stamp, self._owed, self._refused = stamp, 0, None
+                lost = min(ahead // CONTROL_PERIOD_NS, MAX_LOST)
+                self.lost.add('simulated time advanced by more than one cycle', lost)
+        self._stamp, self._expected_advance, self._unexpected_stamp = stamp, 0, None
         return True

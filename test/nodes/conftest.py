@@ -21,6 +21,8 @@ pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
 import rclpy
 from rclpy.context import Context
 
+from neuron_reach.nodes.entry_point import run_node
+
 DEADLINE = 60.0
 
 
@@ -46,7 +48,7 @@ def ros_environment(monkeypatch, domain):
 
 
 class Peer:
-    """The test's own end of the topics: an rclpy node and how to wait with it."""
+    """An rclpy node of the test that publishes, subscribes and waits."""
 
     def __init__(self, domain):
         self.context = Context()
@@ -94,7 +96,7 @@ def peer(domain):
 
 @pytest.fixture
 def make_node(peer):
-    """Nodes in this process; they need no spinning to be seen in the graph."""
+    """Make nodes in this process; they are visible in the graph without spinning."""
     made = []
 
     def make(name, namespace=''):
@@ -108,7 +110,7 @@ def make_node(peer):
 
 @pytest.fixture
 def handlers():
-    """The handlers of signals, put back when a node in this process has taken them."""
+    """Restore the signal handlers that a node in this process replaces."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
@@ -116,7 +118,7 @@ def handlers():
 
 
 class Running:
-    """A process that was started, and what it has printed."""
+    """A started process and its output."""
 
     def __init__(self, command, folder):
         self.out = folder / f'{os.urandom(4).hex()}.out'
@@ -144,7 +146,7 @@ class Running:
 
 @pytest.fixture
 def start(tmp_path):
-    """Start processes; whatever a failed test leaves running is killed."""
+    """Start processes; those that a failed test leaves running are killed."""
     started = []
 
     def begin(*command):
@@ -172,7 +174,7 @@ def start_node(start):
 
 @pytest.fixture
 def make_checkpoint(tmp_path):
-    """Save a network that has learned nothing."""
+    """Save an untrained network."""
 
     def make(**options):
         setup = Setup.from_values(options, 'test')
@@ -181,3 +183,15 @@ def make_checkpoint(tmp_path):
         return save_checkpoint(tmp_path / 'untrained', network, describe(setup, Member(0), None))
 
     return make
+
+
+@pytest.fixture
+def ending(monkeypatch, capfd, handlers):
+    """Run a node in this process that ends with an error; return what it printed."""
+
+    def begin(make, *arguments):
+        monkeypatch.setattr(sys, 'argv', ['node', '--ros-args', *arguments])
+        assert run_node('node', make) == 2
+        return capfd.readouterr().err
+
+    return begin

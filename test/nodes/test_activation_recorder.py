@@ -118,4 +118,4 @@ def test_gaps_are_counted_and_foreign_messages_are_ignored(peer, start_node, net
     assert figures['dropped'] == '4'
     assert int(figures['ignored']) >= 2
     assert recorder.interrupt() == 0
-    assert '4 observations dropped in all' in recorder.text
+    assert '4 observations dropped in total' in recorder.text

@@ -1,4 +1,4 @@
-"""Driving home: `reset` for arms that cannot be put back, here the kinematic one in real time."""
+"""`reset` by driving the arm into the start pose, here the kinematic arm in real time."""
 
 import signal
 
@@ -11,22 +11,6 @@ from std_srvs.srv import Trigger
 
 from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.nodes.topic_arms import joint_order
-
-
-@pytest.mark.parametrize(
-    ('names', 'order'),
-    [
-        (['joint_1', 'joint_2'], [0, 1]),
-        (['joint_2', 'joint_1'], [1, 0]),
-        ([], None),  # a fleet's
-        (['joint_1', 'joint_1'], None),
-        (['joint_1', 'joint_3'], None),
-        (['joint_2', 'joint_1', 'wheel'], None),
-    ],
-)
-def test_joints_are_told_by_their_names(names, order):
-    assert joint_order(names, 2) == order
 
 
 @pytest.fixture
@@ -44,7 +28,7 @@ def arm(start, peer):
     return begin
 
 
-def test_the_arm_is_home_when_a_reset_is_answered(arm, peer):
+def test_the_arm_is_in_the_start_pose_when_a_reset_is_answered(arm, peer):
     simulator, reset = arm()
     states = peer.listen(JointState, messages.JOINT_STATES, qos_profile_sensor_data)
     commands = peer.node.create_publisher(Float64MultiArray, messages.COMMANDS, 10)
@@ -63,7 +47,7 @@ def test_the_arm_is_home_when_a_reset_is_answered(arm, peer):
         assert running.interrupt() == 0
 
 
-def test_an_arm_that_does_not_come_home_is_said(arm, peer):
+def test_an_arm_that_does_not_reach_the_start_pose_is_reported(arm, peer):
     simulator, _ = arm('-p', 'bend:=2.0', '-p', 'patience:=5', '-p', 'step:=0.001')
     answer = peer.call(Trigger, 'reset')
     assert not answer.success

@@ -3,7 +3,6 @@
 import math
 import os
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -16,35 +15,7 @@ from neuron_reach import messages
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.learning.checkpoint import load_checkpoint
 from neuron_reach.learning.session import Session
-from neuron_reach.learning.setup import Setup
-
-SMALL = {
-    'joints': 1,
-    'hidden': [16, 16],
-    'arms': 20,
-    'batch_size': 32,
-    'validation_interval': 100,
-}
-TRAINING = {**SMALL, 'mode': 'train', 'test_episodes': 0}
-ENDLESS = {**TRAINING, 'success_reward': 1.0, 'checkpoint_interval': 0.2}
-"""Nobody reaches a goal exactly, so this training goes on until it is interrupted."""
-
-
-def small_setup(**options):
-    return Setup.from_values({**SMALL, **options}, 'test')
-
-
-def finished_rounds(run_dir):
-    folders = (run_dir / 'checkpoints').glob('episode_*')
-    return sorted(int(path.name.split('_')[1]) for path in folders if path.suffix == '')
-
-
-def wait_until(condition, what, timeout=60.0):
-    end = time.monotonic() + timeout
-    while not (result := condition()):
-        assert time.monotonic() < end, f'no {what}'
-        time.sleep(0.02)
-    return result
+from nodes.policies import ENDLESS, SMALL, TRAINING, finished_rounds, small_setup, wait_until
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A second of a kind on the same topics is noticed and named, at the start and later."""
+"""A duplicate node on the same topics is detected and named, at the start and later."""
 
 import time
 
@@ -10,27 +10,28 @@ from std_srvs.srv import Trigger
 from neuron_reach import messages
 from neuron_reach.errors import SpoiledError, UserError
 from neuron_reach.learning.checkpoint import load_checkpoint
-from neuron_reach.nodes import duplicates as company
-from neuron_reach.nodes.common import latched
+from neuron_reach.nodes import duplicates
 from neuron_reach.nodes.duplicates import (
     ACTIVATION_RECORDER,
     BAG_RECORDER,
-    GRACE,
-    NEW_DURATION,
+    GRACE_PERIOD,
+    NEWCOMER_DURATION,
     POLICY,
     SIMULATOR,
-    Company,
-    Speaker,
-    Watch,
+    DuplicateDetector,
+    PublisherFilter,
+    WatchedTopic,
+    publisher_role,
 )
-from nodes.test_dqn_policy import ENDLESS, finished_rounds, wait_until
+from neuron_reach.nodes.publishing import latched
+from nodes.policies import ENDLESS, finished_rounds, wait_until
 
-NOTICED = 2.0
-"""Seconds within which a second of a kind must be noticed."""
+DETECTED = 2.0
+"""Seconds within which a duplicate must be detected."""
 
 
-def play(node, role):
-    """Have a node look like one that plays a part."""
+def play_role(node, role):
+    """Give a node the topics and services of a role."""
     if role == SIMULATOR:
         node.create_publisher(JointState, messages.JOINT_STATES, 10)
         node.create_service(Trigger, 'reset', lambda _, response: response)
@@ -45,9 +46,9 @@ def play(node, role):
         node.create_subscription(Float32MultiArray, messages.OBSERVATION, print, 10)
 
 
-def company_of(node, role):
-    watches = [
-        Watch(topic, company.role_of(topic))
+def detector_of(node, role):
+    watched = [
+        WatchedTopic(topic, publisher_role(topic))
         for topic in (
             messages.JOINT_STATES,
             messages.COMMANDS,
@@ -55,13 +56,14 @@ def company_of(node, role):
             messages.activation_topic('output'),
         )
     ]
-    return Company(node, role, watches, hears=messages.OBSERVATION if role == BAG_RECORDER else '')
+    subscribes_to = messages.OBSERVATION if role == BAG_RECORDER else ''
+    return DuplicateDetector(node, role, watched, subscribes_to=subscribes_to)
 
 
-def until_noticed(look):
-    end = time.monotonic() + NOTICED
+def until_detected(check):
+    end = time.monotonic() + DETECTED
     while time.monotonic() < end:
-        look()
+        check()
         time.sleep(0.02)
 
 
@@ -70,57 +72,57 @@ ROLES = (SIMULATOR, POLICY, ACTIVATION_RECORDER, BAG_RECORDER)
 
 @pytest.mark.parametrize('name', ['same', 'other'])
 @pytest.mark.parametrize('role', ROLES, ids=lambda role: role.name)
-def test_a_second_of_a_kind_is_noticed_at_the_start_and_later(make_node, role, name):
+def test_a_duplicate_is_detected_at_the_start_and_later(make_node, role, name):
     if role == BAG_RECORDER and name == 'other':
-        pytest.skip('one of another name is somebody who looks on')
+        pytest.skip('a bag recorder with another name is no duplicate')
     first, second = make_node('same'), make_node(name)
-    at_first = company_of(first, role)
-    at_first.look()
-    play(first, role)
+    detector = detector_of(first, role)
+    detector.check_at_start()
+    play_role(first, role)
     with pytest.raises(UserError, match=f'/same is the {role.name} on /.* already'):
-        until_noticed(company_of(second, role).look)
+        until_detected(detector_of(second, role).check_at_start)
 
-    play(second, role)
+    play_role(second, role)
     words = f'there is a second {role.name} on /.*: /{name}$'
     with pytest.raises(SpoiledError, match=words):
-        until_noticed(at_first.check)
+        until_detected(detector.check)
 
 
-def test_who_was_there_first_waits_for_the_newcomer_to_leave(make_node, monkeypatch):
-    monkeypatch.setattr(company, 'NEW_DURATION', 0.0)
+def test_the_first_node_waits_for_the_newcomer_to_end(make_node, monkeypatch):
+    monkeypatch.setattr(duplicates, 'NEWCOMER_DURATION', 0.0)
     first, second = make_node('first'), make_node('second')
-    at_first = company_of(first, SIMULATOR)
-    at_first.look()
-    play(first, SIMULATOR)
-    play(second, SIMULATOR)
-    deadline = time.monotonic() + NOTICED
-    while not at_first.suspect:
-        at_first.check()
+    detector = detector_of(first, SIMULATOR)
+    detector.check_at_start()
+    play_role(first, SIMULATOR)
+    play_role(second, SIMULATOR)
+    deadline = time.monotonic() + DETECTED
+    while not detector.has_duplicate:
+        detector.check()
         assert time.monotonic() < deadline
     second.destroy_node()
-    while at_first.suspect:
-        at_first.check()
+    while detector.has_duplicate:
+        detector.check()
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-def test_others_and_those_of_another_namespace_are_left_alone(make_node):
+def test_other_nodes_and_those_of_another_namespace_are_no_duplicates(make_node):
     node = make_node('policy')
-    play(node, POLICY)
+    play_role(node, POLICY)
     for namespace in ('/left', '/right'):
-        play(make_node('policy', namespace), POLICY)
-        play(make_node('simulator', namespace), SIMULATOR)
-    play(make_node('simulator'), SIMULATOR)
+        play_role(make_node('policy', namespace), POLICY)
+        play_role(make_node('simulator', namespace), SIMULATOR)
+    play_role(make_node('simulator'), SIMULATOR)
     gui = make_node('gui')
     gui.create_publisher(JointState, messages.JOINT_STATES, 10)
     gui.create_subscription(Float32MultiArray, messages.OBSERVATION, print, 10)
     helper = make_node('arm_reset')
     helper.create_publisher(Float64MultiArray, messages.COMMANDS, 10)
     time.sleep(0.5)
-    at_node = company_of(node, POLICY)
-    at_node.look()
-    at_node.check()
-    assert not at_node.suspect
+    detector = detector_of(node, POLICY)
+    detector.check_at_start()
+    detector.check()
+    assert not detector.has_duplicate
 
 
 def start_training(start_node, run_dir):
@@ -131,8 +133,8 @@ def start_training(start_node, run_dir):
     return simulator, policy
 
 
-def check_nothing_kept(policy, run_dir, role, came):
-    """Check that a training has ended by an intruder, without keeping what it may have mixed in."""
+def check_nothing_saved(policy, run_dir, role, came):
+    """Check that an intruder ended a training and that nothing was saved in its presence."""
     assert policy.finish(timeout=10.0) == 2
     assert f'there is a second {role.name}' in policy.text
     assert ': /intruder' in policy.text
@@ -142,7 +144,7 @@ def check_nothing_kept(policy, run_dir, role, came):
     assert 'saved' not in policy.text
 
 
-def test_newcomers_leave_and_what_was_there_goes_on_until_one_stays(
+def test_newcomers_end_and_the_first_nodes_continue_until_a_duplicate_stays(
     start_node, make_node, tmp_path
 ):
     run_dir = tmp_path / 'first'
@@ -155,31 +157,31 @@ def test_newcomers_leave_and_what_was_there_goes_on_until_one_stays(
     }
     for name, node in newcomers.items():
         assert node.finish() == 2
-        noticed = f'error: /{name} is the', f': /{name}\n'  # at once, or after it had come
-        assert any(line in node.text for line in noticed)
+        detected = f'error: /{name} is the', f': /{name}\n'  # at the start, or later
+        assert any(line in node.text for line in detected)
         assert node.text.count('\n') == 1, node.text
     before = max(finished_rounds(run_dir))
     wait_until(lambda: max(finished_rounds(run_dir)) > before, 'save')
     lines = (simulator.text + recorder.text + policy.text).splitlines()
-    # A newcomer that learns of the others late may have announced its first checkpoint.
+    # A newcomer that discovers the others late may have announced its first checkpoint.
     assert not [line for line in lines if 'ignored' in line and '/checkpoint' not in line]
 
-    play(make_node('intruder'), POLICY)
-    check_nothing_kept(policy, run_dir, POLICY, time.time())
-    assert simulator.interrupt() == 0, 'no command came of the intruder'
+    play_role(make_node('intruder'), POLICY)
+    check_nothing_saved(policy, run_dir, POLICY, time.time())
+    assert simulator.interrupt() == 0, 'the intruder sent no command'
     assert recorder.interrupt() == 0
 
 
 def test_a_second_simulator_ends_a_training_and_the_first_one(start_node, make_node, tmp_path):
     simulator, policy = start_training(start_node, tmp_path)
-    time.sleep(NEW_DURATION)  # the newcomer is the other one then
-    play(make_node('intruder'), SIMULATOR)
-    check_nothing_kept(policy, tmp_path, SIMULATOR, time.time())
+    time.sleep(NEWCOMER_DURATION)  # then the newcomer is the other one
+    play_role(make_node('intruder'), SIMULATOR)
+    check_nothing_saved(policy, tmp_path, SIMULATOR, time.time())
     assert simulator.finish(timeout=10.0) == 2
     assert '/intruder' in simulator.text
 
 
-def test_a_stream_of_strange_commands_ends_the_simulator(peer, make_node, start_node):
+def test_a_stream_of_foreign_commands_ends_the_simulator(peer, make_node, start_node):
     simulator = start_node('arm_simulator', joints=1, arms=20)
     policy, stranger = (
         make_node(name).create_publisher(Float64MultiArray, messages.COMMANDS, 10)
@@ -198,7 +200,9 @@ def test_a_stream_of_strange_commands_ends_the_simulator(peer, make_node, start_
             break
         time.sleep(0.02)
     assert simulator.finish(timeout=1.0) == 2
-    assert GRACE < time.monotonic() - began < GRACE + 2.0, 'a newcomer is given time to leave'
+    assert GRACE_PERIOD < time.monotonic() - began < GRACE_PERIOD + 2.0, (
+        'a newcomer is given time to leave'
+    )
     assert 'nodes publish on /joint_position_controller/commands: ' in simulator.text
     assert '/stranger' in simulator.text
 
@@ -206,11 +210,11 @@ def test_a_stream_of_strange_commands_ends_the_simulator(peer, make_node, start_
 def test_a_recording_that_a_second_policy_joined_gets_no_name(
     peer, start_node, make_node, tmp_path
 ):
-    play(make_node('policy'), POLICY)
+    play_role(make_node('policy'), POLICY)
     bag = tmp_path / 'bag'
     recorder = start_node('bag_recorder', bag=bag, topics=[messages.OBSERVATION])
     peer.wait(bag.with_name('bag.partial').exists, 'bag')
-    play(make_node('intruder'), POLICY)
+    play_role(make_node('intruder'), POLICY)
     assert recorder.finish() == 2
     assert '/intruder' in recorder.text
     assert bag.with_name('bag.partial').exists()
@@ -218,19 +222,21 @@ def test_a_recording_that_a_second_policy_joined_gets_no_name(
 
 
 @pytest.mark.parametrize('topic', [messages.CHECKPOINT, messages.OBSERVATION])
-def test_silence_on_a_topic_of_rare_messages_gives_no_place_to_another(
+def test_silence_on_a_topic_of_rare_messages_does_not_admit_another_publisher(
     make_node, monkeypatch, topic
 ):
-    monkeypatch.setattr(company, 'SILENCE', 0.0)
+    monkeypatch.setattr(duplicates, 'SILENCE', 0.0)
     listener = make_node('listener')
-    speaker = Speaker(company_of(listener, ACTIVATION_RECORDER), topic, POLICY, alone=False)
+    publisher_filter = PublisherFilter(
+        detector_of(listener, ACTIVATION_RECORDER), topic, POLICY, exclusive=False
+    )
 
     def join(name):
         node = make_node(name)
-        play(node, POLICY)
+        play_role(node, POLICY)
         node.create_publisher(String, messages.CHECKPOINT, latched())
         ends = []
-        until_noticed(lambda: ends.extend(publishers_of(node)) if not ends else None)
+        until_detected(lambda: ends.extend(publishers_of(node)) if not ends else None)
         return node, bytes(ends[0].endpoint_gid[:16])
 
     def publishers_of(node):
@@ -239,9 +245,9 @@ def test_silence_on_a_topic_of_rare_messages_gives_no_place_to_another(
         return [end for end in ends if end.node_name == node.get_name() and served]
 
     first, first_id = join('first')
-    assert speaker.is_from(first_id)
+    assert publisher_filter.accepts(first_id)
     _, second_id = join('second')
-    assert speaker.is_from(second_id) == (topic == messages.OBSERVATION)
+    assert publisher_filter.accepts(second_id) == (topic == messages.OBSERVATION)
     first.destroy_node()
-    until_noticed(lambda: None)
-    assert speaker.is_from(second_id)
+    until_detected(lambda: None)
+    assert publisher_filter.accepts(second_id)

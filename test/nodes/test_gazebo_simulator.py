@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 
 from neuron_reach import messages
 from neuron_reach.arm.simulator import ArmOptions
-from neuron_reach.nodes.common import latched
+from neuron_reach.nodes.publishing import latched
 
 pytestmark = pytest.mark.usefixtures('gazebo')
 

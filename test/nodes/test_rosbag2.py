@@ -12,7 +12,7 @@ from geometry_msgs.msg import PoseArray
 
 from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
-from neuron_reach.nodes.common import latched
+from neuron_reach.nodes.publishing import latched
 
 ROS2 = """#!{python}
 import os, shutil, signal, sys, time

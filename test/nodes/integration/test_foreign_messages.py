@@ -1,4 +1,4 @@
-"""Whatever a stranger says on any topic, in well-formed messages, a run comes out the same."""
+"""Well-formed but wrong messages of a foreign node on any topic do not change a run."""
 
 import json
 import math
@@ -15,14 +15,14 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimensi
 from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.learning.setup import Setup
-from neuron_reach.nodes.common import latched
+from neuron_reach.nodes.publishing import latched
 
 ARMS, EPISODES = 4, 80
 HUGE = (2.0**53, 2.0**63, 1e30, 1e308)
 
 
 def array_message(kind, prefix, values, shape=None):
-    """Return a multi-array that says of itself what it likes."""
+    """Return a multi-array with any layout, however wrong."""
     message = kind()
     message.data = [*prefix, *values]
     message.layout.data_offset = len(prefix)
@@ -73,8 +73,8 @@ def odd_checkpoints(folder):
         yield String(data=text)
 
 
-class Stranger:
-    """Publishes one odd message of every kind after the other, again and again."""
+class ForeignNode:
+    """Publishes one odd message of every kind at each call."""
 
     def __init__(self, node, folder, inputs):
         topics = [
@@ -91,18 +91,18 @@ class Stranger:
         self.publishers = [
             (node.create_publisher(kind, topic, qos), [*sent]) for kind, topic, qos, sent in topics
         ]
-        self.said = 0
+        self.sent = 0
 
-    def say_next(self):
+    def publish_next(self):
         for publisher, sent in self.publishers:
-            if self.said < len(sent):
-                publisher.publish(sent[self.said])
-        self.said += 1
+            if self.sent < len(sent):
+                publisher.publish(sent[self.sent])
+        self.sent += 1
 
 
 @pytest.fixture
 def play(peer, start_node, tmp_path, make_checkpoint):
-    """Play and record episodes, disturbed or not; return what the bag says."""
+    """Play and record episodes, disturbed or not; return the content of the bag."""
     setup = {'joints': 1, 'hidden': [16, 16], 'arms': ARMS}
     checkpoint = make_checkpoint(**setup)
 
@@ -116,10 +116,10 @@ def play(peer, start_node, tmp_path, make_checkpoint):
         policy = start_node('dqn_policy', **given)
         peer.wait(lambda: peer.node.count_publishers(messages.OBSERVATION), 'policy')
         inputs = np.zeros((ARMS, Setup.from_values(setup, 'test').layer_sizes[0]))
-        stranger = Stranger(peer.node, tmp_path, inputs) if disturbed else None
+        foreign = ForeignNode(peer.node, tmp_path, inputs) if disturbed else None
         while policy.process.poll() is None:
-            if stranger is not None:
-                stranger.say_next()
+            if foreign is not None:
+                foreign.publish_next()
             peer.spin_for(0.02)
         text = policy.text + recorder.text + simulator.text
         assert policy.finish() == 0, text
@@ -147,7 +147,7 @@ def content(bag):
     return steps, commands, episodes
 
 
-def test_a_run_among_strangers_is_that_without_them_to_the_bit(play):
+def test_a_run_disturbed_by_a_foreign_node_is_the_same_to_the_bit(play):
     alone, _ = play('alone', disturbed=False)
     disturbed, text = play('disturbed', disturbed=True)
     assert len(alone[0]) == EPISODES // ARMS * 60 * 5

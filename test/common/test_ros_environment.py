@@ -1,0 +1,25 @@
+"""Environment variables of ROS and Fast DDS."""
+
+import os
+
+import pytest
+
+from neuron_reach.common.resources import shared_file
+from neuron_reach.common.ros_environment import PROFILES, set_up_discovery
+
+
+@pytest.mark.parametrize(
+    ('distribution', 'given', 'name'),
+    [('humble', None, PROFILES[1]), ('rolling', None, PROFILES[0]), ('', PROFILES[1], '')],
+)
+def test_fast_dds_settings_are_the_users_or_the_packages(monkeypatch, distribution, given, name):
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    for each in PROFILES:
+        monkeypatch.delenv(each, raising=False)
+    if given:
+        monkeypatch.setenv(given, 'own.xml')
+    set_up_discovery()
+    found = {each: value for each in PROFILES if (value := os.environ.pop(each, None))}
+    assert found == (
+        {given: 'own.xml'} if given else {name: str(shared_file('config/discovery.xml'))}
+    )
