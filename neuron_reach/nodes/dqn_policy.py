@@ -235,7 +235,7 @@ class DqnPolicy:
         joints, expected = checkpoint.setup.arm.joints, self.setup.arm.joints
         if joints != expected:
             raise UserError(
-                f'{checkpoint.path}: is for {joints} joints, but joints={expected} is set'
+                f'{checkpoint.path}: is for an arm with {joints} joints, but joints={expected}'
             )
         return checkpoint
 

@@ -211,7 +211,7 @@ def test_a_recording_of_nothing_is_a_bag(tmp_path, node, start):
     wait_for_start(recorder, tmp_path / 'bag')
     code, output = end(recorder, signal.SIGINT)
     assert code == 0
-    assert '0 messages (no topic seen)' in output
+    assert '0 messages (no topics)' in output
     assert list(BagReader(tmp_path / 'bag').messages()) == []
 
 

@@ -142,7 +142,7 @@ def test_a_checkpoint_of_another_arm_is_refused(start_node, untrained, tmp_path,
     given = {'checkpoint': untrained, 'start': untrained, 'run_dir': tmp_path / 'new'}
     policy = start_node('dqn_policy', mode=mode, **given, **{**SMALL, 'joints': 2})
     assert policy.finish() == 2
-    assert f'{untrained}: is of 1 joints, but joints=2' in policy.text
+    assert f'{untrained}: is for an arm with 1 joints, but joints=2' in policy.text
 
 
 def test_training_begins_with_a_given_network_whatever_its_layers(
