@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from neuron_reach.analysis.intervals import Pairs, Statistic, mean_interval
+from neuron_reach.common.arrays import Array
 from neuron_reach.study import verdict
 from neuron_reach.study.fig5.mapping_jobs import (
     BALANCED,
@@ -24,7 +25,6 @@ from neuron_reach.study.fig5.mapping_jobs import (
 from neuron_reach.study.fig5.mapping_values import (
     DIRECTIONS,
     NATIVE,
-    Array,
     Chosen,
     Direction,
     Maps,
