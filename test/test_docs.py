@@ -16,7 +16,8 @@ from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+DOCS = sorted((ROOT / 'docs').glob('*.md'))
+PAGES = [*sorted(ROOT.glob('*.md')), *DOCS]
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r'(?:\./run|neuron_reach|ros2 launch neuron_reach|python)(?= [\w-])')
 
@@ -63,7 +64,7 @@ def test_links_lead_to_files_and_headings(page):
 
 def test_every_page_is_in_the_index():
     index = (ROOT / 'docs' / 'README.md').read_text()
-    for page in PAGES[1:]:
+    for page in DOCS:
         assert page.name == 'README.md' or f']({page.name})' in index
 
 
