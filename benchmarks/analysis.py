@@ -122,7 +122,7 @@ def main() -> None:
             raw = seconds(lambda bag=bag: iterate(bag), options.repeats)
         name = f'reading {narrow.neurons} neurons, {options.episodes} episodes, {arms} arms'
         rows.append((name, own, f'{own / raw:.2f} of bare iteration ({raw:.2f} s)'))
-    print('| what | seconds | next to |\n|---|---|---|')
+    print('| what | seconds | compared with |\n|---|---|---|')
     for what, duration, remark in rows:
         print(f'| {what} | {duration:.2f} | {remark} |', flush=True)
 

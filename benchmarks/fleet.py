@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument('--seconds', type=float, default=3.0, help='CPU time per measurement')
     parser.add_argument('--repeats', type=int, default=5)
     options = parser.parse_args()
-    print('| joints | arms | arm-control-steps a second, median (min to max) |')
+    print('| joints | arms | arm-control-steps per second, median (min to max) |')
     print('|---|---|---|')
     for joints in (2, 3, 4):
         for arms in (1, 100, 1024):

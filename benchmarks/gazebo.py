@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument('checkpoints', nargs='*', type=Path, help='trained networks')
     parser.add_argument('--steps', type=Path, metavar='FOLDER', help='measure step responses')
     parser.add_argument('--robustness', action='store_true', help='payloads and errors of gains')
-    parser.add_argument('--speed', action='store_true', help='control cycles a second')
+    parser.add_argument('--speed', action='store_true', help='control cycles per second')
     parser.add_argument('--episodes', type=int, default=300)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -116,7 +116,7 @@ def measure_transfer(checkpoints: list[Path], episodes: int, robustness: bool) -
 def measure_speed() -> None:
     """Print how fast Gazebo is, and how much of the time is its own."""
     print(
-        '\n| joints | arms | physics step, ms | cycles a second | times real time '
+        '\n| joints | arms | physics step, ms | cycles per second | times real time '
         "| Gazebo's own share | started in, s |"
     )
     print('|---|---|---|---|---|---|---|')

@@ -102,9 +102,7 @@ def parts(training: Training, fleet: FleetSimulator, repeats: int) -> dict[str, 
     found = {
         'sample a batch': seconds(lambda: memory.sample(learner.sampling, rows), repeats),
         'forward, batch': seconds(forward, repeats),
-        'forward, states that followed': seconds(
-            lambda: learner.target.q_values(following), repeats
-        ),
+        'forward, next states': seconds(lambda: learner.target.q_values(following), repeats),
         'backward': seconds(backward, repeats),
     }
     update = seconds(lambda: learner.update(memory), repeats)
@@ -127,12 +125,12 @@ def main() -> None:
     whole = round_seconds(training, fleet, options.rounds)
     found = parts(training, fleet, 100)
     found['the rest (rounds, Python)'] = whole - sum(found.values())
-    print('| part of an update, 3 joints, 6 x 48, stack of 20 | us a network | share |')
+    print('| part of an update, 3 joints, 6 x 48, stack of 20 | us per network | share |')
     print('|---|---|---|')
     for name, value in found.items():
         print(f'| {name} | {1e6 * value:.0f} | {value / whole:.0%} |')
     print(f'| all | {1e6 * whole:.0f} | |\n')
-    print('| joints | layers | networks | ms an update | GFLOP/s | of the fastest product |')
+    print('| joints | layers | networks | ms per update | GFLOP/s | share of the fastest product |')
     print('|---|---|---|---|---|---|')
     for joints, width, networks in [
         *((3, 48, count) for count in (1, 5, 20)),

@@ -2,9 +2,9 @@
 
 * `training`: the same training (same seed, so the same numbers) in one process and over topics with
   three processes; wall time from the end of the first round of episodes to the trained network.
-* `recording`: sample episodes at full lockstep speed into a bag; control cycles a second, and
+* `recording`: sample episodes at full lockstep speed into a bag; control cycles per second, and
   whether the bag lacks anything.
-* `realtime`: delay from a joint state to the policy's command, seen by a third process.
+* `realtime`: delay from a joint state to the policy's command, measured by a third process.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def untrained(folder: Path, width: int) -> Path:
 
 def recording() -> None:
     """Print the table of recordings."""
-    print('| network | arms | episodes | control cycles a second | messages | lost |')
+    print('| network | arms | episodes | control cycles per second | messages | lost |')
     print('|---|---|---|---|---|---|')
     for width, arms, episodes in ((48, 100, 3000), (48, 1, 300), (256, 100, 300), (256, 1, 100)):
         with tempfile.TemporaryDirectory() as name:

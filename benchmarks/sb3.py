@@ -234,7 +234,7 @@ def main() -> None:
             print('#', name, results[-1], flush=True)
             write_text(options.results, json.dumps(known, indent=1))
     own = np.mean([r['cpu'] for r in known[OURS]])
-    print('| learner | trained | updates | episodes | CPU s | mean, next to this package |')
+    print('| learner | trained | updates | episodes | CPU s | mean, compared with this package |')
     print('|---|---|---|---|---|---|')
     for name, results in known.items():
         mean = np.mean([r['cpu'] for r in results])

@@ -115,7 +115,7 @@ def _validate(options: argparse.Namespace) -> int:
         )
     print(
         '\n| network | joints | kinematic arm: successes [95 %] | Gazebo: successes [95 %] '
-        "| control cycles a second | Gazebo's share of the time |"
+        "| control cycles per second | Gazebo's share of the time |"
     )
     print('|---|---|---|---|---|---|')
     print('\n'.join(rows))

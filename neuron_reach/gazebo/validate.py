@@ -28,7 +28,7 @@ class Result:
         joints: of the arm.
         successes: of so many episodes.
         episodes: played.
-        cycles: control cycles a second of wall time and arm.
+        cycles: control cycles per second of wall time and arm.
         physics_share: share of the wall time that Gazebo spent advancing; 0 for the kinematic arm.
     """
 
