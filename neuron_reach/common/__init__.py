@@ -1,1 +1,1 @@
-"""The ground that everything stands on: options, files, results, progress."""
+"""What all other folders build on: options, files, results, progress."""

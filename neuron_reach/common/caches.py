@@ -1,9 +1,9 @@
-"""Where libraries keep compiled code and lists of fonts, on machines that leave them no place.
+"""Cache folders for libraries, on machines without a writable home folder.
 
-numba looks for one beside the source and in the home folder, matplotlib in the home folder. Where
-both are read only or missing, as in a container or for a service's user, numba ends with a
-traceback and matplotlib warns in every process. They are then given a folder of this user's alone
-among the temporary ones. Nothing is imported here but what Python has loaded anyway.
+numba caches compiled code beside the source or in the home folder, matplotlib its fonts in the home
+folder. If these are read-only or missing, as in a container or for a service account, numba ends
+with a traceback and matplotlib warns in every process. They then get a private temporary folder.
+This module imports only modules that Python has already loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COMPILED = ('analysis', 'arm', 'learning')
 
 
 def provide() -> None:
-    """Name a folder to each of the libraries that would find none."""
+    """Set a cache folder for each library that would find none."""
     cache, config = _home('XDG_CACHE_HOME', '.cache'), _home('XDG_CONFIG_HOME', '.config')
     package = Path(__file__).parents[1]
     beside = all(_writable(package / name / '__pycache__') for name in COMPILED)
@@ -32,13 +32,13 @@ def provide() -> None:
 
 
 def _home(variable: str, name: str) -> Path:
-    # Unlike Path's, this one leaves `~` where nobody knows the home folder.
+    # Unlike Path.home, this keeps `~` if the home folder is unknown.
     return Path(os.environ.get(variable) or os.path.expanduser(f'~/{name}'))  # noqa: PTH111
 
 
 def _writable(folder: Path) -> bool:
-    """Tell whether a folder can be written to, or be made."""
-    if not folder.is_absolute():  # of a user without a home
+    """Return whether a folder is writable, or can be created."""
+    if not folder.is_absolute():  # no home folder
         return False
     place = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
@@ -47,11 +47,11 @@ def _writable(folder: Path) -> bool:
 def _name(variable: str, name: str) -> None:
     folder = _own_folder()
     if folder is not None:
-        os.environ[variable] = str(folder / name)  # for the processes that are started, too
+        os.environ[variable] = str(folder / name)  # also for child processes
 
 
 def _own_folder() -> Path | None:
-    """Return a folder that nobody else can put anything into: code is loaded from there."""
+    """Return a folder that no other user can write to, as code is loaded from there."""
     for base in filter(None, (os.environ.get('TMPDIR'), *TEMPORARY)):
         folder = Path(base, f'neuron_reach-{os.getuid()}').absolute()
         try:

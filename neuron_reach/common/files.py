@@ -1,6 +1,6 @@
-"""Files and folders that are never partly written, and never read when they are damaged.
+"""Files and folders that are written atomically, and are not read if they are damaged.
 
-JSON files end with a `sha256` over what they say. Files made before there was one still open.
+JSON files end with a `sha256` of their content. Files made before digests were kept still open.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ from neuron_reach.errors import UserError
 
 DIGEST = 'sha256'
 NO_DIGEST = 'no digest (made before digests were kept)'
-"""What is said of files without one."""
+"""Description of files without a digest."""
 
 JSON_LIMIT, FACTS_LIMIT = 64 << 20, 4 << 20
-"""Largest JSON file that is read, bytes: with results of many networks, and with facts of one."""
+"""Largest JSON files that are read, bytes: with results of many networks, and of one."""
 
 DEPTH_LIMIT = 50
-"""How deeply JSON may be nested."""
+"""Largest depth of nested JSON."""
 
 COUNT_LIMIT = 2**53
-"""No count in our files is larger."""
+"""Largest count in files."""
 
 Kind = Any
-"""What a JSON value must be: a type or a union of types (bool is no int, a float is finite, an int
-will do for it), `[kind]` for a list of such values, or `{key: kind}` for an object with at least
-these keys. Hints say the same: `list[kind]`, `dict[str, kind]` for any keys, and a TypedDict."""
+"""The required kind of a JSON value: a type or a union of types (a bool is not an int; a float must
+be finite and may be an int), `[kind]` for a list of such values, or `{key: kind}` for an object
+with at least these keys. Type hints are allowed too: `list[kind]`, `dict[str, kind]` for any keys,
+and TypedDict."""
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -58,14 +59,14 @@ def fsync(path: Path) -> None:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder aside; on success it appears at `path` as a whole, else not at all.
+    """Fill a temporary folder, which replaces `path` on success and is removed otherwise.
 
-    What was at `path` before is replaced, and is there until then, whatever happens.
+    The previous content of `path` stays there until it is replaced, whatever happens.
 
     Raises:
-        OSError: the place cannot be written to, or is a file.
+        OSError: the path is not writable, or is a file.
     """
-    path = Path(os.path.realpath(path))  # the folder a link leads to, not the link
+    path = Path(os.path.realpath(path))  # the target of a link, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
@@ -88,16 +89,16 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what is left beside a folder when it was, or was not, replaced."""
+    """Remove temporary folders beside a folder, whether it was replaced or not."""
     aside, old = beside(path, PARTIAL), beside(path, OLD)
     if old.exists() and not path.exists():
-        old.rename(path)  # the writer ended between its two renames
+        old.rename(path)  # the writer was killed between its two renames
     for left in (aside, old):
         shutil.rmtree(left, ignore_errors=True)
 
 
 def set_aside(path: Path) -> Path:
-    """Rename what is damaged, so that something whole can take its place; return its new name.
+    """Rename a damaged file or folder, so that it can be replaced; return its new name.
 
     Raises:
         UserError: it cannot be renamed.
@@ -116,7 +117,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places in one step; say whether kernel and file system can."""
+    """Exchange two folders atomically; return whether kernel and file system support it."""
     at_working_directory, rename_exchange = -100, 2
     if not hasattr(_LIBC, 'renameat2'):
         return False
@@ -126,10 +127,10 @@ def _exchange(one: Path, other: Path) -> bool:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Write a file aside; on success it appears at `path` as a whole, else not at all.
+    """Write a temporary file, which replaces `path` on success and is removed otherwise.
 
     Raises:
-        OSError: the place cannot be written to.
+        OSError: the path is not writable.
     """
     aside = beside(path, PARTIAL)
     try:
@@ -157,13 +158,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 def json_bytes(values: Mapping[str, Any]) -> bytes:
     """Return the content of a JSON file, with a digest as its last key."""
     text = json.dumps({**values, DIGEST: ''})
-    plain = json.loads(text)  # as it will be read: keys are texts, tuples lists
+    plain = json.loads(text)  # as it will be read: keys are strings, tuples are lists
     del plain[DIGEST]
     return json.dumps({**plain, DIGEST: json_digest(plain)}, indent=1).encode()
 
 
 def json_digest(plain: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what came out of JSON, whatever the order of keys and the layout."""
+    """Return the SHA-256 of parsed JSON, independent of the order of keys and of the layout."""
     text = json.dumps(plain, sort_keys=True, separators=(',', ':'))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -172,7 +173,7 @@ def json_digest(plain: Mapping[str, Any]) -> str:
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """Open a file for reading, if it is one: a pipe would be waited for, a device never ends.
+    """Open a regular file for reading: a pipe would block, a device may never end.
 
     Raises:
         OSError: it cannot be opened.
@@ -215,21 +216,21 @@ def read_json(path: Path, kinds: Kind = None, limit: int = FACTS_LIMIT) -> dict[
         The object without its digest.
 
     Raises:
-        UserError: it is missing, cannot be read, is damaged, or is not of this kind.
+        UserError: it is missing, unreadable, damaged, or not of this kind.
     """
     return parse_json(path, read_bytes(path, limit), kinds)[0]
 
 
 def read_document(path: Path, kinds: Kind = None) -> tuple[dict[str, Any], bool]:
-    """Read a JSON object as `read_json` does; say too whether it has a digest."""
+    """Read a JSON object like `read_json`; return too whether it has a digest."""
     return parse_json(path, read_bytes(path, FACTS_LIMIT), kinds)
 
 
 def parse_json(path: Path, content: bytes, kinds: Kind = None) -> tuple[dict[str, Any], bool]:
-    """Return what `read_document` does, of a file whose content is known."""
+    """Return the result of `read_document` for the content of a file."""
     try:
         values = json.loads(content.decode('utf-8'))
-    except (ValueError, RecursionError):  # of the text's encoding, or of JSON
+    except (ValueError, RecursionError):  # from decoding or from JSON
         raise UserError(f'{path}: is truncated or not JSON') from None
     if not isinstance(values, dict):
         raise UserError(f'{path}: must hold a JSON object, not {_name(values)}')
@@ -245,16 +246,16 @@ def parse_json(path: Path, content: bytes, kinds: Kind = None) -> tuple[dict[str
 
 
 def check_kinds(path: Path, values: Mapping[str, Any], kinds: Kind) -> None:
-    """Raise UserError unless what was read from a file has these keys, each of its `Kind`."""
+    """Raise UserError unless values from a file have these keys, each of its `Kind`."""
     problem = _problem(values, kinds, '')
     if problem is not None:
         raise UserError(f'{path}: {problem}')
 
 
 def recorded_digest(entries: Mapping[str, Any]) -> str | None:
-    """Return the digest among the entries of a file, None if it was made without.
+    """Return the digest among the entries of a file, None if it was made without one.
 
-    A file whose last entry looks like a digest had one, though damage may have changed its name.
+    A file whose last entry looks like a digest had one, even if damage has changed its key.
     """
     if DIGEST in entries:
         return str(entries[DIGEST])
@@ -263,7 +264,7 @@ def recorded_digest(entries: Mapping[str, Any]) -> str | None:
 
 
 def damaged(path: Path) -> UserError:
-    """Return the error of a file whose content does not fit its digest."""
+    """Return the error for a file whose content does not match its digest."""
     return UserError(
         f'{path}: is damaged, or was changed by hand: its content does not fit its digest'
     )
@@ -279,7 +280,7 @@ def _is_shallow(value: Any) -> bool:
 
 
 def _problem(value: Any, kind: Kind, place: str) -> str | None:
-    """Say what is wrong with a value that should be of a `Kind`; None: nothing."""
+    """Describe why a value is not of a `Kind`; None if it is."""
     if kind is Any:
         return None
     origin: Any = get_origin(kind)
@@ -351,14 +352,14 @@ def _name(value: Any) -> str:
 
 
 def lock_folder(folder: Path, user: str = 'run') -> IO[str]:
-    """Keep a folder, made if need be, for this process until it ends or closes what is returned.
+    """Lock a folder, created if necessary, until this process ends or closes the returned file.
 
     Args:
-        folder: what to keep.
-        user: what another process would be that has it, for the message.
+        folder: the folder.
+        user: description of the processes that use the folder, for the message.
 
     Raises:
-        UserError: another process has it, or it cannot be written to.
+        UserError: another process uses it, or it is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""YAML as people write options in it: plain values, and nothing that readers take differently.
+"""A safe subset of YAML for options, without values that YAML versions read differently.
 
-YAML 1.1 reads `010` as 8, `1:30` as 90, `on` as true and `1e-3` as text, YAML 1.2 does not. Here a
-number is a decimal number and true and false are called that; other ways to write a number are
-refused, and everything else is text. So are aliases, tags and keys given twice: no options need
-them, and they are how a small file gets large or dangerous.
+YAML 1.1 reads `010` as 8, `1:30` as 90, `on` as true and `1e-3` as text, YAML 1.2 does not. Here
+numbers are decimal numbers, booleans are true and false; other notations of numbers are refused,
+and everything else is text. Aliases, tags and duplicate keys are refused too: options do not need
+them, and they can make a small file huge or dangerous.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from neuron_reach.common.files import read_bytes
 from neuron_reach.errors import UserError
 
 LIMIT = 100_000
-"""Size of the largest file, bytes; the limit of a single argument is about the same."""
+"""Largest size of a file, bytes; a single command-line argument has about the same limit."""
 
 DEPTH = 20
-"""How deeply lists and mappings may be nested."""
+"""Largest depth of nested lists and mappings."""
 
 _INTEGER = re.compile(r'[-+]?(0|[1-9][0-9]*)')
 _DECIMAL = re.compile(r'[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?')
@@ -39,14 +39,14 @@ _WORDS: dict[str, Any] = {
 
 
 class PlainYamlError(ValueError):
-    """What is wrong with a text, in one line."""
+    """A text is refused; the message is one line."""
 
 
 def parse(text: str) -> Any:
-    """Return what a YAML text says; an empty one says None.
+    """Return the value of a YAML text; None for an empty text.
 
     Raises:
-        PlainYamlError: it is no YAML, or has something in it that is refused.
+        PlainYamlError: it is not YAML, or contains something that is refused.
     """
     try:
         return _document(yaml.SafeLoader(text))
@@ -62,10 +62,10 @@ def parse(text: str) -> Any:
 
 
 def load(path: str | Path) -> Any:
-    """Return what a YAML file says.
+    """Return the value of a YAML file.
 
     Raises:
-        UserError: it cannot be read, is too large, no YAML, or has something in it that is refused.
+        UserError: it is unreadable, too large, not YAML, or contains something that is refused.
     """
     path = Path(path)
     content = read_bytes(path, LIMIT)
@@ -97,7 +97,7 @@ def _document(events: yaml.SafeLoader) -> Any:
 
 
 def _value(events: yaml.SafeLoader, event: yaml.Event, key: str = '', depth: int = 0) -> Any:
-    """Return the value that an event begins, that of a key unless it is the document's."""
+    """Return the value that starts with an event; `key` is empty for the document itself."""
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         raise _refusal(event.start_mark, f'{key}anchors (&) and aliases (*) are not allowed')
     if event.tag is not None:

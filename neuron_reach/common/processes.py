@@ -1,4 +1,4 @@
-"""What processes of a run have in common: how they end."""
+"""How processes of a run end."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import ctypes
 import signal
 
 INTERRUPTED = 128 + signal.SIGINT
-"""Exit code of a process that Ctrl-C ended."""
+"""Exit code of a process that was ended by Ctrl-C."""
 
 
 def end_with_parent() -> None:
-    """Have the kernel interrupt this process should its parent be killed."""
+    """Make the kernel interrupt this process when its parent dies."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Progress that a person can watch: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of work: a bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class ShowProgress(Protocol):
 
 
 class Progress:
-    """Counts episodes or the like; `total` is None where nobody knows how many it will take.
+    """Counts episodes or other units; `total` is None if their number is unknown.
 
-    Where they are not `alike` but take very different times, as the jobs of a study do, the bar
-    foretells nothing from their number and leaves that to the notes. Elsewhere than on a terminal,
-    lines come `line_period` seconds apart.
+    If units are not `alike` but take very different times, like the jobs of a study, the bar makes
+    no forecast from their number and leaves it to the notes. Outside a terminal, lines are
+    `line_period` seconds apart.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class Progress:
         line_period: float = LINE_PERIOD,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Begin to show it.
+        """Start to show progress.
 
         Args:
-            what: is going on.
-            total: how many there will be.
-            initial: how many are over already.
-            unit: what they are.
-            alike: whether they take about the same time.
+            what: name of the work.
+            total: number of units; None: unknown.
+            initial: number of units that are done already.
+            unit: name of the units.
+            alike: whether all units take about the same time.
             line_period: seconds between two lines.
-            say: told every line, those that a terminal shows as a bar as well.
+            say: called with every line, also if a terminal shows a bar instead.
         """
         self._what = what
         self._line_period = line_period
@@ -77,12 +77,12 @@ class Progress:
         )
 
     def update(self, done: int, note: str = '', *, at_once: bool = False) -> None:
-        """Show that `done` of them are over, with a note on how things stand.
+        """Show that `done` units are done.
 
         Args:
-            done: how many.
-            note: in a few words.
-            at_once: also if it is not yet time for the next line.
+            done: number of units.
+            note: the status in a few words.
+            at_once: whether to print a line before its time.
         """
         if self._terminal:
             self._bar.set_postfix_str(note, refresh=False)

@@ -14,7 +14,7 @@ PACKAGE = 'neuron_reach'
 def shared_file(name: str) -> Path:
     """Return the path of a shared file such as `urdf/planar_arm.urdf.xacro`.
 
-    Looked for in the checkout this code runs from, then where colcon and pip put it.
+    It is searched in the checkout of this code, then where colcon and pip install it.
 
     Raises:
         UserError: it is in none of these places.
@@ -29,7 +29,7 @@ def shared_file(name: str) -> Path:
 
 
 def has_package(name: str) -> bool:
-    """Tell whether a ROS package is installed."""
+    """Return whether a ROS package is installed."""
     from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
     try:

@@ -1,4 +1,4 @@
-"""What the environment says to ROS, looked at before ROS itself stumbles over it."""
+"""Checks of the environment of ROS before ROS starts, with clear messages."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from neuron_reach.common.resources import shared_file
 from neuron_reach.errors import UserError
 
 HIGHEST_DOMAIN = 232
-"""ROS domains above it would need port numbers that there are none of."""
+"""Largest ROS domain: higher ones would need invalid port numbers."""
 
 LAUNCHER = 'NEURON_REACH_LAUNCHER'
-"""Process id of whoever started a node and will end it; the node ends when that one is gone."""
+"""Process id of the launcher of a node; the node ends when this process is gone."""
 
 
 PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-"""Variables that name a file with settings of Fast DDS: from version 3 on, and up to 2."""
+"""Variables that name a file with settings of Fast DDS: since version 3, and until version 2."""
 
 
 def set_up_discovery() -> None:
-    """Have nodes that start from here on find each other soon, unless the user has settings."""
+    """Speed up the discovery of nodes started from now on, unless the user has own settings."""
     if not any(os.environ.get(name) for name in PROFILES):
         new, old = PROFILES
         name = old if os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy') else new
@@ -28,7 +28,7 @@ def set_up_discovery() -> None:
 
 
 def check_environment() -> None:
-    """Refuse what no node could start with.
+    """Check settings without which no node can start.
 
     Raises:
         UserError: a bad domain, or no folder for ROS's logs.

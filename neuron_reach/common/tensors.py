@@ -1,6 +1,6 @@
 """Arrays in safetensors files, whose header holds a `sha256` over names, types, shapes and values.
 
-Programs that know nothing of the digest read the files as any other.
+Other programs ignore the digest and read the files as usual.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HEADER_LIMIT = 1 << 20
 
 
 def tensors_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return the SHA-256 of arrays: of every one's name, type, shape and values."""
+    """Return the SHA-256 of the names, types, shapes and values of arrays."""
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         values = np.ascontiguousarray(array, array.dtype.newbyteorder('<'))
@@ -40,7 +40,7 @@ def tensor_bytes(
 
     Args:
         arrays: by name.
-        notes: more text for the header.
+        notes: further text for the header.
     """
     whole = {
         name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()
@@ -53,10 +53,10 @@ def read_tensors(path: Path, size: int) -> tuple[dict[str, NDArray[Any]], bool]:
 
     Args:
         path: the file.
-        size: bytes of all values, at most: what is larger is not read.
+        size: largest size of all values, bytes.
 
     Returns:
-        The arrays by name, which nothing else refers to, and whether there is a digest.
+        The arrays by name, writable and not shared, and whether there is a digest.
 
     Raises:
         UserError: it is missing, cannot be read, is damaged or larger.
@@ -66,7 +66,7 @@ def read_tensors(path: Path, size: int) -> tuple[dict[str, NDArray[Any]], bool]:
         arrays = safetensors.numpy.load(content)
         (length,) = struct.unpack_from('<Q', content)
         notes = json.loads(content[8 : 8 + length]).get('__metadata__', {})
-    except Exception as error:  # its own error type, and what a damaged header makes it raise
+    except Exception as error:  # safetensors' own error, or others from a damaged header
         raise UserError(f'{path}: is truncated or no safetensors file: {error}') from None
     digest = recorded_digest(notes)
     if digest is not None and digest != tensors_digest(arrays):

@@ -1,4 +1,4 @@
-"""The versions of everything that has a part in the numbers, for the record of a result."""
+"""The versions of everything that affects the numbers, for the record of a result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __version__ = '0.1.0'
 
 @functools.cache
 def versions() -> dict[str, str | None]:
-    """Return the versions of everything that has a part in the numbers."""
+    """Return the versions of everything that affects the numbers."""
     import numpy as np
     import torch
 
@@ -26,9 +26,9 @@ def versions() -> dict[str, str | None]:
 
 
 def _git_revision() -> str | None:
-    """Return the commit that is installed, or of the checkout this code runs from, if known."""
+    """Return the installed commit, or that of the checkout of this code, if known."""
     package = Path(__file__).resolve().parents[1]
-    installed = package / 'revision'  # left there by setup.py
+    installed = package / 'revision'  # written by setup.py
     if installed.exists():
         return installed.read_text(encoding='utf-8').strip()
     if not (package.parent / '.git').exists():

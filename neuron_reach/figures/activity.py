@@ -1,4 +1,4 @@
-"""Figures of what neurons do: densities of distances, dendrograms, sizes, rasters, reductions."""
+"""Figures of neuron activity: densities of distances, dendrograms, sizes, rasters, reductions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuron_reach.analysis.clusters import leaves
 from neuron_reach.analysis.merging import Clustering
-from neuron_reach.figures.style import COLOURS, HATCHES
+from neuron_reach.figures.style import COLORS, HATCHES
 from neuron_reach.records.record import ActivityRecord
 
 Array = NDArray[np.float64]
@@ -27,7 +27,7 @@ def density_figure(everything: Array, by_layer: Mapping[str, Array]) -> Figure:
 
     Args:
         everything: distances of all pairs, (pairs,).
-        by_layer: those of pairs on the same layer.
+        by_layer: distances of pairs on the same layer.
     """
     names = [name for name, distances in by_layer.items() if len(distances)]
     rows = -(-len(names) // COLUMNS)
@@ -60,23 +60,23 @@ def _density(axis: Axes, distances: Array, edges: Array) -> float:
     if not len(distances):
         return 1.0
     heights, _ = np.histogram(distances, edges, density=True)
-    axis.stairs(heights, edges, fill=True, color=COLOURS[0], alpha=0.35)
-    axis.stairs(heights, edges, color=COLOURS[0])
+    axis.stairs(heights, edges, fill=True, color=COLORS[0], alpha=0.35)
+    axis.stairs(heights, edges, color=COLORS[0])
     return float(heights.max())
 
 
 def layer_title(name: str) -> str:
-    """Return a layer's name for people: `hidden layer 2`."""
+    """Return the title of a layer, such as `hidden layer 2`."""
     kind, _, number = name.partition('_')
     return f'{kind} layer {number}'.strip()
 
 
 def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool_]]) -> Figure:
-    """Draw the tree of each layer, its clusters at the cut, and which neurons are dead.
+    """Draw the tree of each layer, its clusters at the cut, and its dead neurons.
 
     Args:
         clustering: of the layers.
-        dead: by layer, which neurons were never active, (neurons,).
+        dead: by layer, whether neurons were never active, (neurons,).
     """
     names = list(clustering.trees)
     columns = min(COLUMNS, len(names))
@@ -88,13 +88,13 @@ def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool
     for axis, name in zip(axes.flat, names, strict=False):
         draw_tree(axis, clustering.trees[name], clustering.clusters[name], dead[name])
         threshold = clustering.thresholds[name]
-        axis.axhline(threshold, color=COLOURS[1], linestyle='--', linewidth=1)
+        axis.axhline(threshold, color=COLORS[1], linestyle='--', linewidth=1)
         count = int(clustering.clusters[name].max()) + 1
         axis.set_title(
             f'{layer_title(name)}: {len(dead[name])} neurons, {count} clusters', fontsize=8
         )
     figure.supxlabel(
-        'neurons (grey squares: never active); thick: a cluster at the cut (dashed)', fontsize=9
+        'neurons (gray squares: never active); thick: a cluster at the cut (dashed)', fontsize=9
     )
     figure.supylabel('cluster distance', fontsize=9)
     return figure
@@ -103,7 +103,7 @@ def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool
 def draw_tree(
     axis: Axes, tree: Array, clusters: NDArray[np.int64], dead: NDArray[np.bool_]
 ) -> None:
-    """Draw a tree; scipy's own drawing is recursive, and gives up on long chains."""
+    """Draw a tree; scipy's function is recursive and fails for long chains."""
     count = len(tree) + 1
     order = leaves(tree, 2 * count - 2)
     across, height = np.zeros(2 * count - 1), np.zeros(2 * count - 1)
@@ -121,7 +121,7 @@ def draw_tree(
         else:
             outside.append(line)
     axis.add_collection(LineCollection(outside, colors='black', linewidths=0.5))
-    axis.add_collection(LineCollection(inside, colors=COLOURS[0], linewidths=1.8))
+    axis.add_collection(LineCollection(inside, colors=COLORS[0], linewidths=1.8))
     places = across[np.flatnonzero(dead)]
     axis.plot(places, np.zeros(len(places)), 's', color=GREY, markersize=3, zorder=3)
     axis.set_xlim(-1.0, count)
@@ -131,10 +131,10 @@ def draw_tree(
 
 
 def sizes_figure(sizes: Mapping[str, Sequence[int]], layers: Sequence[str]) -> Figure:
-    """Draw how many neurons each layer has, as groups of bars.
+    """Draw the numbers of neurons by layer as groups of bars.
 
     Args:
-        sizes: by what is counted, such as `neurons` or `clusters`: a number for each layer.
+        sizes: by quantity, such as `neurons` or `clusters`: a number for each layer.
         layers: their names.
     """
     figure = Figure(figsize=(7.0, 3.2), layout='constrained')
@@ -147,7 +147,7 @@ def sizes_figure(sizes: Mapping[str, Sequence[int]], layers: Sequence[str]) -> F
             counts,
             width,
             label=label,
-            color=COLOURS[number % len(COLOURS)],
+            color=COLORS[number % len(COLORS)],
             hatch=HATCHES[number % len(HATCHES)],
             edgecolor='black',
             linewidth=0.6,
@@ -165,7 +165,7 @@ def raster_figure(record: ActivityRecord, episode: int, maxima: Array) -> Figure
 
     Args:
         record: of any layers.
-        episode: which one.
+        episode: number of the episode.
         maxima: Z_n, (neurons,).
     """
     length = int(record.lengths[episode])
@@ -199,7 +199,7 @@ def raster_figure(record: ActivityRecord, episode: int, maxima: Array) -> Figure
     title = f'episode {episode}'
     if np.isfinite(record.goals[episode]).all():
         x, z = record.goals[episode]
-        title += f', goal ({x:.2f}, {z:.2f}) m, reward at the end {record.rewards[episode]:.2f}'
+        title += f', goal ({x:.2f}, {z:.2f}) m, final reward {record.rewards[episode]:.2f}'
     figure.suptitle(title, fontsize=10)
     if image is not None:
         figure.colorbar(image, ax=axes, label="activation / the neuron's maximum", shrink=0.7)
@@ -216,7 +216,7 @@ def reduction_figure(
     Args:
         hidden: neurons of each hidden layer, before the first step and after each.
         accuracies: initial accuracies of the samples of each step.
-        durations: training episodes of each step; None where it is not trained.
+        durations: training episodes of each step; None if it is not trained.
     """
     figure = Figure(figsize=(9.5, 3.2), layout='constrained')
     layers, initial, duration = figure.subplots(1, 3)
@@ -226,7 +226,7 @@ def reduction_figure(
             range(1, len(sizes) + 1),
             sizes,
             marker=markers[step % len(markers)],
-            color=COLOURS[step % len(COLOURS)],
+            color=COLORS[step % len(COLORS)],
             linestyle=('-', '--', '-.', ':')[step % 4],
             label='before' if step == 0 else f'step {step}',
         )
@@ -239,7 +239,7 @@ def reduction_figure(
         spots = step + np.linspace(-0.15, 0.15, len(values))
         initial.plot(spots, values, 'o', color=GREY, markersize=3, label='_')
         mean, deviation = float(np.mean(values)), float(np.std(values))
-        initial.errorbar(step + 0.25, mean, deviation, fmt='D', color=COLOURS[0], capsize=3)
+        initial.errorbar(step + 0.25, mean, deviation, fmt='D', color=COLORS[0], capsize=3)
     initial.set_xlabel('step')
     initial.set_ylabel('initial accuracy')
     initial.set_ylim(0.0, 1.0)
@@ -248,7 +248,7 @@ def reduction_figure(
         [step for step, _ in trained],
         [value for _, value in trained],
         0.6,
-        color=COLOURS[1],
+        color=COLORS[1],
         edgecolor='black',
         hatch=HATCHES[1],
         linewidth=0.6,

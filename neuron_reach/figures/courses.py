@@ -1,4 +1,4 @@
-"""Courses: what changes with something, a line a group: mean of networks and interval."""
+"""Line plots over steps, layers or thresholds: means of groups of networks with intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.analysis.intervals import mean_interval
-from neuron_reach.figures.style import COLOURS
+from neuron_reach.figures.style import COLORS
 
 MARKERS = 'osD^vP*X'
 LINES = ('-', '--', '-.', ':', (0, (5, 1, 1, 1, 1, 1)))
@@ -26,10 +26,10 @@ class Panel:
         x_label: of the horizontal axis.
         y_label: of the vertical axis.
         x: places of the values.
-        groups: values by group, (networks, places); NaN where a network has none.
-        references: other lines by name, one value a place or one for all.
-        limits: of the vertical axis; from zero upwards if None.
-        logarithmic: whether the vertical axis is.
+        groups: values by group, (networks, places); NaN if a network has none.
+        references: other lines by name, one value per place or one for all.
+        limits: of the vertical axis; None: from zero.
+        logarithmic: whether the vertical axis is logarithmic.
         whole: whether to mark every place on the horizontal axis.
         title: of the panel.
     """
@@ -49,9 +49,9 @@ def courses(panels: Sequence[Panel], columns: int = 3, dots: bool = True) -> Fig
     """Draw panels side by side.
 
     Args:
-        panels: each with one line for each of its groups.
+        panels: each with one line per group.
         columns: panels in a row.
-        dots: whether single networks are drawn too.
+        dots: whether to draw single networks too.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -71,18 +71,18 @@ def _draw(axis: Axes, panel: Panel, dots: bool) -> None:
     for number, (name, group) in enumerate(panel.groups.items()):
         values = np.asarray(group, float)
         shift = 0.12 * gap * (number - (count - 1) / 2) / max(1, count - 1) if count > 1 else 0.0
-        colour = COLOURS[number % len(COLOURS)]
+        color = COLORS[number % len(COLORS)]
         if dots:
             spread = gap * np.linspace(-0.12, 0.12, len(values))[:, None]
             axis.plot(
-                (places + spread).T.ravel(), values.T.ravel(), '.', ms=3, color=colour, alpha=0.35
+                (places + spread).T.ravel(), values.T.ravel(), '.', ms=3, color=color, alpha=0.35
             )
         mean, low, high = _summary(values)
         axis.errorbar(
             places + shift,
             mean,
             [mean - low, high - mean],
-            color=colour,
+            color=color,
             marker=MARKERS[number % len(MARKERS)],
             ms=4,
             lw=1.3,

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neuron_reach.figures.activity import draw_tree, layer_title
-from neuron_reach.figures.style import COLOURS
+from neuron_reach.figures.style import COLORS
 
 Array = NDArray[np.float64]
 Tree = tuple[Array, NDArray[np.int64], NDArray[np.bool_]]
@@ -18,18 +18,18 @@ Tree = tuple[Array, NDArray[np.int64], NDArray[np.bool_]]
 
 LINES = ('-', '--', '-.', ':')
 SHOWN = 0.999
-"""The axis of distances ends where this share of all pairs has been seen."""
+"""Share of all pairs that the axis of distances includes."""
 
 
 def kind_densities(
     edges: Array, everything: Mapping[str, Array], by_layer: Mapping[str, Mapping[str, Array]]
 ) -> Figure:
-    """Draw densities of distances, a line a kind: mean over networks, band: middle half of them.
+    """Draw densities of distances by kind: mean over networks, and interquartile range as a band.
 
     Args:
         edges: of the bins, (bins + 1,).
         everything: all-to-all densities by kind, (networks, bins).
-        by_layer: those of pairs on the same layer, by layer and kind.
+        by_layer: densities of pairs on the same layer, by layer and kind.
     """
     figure = Figure(figsize=(10.5, 4.4), layout='constrained')
     grid = figure.add_gridspec(2, 5)
@@ -55,7 +55,7 @@ def kind_densities(
 
 
 def _end(edges: Array, groups: list[Mapping[str, Array]]) -> float:
-    """Return up to where densities are worth drawing."""
+    """Return the end of the axis of distances."""
     end = 0.0
     for group in groups:
         for heights in group.values():
@@ -66,22 +66,22 @@ def _end(edges: Array, groups: list[Mapping[str, Array]]) -> float:
 
 
 def _densities(axis: Axes, edges: Array, kinds: Mapping[str, Array]) -> float:
-    """Draw lines and bands; return the highest line, the first bin (dead pairs) left aside."""
+    """Draw lines and bands; return the peak of the lines beyond the first bin (dead pairs)."""
     middle = (edges[1:] + edges[:-1]) / 2
     peak = 0.0
     for number, (kind, heights) in enumerate(kinds.items()):
         low, high = np.quantile(heights, (0.25, 0.75), axis=0)
         mean = heights.mean(axis=0)
-        colour = COLOURS[number % len(COLOURS)]
-        axis.fill_between(middle, low, high, color=colour, alpha=0.2, linewidth=0)
-        axis.plot(middle, mean, LINES[number % len(LINES)], color=colour, lw=1.4, label=kind)
+        color = COLORS[number % len(COLORS)]
+        axis.fill_between(middle, low, high, color=color, alpha=0.2, linewidth=0)
+        axis.plot(middle, mean, LINES[number % len(LINES)], color=color, lw=1.4, label=kind)
         peak = max(peak, float(mean[1:].max()))
     axis.spines[['top', 'right']].set_visible(False)
     return peak
 
 
 def tree_grid(trees: Mapping[str, Mapping[str, Tree]]) -> Figure:
-    """Draw the trees of networks, a row a network and a column a layer.
+    """Draw the trees of networks, one row per network and one column per layer.
 
     Args:
         trees: by the network's name and by layer.
@@ -99,5 +99,5 @@ def tree_grid(trees: Mapping[str, Mapping[str, Tree]]) -> Figure:
             axis.set_title(f'{layer_title(name)}: {len(clusters)}', fontsize=8)
             axis.tick_params(labelleft=bool(axis is row[0]), labelsize=7)
         row[0].set_ylabel(f'{kind}\ncluster distance', fontsize=8)
-    figure.supxlabel('neurons (grey squares: never active); thick: clusters at the cut', fontsize=9)
+    figure.supxlabel('neurons (gray squares: never active); thick: clusters at the cut', fontsize=9)
     return figure

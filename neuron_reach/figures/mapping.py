@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.projection import Projection
-from neuron_reach.figures.style import COLOURS, HATCHES
+from neuron_reach.figures.style import COLORS, HATCHES
 
 Values = TypeVar('Values')
 Bars = dict[str, dict[str, dict[str, Values]]]
-"""Something for each bar: by metric, by group on the x axis, by series side by side."""
+"""A value for each bar: by metric, by group on the x axis, by series side by side."""
 
 VECTOR_LINES = 4000
-"""More lines than this become pixels within a vector drawing, or viewers would take minutes."""
+"""With more lines, vector drawings contain them as pixels, as viewers would be too slow."""
 
 
 def metric_bars(
@@ -30,14 +30,14 @@ def metric_bars(
     *,
     stacked: bool = False,
 ) -> Figure:
-    """Draw a panel for each metric: means as bars, bootstrap intervals, and every pair as a dot.
+    """Draw a panel for each metric: means as bars, bootstrap intervals, and pairs as dots.
 
-    Series are named `kind` or `kind, method`; kinds differ in colour, methods in hatching.
+    Series are named `kind` or `kind, method`; kinds differ in color, methods in hatching.
 
     Args:
         metrics: mean and interval of each bar.
-        values: those of the single pairs.
-        stacked: panels one below the other, for many bars, instead of side by side.
+        values: of single pairs.
+        stacked: stack the panels vertically, for many bars, instead of side by side.
     """
     groups = next(iter(metrics.values()))
     names = list(dict.fromkeys(name for by_name in groups.values() for name in by_name))
@@ -58,7 +58,7 @@ def metric_bars(
                     place,
                     interval.value,
                     width,
-                    color=COLOURS[kinds.index(kind) % len(COLOURS)],
+                    color=COLORS[kinds.index(kind) % len(COLORS)],
                     hatch=HATCHES[methods.index(method) % len(HATCHES)],
                     edgecolor='black',
                     linewidth=0.6,
@@ -79,7 +79,7 @@ def metric_bars(
 
 
 def _panels(count: int, width: float, lines: int, stacked: bool) -> tuple[Figure, list[Axes], Axes]:
-    """Return a figure with so many panels, and one below them for a legend of so many parts."""
+    """Return a figure with panels, and one below them for a legend of this many lines."""
     if stacked:
         figure = Figure(figsize=(max(7.0, 0.6 * width + 2.0), 2.3 * count + 0.5))
         figure.set_layout_engine('constrained')
@@ -95,7 +95,7 @@ def _panels(count: int, width: float, lines: int, stacked: bool) -> tuple[Figure
 def _spread(
     axis: Axes, place: float, interval: Interval, values: Sequence[float], width: float
 ) -> None:
-    """Add the interval and, beside it, the single pairs."""
+    """Add the interval and, next to it, the single pairs."""
     if np.isfinite(interval.low):
         reach = [[interval.value - interval.low], [interval.high - interval.value]]
         axis.errorbar(place, interval.value, np.maximum(reach, 0.0), color='black', capsize=3)
@@ -124,9 +124,9 @@ def layer_tables(
         image = axis.imshow(table, cmap='cividis', vmin=0.0, vmax=1.0, aspect='auto')
         for (row, column), value in np.ndenumerate(table):
             if np.isfinite(value):
-                colour = 'black' if value > 0.5 else 'white'
+                color = 'black' if value > 0.5 else 'white'
                 text = f'{value:.2f}'.lstrip('0') if value < 0.995 else '1'
-                axis.text(column, row, text, ha='center', va='center', color=colour, fontsize=7)
+                axis.text(column, row, text, ha='center', va='center', color=color, fontsize=7)
         axis.set_xticks(range(len(targets)), [short_layer(name) for name in targets])
         axis.set_yticks(range(len(sources)), [short_layer(name) for name in sources])
         axis.set_xlabel('target layer')
@@ -138,7 +138,7 @@ def layer_tables(
 
 
 def short_layer(name: str) -> str:
-    """Return a layer's name as it fits on an axis: in, 1, 2, ..., out."""
+    """Return a short name of a layer for an axis: in, 1, 2, ..., out."""
     return {'input': 'in', 'output': 'out'}.get(name, name.rpartition('_')[2])
 
 
@@ -148,23 +148,23 @@ def projection_drawing(
     target_layers: Mapping[str, int],
     names: tuple[str, str],
 ) -> Figure:
-    """Draw both networks neuron by neuron and what predicts what, as figure 4 of the paper.
+    """Draw both networks neuron by neuron and their projection, as in figure 4 of the paper.
 
-    The source network stands on the left, the target network on the right, the first layer on
-    top. A line is as opaque as its share of the target neuron's column, and has the colour of its
-    source layer. Dead neurons are open circles.
+    The source network is on the left, the target network on the right, the first layer on top.
+    The opacity of a line is its share of the target neuron's column, its color that of the source
+    layer. Dead neurons are open circles.
 
     Args:
         projection: the projection.
         source_layers: neurons by layer of the source network.
         target_layers: neurons by layer of the target network.
-        names: what to call the source and the target.
+        names: of the source and the target.
     """
     figure = Figure(figsize=(7.0, 8.0), layout='constrained')
     axis = figure.subplots()
     heights = [_stack(list(layers.values())) for layers in (source_layers, target_layers)]
-    colours = np.repeat(
-        [to_rgb(COLOURS[layer % len(COLOURS)]) for layer in range(len(source_layers))],
+    colors = np.repeat(
+        [to_rgb(COLORS[layer % len(COLORS)]) for layer in range(len(source_layers))],
         list(source_layers.values()),
         axis=0,
     )
@@ -178,7 +178,7 @@ def projection_drawing(
     opacity = np.clip(shares[source, column], 0.02, 1.0)[:, None]
     lines = LineCollection(
         list(np.stack((starts, ends), axis=1)),
-        colors=np.hstack((colours[source], opacity)).tolist(),
+        colors=np.hstack((colors[source], opacity)).tolist(),
         linewidths=(0.3 + 0.9 * shares[source, column]).tolist(),
         rasterized=source.size > VECTOR_LINES,
     )
@@ -209,7 +209,7 @@ def _neurons(
     heights: NDArray[np.float64],
     alive: NDArray[np.bool_],
 ) -> None:
-    """Draw one network's neurons and the names of its layers beside them."""
+    """Draw the neurons of one network with the names of its layers."""
     size = float(np.clip(500.0 / len(heights), 0.8, 4.0))
     axis.plot(np.full(alive.sum(), x), heights[alive], 'o', color='black', markersize=size)
     dead = np.full(int((~alive).sum()), x)

@@ -1,4 +1,4 @@
-"""Strips: one dot a network, groups side by side, the median as a bar."""
+"""Strip plots: one dot per network, groups side by side, the median as a bar."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 DOT, BAR = '#0072b2', '#000000'
-"""Blue and black: told apart in print and by the colour-blind."""
+"""Blue and black: distinguishable in print and for color-blind readers."""
 
 
 def strips(groups: Mapping[str, Sequence[float]], label: str) -> Figure:
     """Draw the values of groups of networks.
 
     Args:
-        groups: values, one a network, by the name of the group.
+        groups: values, one per network, by the name of the group.
         label: of the axis of the values, with the unit.
     """
     figure = Figure(figsize=(max(4.0, 1.4 * len(groups)), 3.6), layout='constrained')

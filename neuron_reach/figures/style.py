@@ -1,4 +1,4 @@
-"""What figures share: colours that print and that colour-blind people tell apart, and saving."""
+"""Style and saving of figures, with colors for print and for color-blind readers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neuron_reach.common.files import atomic_file
 from neuron_reach.common.names import PICTURES, beside
 from neuron_reach.errors import UserError
 
-COLOURS = (
+COLORS = (
     '#0072b2',
     '#e69f00',
     '#009e73',
@@ -24,7 +24,7 @@ COLOURS = (
 """Okabe and Ito, Color Universal Design, 2008."""
 
 HATCHES = ('', '//', '..', 'xx', '\\\\', 'oo', '--', '++')
-"""Fill patterns that go with the colours, for black and white prints."""
+"""Fill patterns that accompany the colors, for black and white prints."""
 
 DOTS_PER_INCH = 200
 
@@ -33,8 +33,8 @@ def save(figure: Figure, path: Path) -> list[Path]:
     """Write a figure as PNG and as SVG, each atomically.
 
     Args:
-        figure: what to write.
-        path: without ending.
+        figure: the figure.
+        path: without suffix.
 
     Returns:
         The two files.

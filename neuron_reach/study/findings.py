@@ -1,4 +1,4 @@
-"""From judged results to the findings of a report."""
+"""Make the findings of a report from judged results."""
 
 from __future__ import annotations
 
@@ -11,41 +11,39 @@ from neuron_reach.study import paper, verdict
 from neuron_reach.study.html_report import Finding
 from neuron_reach.study.verdict import Verdict
 
-TOLD = 3
-"""Reasons that are told of a finding that rests on many verdicts."""
+SHOWN_REASONS = 3
+"""Largest number of reasons given for a finding with several verdicts."""
 
 
 def finding(name: str, ours: str, measure: str, *verdicts: Verdict) -> Finding:
     """Return the finding on a statement of the paper.
 
-    It is confirmed if all verdicts are, differs if one does, else it is not confirmed.
+    It is confirmed if all verdicts are, differs if one does, and is inconclusive otherwise.
 
     Args:
         name: of the statement in the data file of the paper.
-        ours: the numbers found.
-        measure: how the statement was read, in words.
+        ours: the measured numbers.
+        measure: how the statement was interpreted.
         verdicts: at least one.
     """
     published = paper.statement(name)
     words = [judged.word for judged in verdicts]
-    word = next(
-        w for w in (verdict.DIFFERS, verdict.NOT_CONFIRMED, verdict.CONFIRMED) if w in words
-    )
+    word = next(w for w in (verdict.DIFFERS, verdict.INCONCLUSIVE, verdict.CONFIRMED) if w in words)
     reasons = list(dict.fromkeys(judged.reason for judged in verdicts if judged.word == word))
-    told = '; '.join(reasons[:TOLD])
-    if len(reasons) > TOLD:
-        told += f'; {len(reasons) - TOLD} more alike'
-    return Finding(published.text, published.where, ours, word, f'{measure}: {told}')
+    reason = '; '.join(reasons[:SHOWN_REASONS])
+    if len(reasons) > SHOWN_REASONS:
+        reason += f'; {len(reasons) - SHOWN_REASONS} similar ones'
+    return Finding(published.text, published.where, ours, word, f'{measure}: {reason}')
 
 
 def unknown(name: str, why: str) -> Finding:
-    """Return the finding on a statement that these results say nothing about."""
+    """Return the inconclusive finding on a statement that these results do not cover."""
     published = paper.statement(name)
-    return Finding(published.text, published.where, '', verdict.NOT_CONFIRMED, why)
+    return Finding(published.text, published.where, '', verdict.INCONCLUSIVE, why)
 
 
 def spread(values: ArrayLike, digits: int = 2) -> str:
-    """Say the mean and standard deviation of networks: `4.10 ± 0.25`; NaN are left out."""
+    """Format the mean and standard deviation of networks: `4.10 ± 0.25`; NaN are ignored."""
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
     if not len(known):
@@ -55,5 +53,5 @@ def spread(values: ArrayLike, digits: int = 2) -> str:
 
 
 def listed(values: Sequence[float], digits: int = 2) -> str:
-    """Say numbers in a row: `1.00, 2.50`."""
+    """Format a list of numbers: `1.00, 2.50`."""
     return ', '.join(f'{value:,.{digits}f}' for value in values)

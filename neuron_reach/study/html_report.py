@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: figures as SVG, tables, findings, origin."""
+"""A report as one self-contained HTML file: figures as SVG, tables, findings, origin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neuron_reach.errors import UserError
 
 DOTS_PER_INCH = 200
 MARK_HEIGHT = 0.2  # inch
-SYMBOLS = {'confirmed': '✓', 'not confirmed': '?', 'differs': '✗'}
+SYMBOLS = {'confirmed': '✓', 'inconclusive': '?', 'differs': '✗'}
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -32,7 +32,7 @@ td, th { padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: left;
          vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .verdict { white-space: nowrap; font-weight: 600; }
-.confirmed { color: #00539c; } .differs { color: #a3320b; } .not-confirmed { color: #555; }
+.confirmed { color: #00539c; } .differs { color: #a3320b; } .inconclusive { color: #555; }
 pre { background: #f3f3f3; padding: .8rem; overflow-x: auto; }
 .mark { background: #fff3cd; border: 1px solid #b38600; padding: .5rem .8rem; }
 .wide { overflow-x: auto; }
@@ -47,8 +47,8 @@ class Picture:
     Attributes:
         name: of its files beside the report, without ending.
         figure: what to draw.
-        caption: what it shows, read with it.
-        alternative: what it shows, for those who do not see it.
+        caption: the text below it.
+        alternative: the text for readers who cannot see it.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Picture:
     alternative: str
 
     def html(self) -> str:
-        """Return it for the report."""
+        """Return the HTML element."""
         return (
             f'<figure role="group">{inline_svg(self.figure, self.name, self.alternative)}'
             f'<figcaption>{html.escape(self.caption)}</figcaption></figure>'
@@ -66,14 +66,14 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Rows of texts; cells that begin with a digit or a sign are set as numbers."""
+    """Rows of texts; cells that begin with a digit or a sign are right-aligned as numbers."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ''
 
     def html(self) -> str:
-        """Return it for the report."""
+        """Return the HTML element."""
         head = ''.join(f'<th scope="col">{html.escape(cell)}</th>' for cell in self.header)
         caption = f'<caption>{html.escape(self.caption)}</caption>' if self.caption else ''
         body = '\n'.join('<tr>' + ''.join(map(_cell, row)) + '</tr>' for row in self.rows)
@@ -88,14 +88,14 @@ def _cell(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A result beside the paper's.
+    """A result compared with a statement of the paper.
 
     Attributes:
         statement: what the paper says.
         where: its place in the paper.
-        ours: what was found here.
-        verdict: 'confirmed', 'not confirmed' or 'differs'.
-        reason: why.
+        ours: the result of this study.
+        verdict: 'confirmed', 'inconclusive' or 'differs'.
+        reason: for the verdict.
     """
 
     statement: str
@@ -117,7 +117,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of a report: a paragraph or more, findings, then pictures and tables in order."""
+    """A part of a report: one or more paragraphs, findings, then pictures and tables in order."""
 
     title: str
     text: str
@@ -125,7 +125,7 @@ class Section:
     items: Sequence[Picture | Table] = ()
 
     def html(self) -> str:
-        """Return it for the report."""
+        """Return the HTML element."""
         parts = [f'<h2>{html.escape(self.title)}</h2>']
         parts += [f'<p>{html.escape(paragraph)}</p>' for paragraph in self.text.split('\n\n')]
         if self.findings:
@@ -136,16 +136,16 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class HtmlReport:
-    """A whole report.
+    """A report of studies.
 
     Attributes:
         title: its heading.
-        introduction: what it is about, in paragraphs.
-        rule: how verdicts come about, in paragraphs; shown if there are findings.
+        introduction: its subject, in paragraphs.
+        rule: how verdicts are made, in paragraphs; shown if there are findings.
         sections: its parts.
-        command: what to type to get it again.
-        origin: where the numbers come from: seeds, versions, durations.
-        mark: shown on top and on every figure, where the report must not be mistaken for more.
+        command: the command that reproduces it.
+        origin: of the numbers: seeds, versions, durations.
+        mark: warning on top and on every figure if the report is not of full scale.
     """
 
     title: str
@@ -170,10 +170,12 @@ class HtmlReport:
             parts.append(f'<p>Findings of the paper: <b>{", ".join(counts)}</b>.</p>')
         parts += [section.html() for section in self.sections]
         if findings:
-            parts.append('<h2>How the verdicts come about</h2>')
+            parts.append('<h2>How verdicts are made</h2>')
             parts += [f'<p>{html.escape(text)}</p>' for text in self.rule.split('\n\n')]
-        parts.append('<h2>Where the numbers come from</h2>')
-        parts.append(f'<p>To repeat it:</p><pre>{html.escape(self.command)}</pre>')
+        parts.append('<h2>Origin of the numbers</h2>')
+        parts.append(
+            f'<p>Command that reproduces this report:</p><pre>{html.escape(self.command)}</pre>'
+        )
         parts += [table.html() for table in self.origin]
         return (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -184,7 +186,7 @@ class HtmlReport:
 
 
 def _findings(findings: Sequence[Finding]) -> str:
-    names = ('the paper', 'here', 'verdict', 'why')
+    names = ('paper', 'this study', 'verdict', 'reason')
     head = ''.join(f'<th scope="col">{name}</th>' for name in names)
     body = '\n'.join(f'<tr>{finding.cells()}</tr>' for finding in findings)
     table = f'<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -192,12 +194,12 @@ def _findings(findings: Sequence[Finding]) -> str:
 
 
 def inline_svg(figure: Figure, name: str, alternative: str) -> str:
-    """Return a figure as an SVG element that can stand beside others in one HTML file.
+    """Return a figure as an SVG element that can be combined with others in one HTML file.
 
     Args:
         figure: what to draw.
         name: prefix of all identifiers in the element, so that they are unique in the file.
-        alternative: what it shows, for those who do not see it.
+        alternative: the text for readers who cannot see it.
     """
     file = io.StringIO()
     with mpl.rc_context({'svg.hashsalt': name, 'svg.fonttype': 'path'}):
@@ -213,7 +215,7 @@ def inline_svg(figure: Figure, name: str, alternative: str) -> str:
 
 
 def _mark(figure: Figure, text: str) -> None:
-    """Write a line above everything else in a figure, which grows by it."""
+    """Write a line at the top of a figure, which is enlarged for it."""
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height + MARK_HEIGHT)
     engine = figure.get_layout_engine()
@@ -223,7 +225,7 @@ def _mark(figure: Figure, text: str) -> None:
 
 
 def write_report(path: Path, report: HtmlReport) -> None:
-    """Write a report, and its figures as SVG and PNG into the folder `figures` beside it.
+    """Write a report, and its figures as SVG and PNG into the folder `figures` next to it.
 
     Raises:
         UserError: the place cannot be written to.

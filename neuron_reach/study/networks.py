@@ -1,4 +1,4 @@
-"""Jobs that make networks."""
+"""Jobs that train networks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from neuron_reach.learning.training import Member, Training
 
 STACKED_WIDTH = 1000
-"""Largest width of a layer of all networks in a stack."""
+"""Largest total width of a layer in a stack of networks."""
 
 TRAINED_TEST_EPISODES = 3000
-"""Fresh goals on which the accuracy of a trained network is measured."""
+"""Number of fresh goals on which the accuracy of a trained network is measured."""
 
 Options = Mapping[str, object]
 """Options of a `Setup` by name."""
@@ -66,11 +66,11 @@ def _training_seconds(options: Options, seeds: Sequence[int], **_: object) -> fl
 
 @function('train', version=2, seconds=_training_seconds, returns=TrainingValues)
 def train(options: Options, seeds: Sequence[int], test_episodes: int) -> JobResult[TrainingValues]:
-    """Train a stack of networks, each as it would be alone, and measure their accuracy.
+    """Train a stack of networks, each exactly as it would be alone, and measure their accuracy.
 
     Args:
-        options: those of a `Setup`; `seed` is set aside.
-        seeds: one a network.
+        options: of a `Setup`; `seed` is ignored.
+        seeds: one per network.
         test_episodes: fresh goals for the accuracy.
 
     Returns:
@@ -84,7 +84,7 @@ def train(options: Options, seeds: Sequence[int], test_episodes: int) -> JobResu
 
 
 def run_training(training: Training, test_episodes: int) -> JobResult[TrainingValues]:
-    """Run a training to its end and measure the accuracy of its networks; returns as `train`."""
+    """Run a training to its end and measure the accuracy of its networks; returns like `train`."""
     from neuron_reach.arm.simulator import FleetSimulator
     from neuron_reach.learning.checkpoint import describe
     from neuron_reach.learning.rollout import greedy_successes
@@ -158,7 +158,7 @@ def training_jobs(
 
 
 def condition(setup: Setup) -> str:
-    """Say which arm and layers in a few words, such as `3 joints, 6 x 48`."""
+    """Describe arm and layers in a few words, such as `3 joints, 6 x 48`."""
     hidden = setup.learning.hidden
     layers = ' '.join(map(str, hidden))
     if len(set(hidden)) == 1:

@@ -1,4 +1,4 @@
-"""What the paper says, from `paper.yaml`: numbers and statements, each with its place."""
+"""Numbers and statements of the paper, each with its place in it, from `paper.yaml`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Published:
 
     Attributes:
         value: the number or numbers.
-        unit: what it counts or measures.
+        unit: of the number.
         where: its place in the paper.
-        networks: how many networks it is the mean of; None if it is a setting.
+        networks: number of networks it is the mean of; None if it is a setting.
     """
 
     value: Number
@@ -43,7 +43,7 @@ class Published:
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-    """A finding of the paper in words, and its place in it."""
+    """A finding of the paper, and its place in it."""
 
     text: str
     where: str

@@ -187,7 +187,7 @@ def prune_samples(
         name: of the network there.
         episodes: of each sample.
         taus: thresholds.
-        samples: how many.
+        samples: number of samples.
         pruning: the other fields of `PruningOptions`.
 
     Returns:
@@ -222,8 +222,8 @@ def retrain(
         source: holds the network; if it does not, the result is empty.
         name: of the network there.
         seed: of the network before its first reduction step.
-        step: which reduction step, from 1; with the seed it sets the random streams.
-        max_episodes: when to give up.
+        step: number of the reduction step, from 1; with the seed it sets the random streams.
+        max_episodes: training episodes after which the network is given up.
         test_episodes: fresh goals for the accuracy.
 
     Returns:
@@ -253,7 +253,7 @@ class Source:
     Attributes:
         job: the training.
         seed: of the network.
-        what: which arm and layers, for people.
+        what: arm and layers, for people.
     """
 
     job: Job[TrainingValues]
@@ -358,7 +358,7 @@ def reduction(source: Source, scale: Scale, **pruning: str) -> list[Step]:
 
     Args:
         source: the network.
-        scale: says how many episodes.
+        scale: numbers of episodes.
         pruning: options of pruning that differ from the defaults.
     """
     steps: list[Step] = []

@@ -1,4 +1,4 @@
-"""From the results of studies to their report: sections, what failed, and where it comes from."""
+"""Make the report of studies from their results: sections, failures, and origin of the numbers."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from neuron_reach.study.studies import SCALES, Plan, Results, Scale
 def make_report(
     name: str, scale: Scale, plans: Sequence[Plan], store: Store, outcome: Outcome, command: str
 ) -> HtmlReport:
-    """Return the report of studies whose jobs have been done as far as they could be.
+    """Return the report of studies whose jobs are done, except those that failed.
 
     Args:
-        name: what was asked for.
-        scale: at which scale.
+        name: of the study, or `all`.
+        scale: of the studies.
         plans: the studies.
         store: holds the results.
         outcome: of the run.
-        command: to get the report again.
+        command: that reproduces the report.
     """
 
     def find(job: Job[Values], /) -> StoredResult[Values] | None:
@@ -60,7 +60,7 @@ def make_report(
         sections.insert(0, _failures(outcome))
     return HtmlReport(
         title=f'{name}, at the scale "{scale.name}"',
-        introduction=f'Experiments of "{paper.title()}", done again.',
+        introduction=f'Experiments of "{paper.title()}", repeated.',
         rule=(verdict.__doc__ or '').replace('\n* ', '\n\n').replace('**', ''),
         sections=sections,
         command=command,
@@ -74,18 +74,18 @@ def _mark(scale: Scale) -> str:
     if scale == full:
         return ''
     return (
-        f'{scale.name}: {scale.networks} networks per condition where the paper has '
-        f'{full.networks}, {scale.networks_by_joints} where it has {full.networks_by_joints}'
+        f"{scale.name}: {scale.networks} networks per condition instead of the paper's "
+        f'{full.networks}, {scale.networks_by_joints} instead of {full.networks_by_joints} per arm'
     )
 
 
 def _failures(outcome: Outcome) -> Section:
     rows = [[job.label, failure.reason] for job, failure in outcome.failures]
-    rows += [[job.label, 'not tried: a job it needs has failed'] for job in outcome.skipped]
+    rows += [[job.label, 'not tried: a job that it depends on failed'] for job in outcome.skipped]
     return Section(
-        'What is missing',
-        'These jobs failed; what follows does without them. The same command tries them again.',
-        items=[Table(['job', 'why'], rows)],
+        'Missing results',
+        'These jobs failed; the report omits their results. The same command tries them again.',
+        items=[Table(['job', 'reason'], rows)],
     )
 
 
@@ -112,7 +112,7 @@ def _origin(jobs: Sequence[AnyJob], store: Store, old: int) -> list[Table]:
         for name, times in groups.items()
     ]
     parts = [[part.replace('_', ' '), ', '.join(sorted(own))] for part, own in versions.items()]
-    parts.append(['report made on', f'{platform.platform()}, {processors()} processors'])
+    parts.append(['report created on', f'{platform.platform()}, {processors()} processors'])
     note = f' {old} of {len(jobs)} results have {NO_DIGEST}.' if old else ''
     return [
         Table(
@@ -120,12 +120,12 @@ def _origin(jobs: Sequence[AnyJob], store: Store, old: int) -> list[Table]:
             work,
             f'Jobs by kind. The arguments of each are in the {RECORD} of its result folder.' + note,
         ),
-        Table(['what', 'version'], parts),
+        Table(['component', 'version'], parts),
     ]
 
 
 def _ranges(numbers: set[int]) -> str:
-    """Say which whole numbers there are: `0 to 19, 30`."""
+    """Format a set of whole numbers: `0 to 19, 30`."""
     runs: list[list[int]] = []
     for number in sorted(numbers):
         if runs and number == runs[-1][-1] + 1:

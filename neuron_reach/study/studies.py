@@ -1,4 +1,4 @@
-"""The studies by name, their two scales, and what a study is made of.
+"""The studies by name, their two scales, and the parts of a study.
 
 Imports no torch, scipy or matplotlib, so that the command line loads at once.
 """
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How much of everything; nothing else differs between the scales.
+    """Numbers of networks and episodes; nothing else differs between the scales.
 
     Attributes:
         name: 'paper' or 'quick'.
         networks: per condition.
-        networks_by_joints: per number of joints, where arms are compared.
+        networks_by_joints: per number of joints, if arms are compared.
         networks_by_reading: per reading of the paper, at most `networks`.
         widths: neurons per hidden layer of the networks of the 3-joint arm.
-        compared_width: that of the networks of all arms that are compared.
-        stack: networks trained as one; part of the jobs, so not left to the machine.
+        compared_width: neurons per hidden layer of networks for arms that are compared.
+        stack: networks trained together; part of the jobs, so independent of the machine.
         distance_episodes: sample episodes for the distances of figure 2.
         pruning_episodes: sample episodes by which networks are pruned.
         taus: thresholds that are compared.
@@ -51,10 +51,10 @@ class Scale:
     retraining_episodes: int
 
     def trained(self, joints: int) -> int:
-        """Return how many networks of `compared_width` are trained for an arm.
+        """Return the number of networks of `compared_width` that are trained for an arm.
 
-        Those with 3 joints are shared with the studies of figures 2 and 3. Of 4 joints, twice as
-        many as are compared, as not all can be trained again after pruning.
+        Networks for 3 joints are shared with the studies of figures 2 and 3. For 4 joints, twice as
+        many are trained as compared, as not all can be retrained after pruning.
         """
         if joints == 3:
             return self.networks
@@ -136,9 +136,9 @@ class Study:
     """An experiment.
 
     Attributes:
-        description: what it finds out, in one line.
+        description: its question, in one line.
         module: has `plan(scale) -> Plan`.
-        published: whether it repeats what the paper shows, and so is a part of `all`.
+        published: whether it repeats an experiment of the paper, and so is part of `all`.
     """
 
     description: str
@@ -146,14 +146,14 @@ class Study:
     published: bool = True
 
     def plan(self, scale: Scale) -> Plan:
-        """Return what to do at a scale."""
+        """Return the plan at a scale."""
         plan: Plan = importlib.import_module(self.module).plan(scale)
         return plan
 
 
 STUDIES = {
     'training': Study(
-        'do networks of every width and arm learn to reach, and after how many episodes',
+        'whether networks of every width and arm learn to reach, and after how many episodes',
         'neuron_reach.study.outlook.training_study',
     ),
     'fig2': Study(
@@ -161,29 +161,29 @@ STUDIES = {
         'neuron_reach.study.fig2.activity_study',
     ),
     'fig3-left': Study(
-        'figure 3, left: size, accuracy and training duration by the threshold tau',
+        'figure 3, left: size, accuracy and training duration against the threshold tau',
         'neuron_reach.study.fig3.tau_study',
     ),
     'fig3-right': Study(
-        'figure 3, right: sizes in three reduction steps by initial width',
+        'figure 3, right: sizes in three reduction steps for several initial widths',
         'neuron_reach.study.fig3.size_study',
     ),
     'fig5': Study(
-        'figure 5: how networks for 2, 3 and 4 joints map onto each other',
+        'figure 5: mappings between networks for arms with 2, 3 and 4 joints',
         'neuron_reach.study.fig5.mapping_study',
     ),
     'readings': Study(
-        'which reading of what the paper leaves open comes nearest to its sizes',
+        'which interpretation of open details best reproduces the sizes in the paper',
         'neuron_reach.study.fig3.reading_study',
         published=False,
     ),
     'transfer': Study(
-        'do networks learn sooner if they start from one for another arm',
+        'whether networks learn faster if they start from a network for another arm',
         'neuron_reach.study.outlook.transfer_study',
         published=False,
     ),
     'layers': Study(
-        'how many hidden layers can be taken out',
+        'how many hidden layers can be removed',
         'neuron_reach.study.outlook.layer_study',
         published=False,
     ),
@@ -191,7 +191,7 @@ STUDIES = {
 
 
 def plans(name: str, scale: Scale) -> list[Plan]:
-    """Return the plans of a study; for `all`, of those of the paper; UserError for another name."""
+    """Return the plans of a study, or of `all` of the paper; UserError for unknown names."""
     if name == 'all':
         return [study.plan(scale) for study in STUDIES.values() if study.published]
     if name not in STUDIES:

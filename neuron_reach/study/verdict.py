@@ -1,26 +1,26 @@
-"""Is a result what the paper says? One rule, for every finding of every study.
+"""The rule that judges whether a result agrees with the paper, for all findings of all studies.
 
 The unit is the network: each contributes one value to a result (for mappings, each pair of a
 source and a target network). The uncertainty of a result is its 95 % bootstrap interval: networks
-are drawn again with replacement, 10,000 times, from a fixed seed; for pairs, sources and targets
-are drawn, once for both where they are the same networks, and a pair counts as often as both were
-drawn. Resampling few networks understates their spread: deviations from the estimate are widened
+are resampled with replacement, 10,000 times, from a fixed seed; for pairs, sources and targets are
+resampled, once for both if they are the same networks, and a pair counts as often as both were
+drawn. Resampling few networks underestimates their spread: deviations from the estimate are widened
 by sqrt(n / (n - 1)) and by the ratio of Student's t to the normal quantile, which makes the
-interval right for normal values, however few.
+interval correct for normally distributed values, for any number of networks.
 
 * **A statement** that something is greater, smaller or different from something else is confirmed
-  if the whole interval of the difference is on the paper's side, "differs" if all of it is on the
-  other, and not confirmed if it holds zero: these networks cannot tell.
-* **A statement that two things are alike** comes with a margin. It is confirmed if the whole
-  interval is within the margin, "differs" if all of it is outside, and not confirmed otherwise.
-* **A statement with several parts** is confirmed if all of them are, "differs" if any part does,
-  and not confirmed otherwise.
+  if the whole interval of the difference is on the paper's side, "differs" if the whole interval is
+  on the other side, and inconclusive if it contains zero.
+* **A statement that two things are similar** has a margin. It is confirmed if the whole interval is
+  within the margin, "differs" if the whole interval is outside, and inconclusive otherwise.
+* **A statement with several parts** is confirmed if all parts are, "differs" if any part does, and
+  inconclusive otherwise.
 * **A number** that the paper measured with m networks is compared with the mean of ours. The
-  interval is that in which the mean of m more networks like ours would lie in 95 of 100 cases. A
-  number within is confirmed; one outside differs.
+  interval contains the mean of m more networks like ours in 95 of 100 cases. A number inside it is
+  confirmed; a number outside differs.
 
-With fewer than 5 networks nothing is confirmed. One finding in twenty that is truly as the paper
-says will miss its number by chance.
+With fewer than 5 networks every finding is inconclusive. About one in twenty numbers for which the
+paper is right will differ by chance.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from neuron_reach.analysis.intervals import (
 )
 
 FEWEST_NETWORKS = 5
-CONFIRMED, NOT_CONFIRMED, DIFFERS = 'confirmed', 'not confirmed', 'differs'
+CONFIRMED, INCONCLUSIVE, DIFFERS = 'confirmed', 'inconclusive', 'differs'
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What came of holding a result against the paper.
+    """The judgment of a result compared with the paper.
 
     Attributes:
-        word: CONFIRMED, NOT_CONFIRMED or DIFFERS.
+        word: CONFIRMED, INCONCLUSIVE or DIFFERS.
         reason: why, in a few words.
-        interval: what was judged.
-        networks: how many values that rests on, of the smaller group.
+        interval: of the judged quantity.
+        networks: number of values it is based on, of the smaller group.
     """
 
     word: str
@@ -68,14 +68,14 @@ class Verdict:
 def judge_statistic(
     statistic: Statistic, samples: Mapping[str, Sample], *, what: str = 'difference'
 ) -> Verdict:
-    """Judge the statement that what a function makes of the means of some samples is above zero."""
+    """Judge the statement that a function of the means of some samples is above zero."""
     interval = statistic_interval(statistic, samples)
     return _judge_sign(interval, _count(*samples.values()), what)
 
 
 def judge_all(parts: Sequence[Verdict]) -> Verdict:
-    """Judge a statement of several parts; reason and interval are of the one that decides."""
-    order = [DIFFERS, NOT_CONFIRMED, CONFIRMED]
+    """Judge a statement of several parts; reason and interval are of the deciding part."""
+    order = [DIFFERS, INCONCLUSIVE, CONFIRMED]
     weakest = min(parts, key=lambda part: (order.index(part.word), part.interval.low))
     count = sum(part.word == CONFIRMED for part in parts)
     reason = f'{count} of {len(parts)} parts confirmed; the weakest: {weakest.reason}'
@@ -93,19 +93,19 @@ def judge_difference(
 
 
 def judge_positive(values: Sample, *, what: str = 'mean') -> Verdict:
-    """Judge the statement that the mean of these values, one a network, is above zero."""
+    """Judge the statement that the mean of these values, one per network, is above zero."""
     return _judge_sign(mean_interval(values), _count(values), what)
 
 
 def _judge_sign(interval: Interval, networks: int, what: str) -> Verdict:
     if networks < FEWEST_NETWORKS:
-        word, reason = NOT_CONFIRMED, _too_few(networks)
+        word, reason = INCONCLUSIVE, _too_few(networks)
     elif interval.low > 0:
-        word, reason = CONFIRMED, f'{what} {interval}, all of it on the side of the paper'
+        word, reason = CONFIRMED, f'{what} {interval}, entirely on the side of the paper'
     elif interval.high < 0:
-        word, reason = DIFFERS, f'{what} {interval}, all of it on the other side'
+        word, reason = DIFFERS, f'{what} {interval}, entirely on the other side'
     else:
-        word, reason = NOT_CONFIRMED, f'{what} {interval} holds zero'
+        word, reason = INCONCLUSIVE, f'{what} {interval} contains zero'
     return Verdict(word, reason, interval, networks)
 
 
@@ -122,20 +122,20 @@ def judge_alike(
     networks = _count(first, second)
     bound = f'a margin of {short(margin)}'
     if networks < FEWEST_NETWORKS:
-        word, reason = NOT_CONFIRMED, _too_few(networks)
+        word, reason = INCONCLUSIVE, _too_few(networks)
     elif -margin <= interval.low and interval.high <= margin:
         word, reason = CONFIRMED, f'{what} {interval} is within {bound}'
     elif interval.low > margin or interval.high < -margin:
-        word, reason = DIFFERS, f'{what} {interval} is beyond {bound}'
+        word, reason = DIFFERS, f'{what} {interval} is outside {bound}'
     else:
-        word, reason = NOT_CONFIRMED, f'{what} {interval} is not all within {bound}'
+        word, reason = INCONCLUSIVE, f'{what} {interval} is partly outside {bound}'
     return Verdict(word, reason, interval, networks)
 
 
 def judge_number(values: Sample, published: float, published_networks: int) -> Verdict:
-    """Judge a number that the paper measured, as the mean of so many networks, against ours.
+    """Compare a number that the paper measured, as the mean of its networks, with ours.
 
-    The verdict's interval is the one in which such a mean would lie, were the paper's networks
+    The verdict's interval is the one that would contain such a mean if the paper's networks were
     like ours.
     """
     sample = as_pairs(values, 'values')
@@ -144,14 +144,14 @@ def judge_number(values: Sample, published: float, published_networks: int) -> V
     interval = Interval(value, *bounds(value + errors))
     networks = _count(values)
     if networks < FEWEST_NETWORKS:
-        word, reason = NOT_CONFIRMED, _too_few(networks)
+        word, reason = INCONCLUSIVE, _too_few(networks)
     elif interval.low <= published <= interval.high:
         word = CONFIRMED
-        reason = f'{short(published)} is where {interval} has such a mean'
+        reason = f'{short(published)} is within {interval}, the range of such means'
     else:
         word = DIFFERS
         side = 'above' if published > interval.high else 'below'
-        reason = f'{short(published)} is {side} {interval}, where such a mean would be'
+        reason = f'{short(published)} is {side} {interval}, the range of such means'
     return Verdict(word, reason, interval, networks)
 
 
@@ -163,4 +163,4 @@ def _count(*samples: Sample) -> int:
 
 
 def _too_few(networks: int) -> str:
-    return f'only {networks} networks; it takes {FEWEST_NETWORKS} to tell'
+    return f'only {networks} networks; at least {FEWEST_NETWORKS} are needed'

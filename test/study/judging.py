@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from neuron_reach.study import paper
-from neuron_reach.study.verdict import CONFIRMED, DIFFERS, NOT_CONFIRMED
+from neuron_reach.study.verdict import CONFIRMED, DIFFERS, INCONCLUSIVE
 
-WORDS = {'+': CONFIRMED, '0': NOT_CONFIRMED, '-': DIFFERS}
+WORDS = {'+': CONFIRMED, '0': INCONCLUSIVE, '-': DIFFERS}
 NETWORKS = 8
 RESAMPLES = 200
 """Enough, as results are either clear or have a mean that is no difference at all."""

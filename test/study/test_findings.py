@@ -1,7 +1,7 @@
 from neuron_reach.analysis.intervals import Interval
 from neuron_reach.study import paper
-from neuron_reach.study.findings import TOLD, finding, listed, spread, unknown
-from neuron_reach.study.verdict import CONFIRMED, DIFFERS, NOT_CONFIRMED, Verdict
+from neuron_reach.study.findings import SHOWN_REASONS, finding, listed, spread, unknown
+from neuron_reach.study.verdict import CONFIRMED, DIFFERS, INCONCLUSIVE, Verdict
 
 NAME = 'fig2_bell'
 
@@ -11,11 +11,11 @@ def verdict(word, reason=''):
 
 
 def test_the_worst_part_decides_and_its_reasons_are_told():
-    good, vague, bad = map(verdict, (CONFIRMED, NOT_CONFIRMED, DIFFERS))
+    good, vague, bad = map(verdict, (CONFIRMED, INCONCLUSIVE, DIFFERS))
     for parts, word in (
         ([good, good], CONFIRMED),
-        ([good, vague], NOT_CONFIRMED),
-        ([vague, good], NOT_CONFIRMED),
+        ([good, vague], INCONCLUSIVE),
+        ([vague, good], INCONCLUSIVE),
         ([good, bad], DIFFERS),
         ([vague, bad, good], DIFFERS),
         ([bad, vague], DIFFERS),
@@ -26,15 +26,17 @@ def test_the_worst_part_decides_and_its_reasons_are_told():
 
 
 def test_only_so_many_reasons_are_told_and_none_twice():
-    reasons = [verdict(DIFFERS, f'reason {number}') for number in range(TOLD + 2)]
-    assert finding(NAME, '', 'm', *reasons[:TOLD]).reason == 'm: reason 0; reason 1; reason 2'
-    assert finding(NAME, '', 'm', *reasons).reason.endswith('reason 2; 2 more alike')
+    reasons = [verdict(DIFFERS, f'reason {number}') for number in range(SHOWN_REASONS + 2)]
+    assert (
+        finding(NAME, '', 'm', *reasons[:SHOWN_REASONS]).reason == 'm: reason 0; reason 1; reason 2'
+    )
+    assert finding(NAME, '', 'm', *reasons).reason.endswith('reason 2; 2 similar ones')
     assert finding(NAME, '', 'm', *[reasons[0]] * 9).reason == 'm: reason 0'
 
 
 def test_what_is_unknown_is_not_confirmed():
     found = unknown(NAME, 'too few')
-    assert (found.verdict, found.ours, found.reason) == (NOT_CONFIRMED, '', 'too few')
+    assert (found.verdict, found.ours, found.reason) == (INCONCLUSIVE, '', 'too few')
 
 
 def test_numbers_are_told_with_the_deviation_of_a_sample():

@@ -136,4 +136,4 @@ def test_in_the_study_of_training_they_are_not_among_the_trained():
     ((_, trained, *_),) = found.items[1].rows
     assert trained == '5 of 6'
     few = training_study._section({'arm': training_jobs(EASY, range(4), 4)}, done(lambda *_: False))
-    assert few.findings[0].verdict == verdict.NOT_CONFIRMED
+    assert few.findings[0].verdict == verdict.INCONCLUSIVE

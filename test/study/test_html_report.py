@@ -63,7 +63,7 @@ def report(**changes):
     section = Section(
         'Title <1>',
         'One.\n\nTwo & three.',
-        [finding(), finding('differs'), finding('not confirmed'), finding()],
+        [finding(), finding('differs'), finding('inconclusive'), finding()],
         [picture(), Table(['name', 'value'], [['a<b', '1,234'], ['c', '-3 (1 to 2)']], 'All')],
     )
     values = {
@@ -100,7 +100,7 @@ def test_it_says_everything(written):
     for part in (
         'Report & co',
         'First. Second.',
-        'Findings of the paper: 2 confirmed, 1 not confirmed, 1 differs',
+        'Findings of the paper: 2 confirmed, 1 inconclusive, 1 differs',
         'Title <1>',
         'Two & three.',
         'A < B & C. section 4 0.3 (0.2 to 0.4) ✓ confirmed because',

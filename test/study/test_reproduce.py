@@ -72,7 +72,7 @@ def test_training_is_reproduced_reported_and_not_done_again(easy, tmp_path, caps
     assert all(member['trained'] for member in members)
     assert '5 of 5 networks passed, twice in a row' in text
     assert '✓ confirmed' in text
-    assert 'quick: 5 networks per condition where the paper has 20' in text
+    assert 'quick: 5 networks per condition instead of the paper&#x27;s 20' in text
     assert f'neuron_reach reproduce training --scale quick -o {tmp_path}' in text
     assert '<td class="number">0 to 4</td>' in text  # the seeds
     assert 'torch' in text
@@ -99,7 +99,7 @@ def test_failed_jobs_are_named_in_the_end_and_in_the_report(study, tmp_path, cap
     assert '1 job failed, 1 that needed it were not tried' in errors
     assert re.search(r'  bad one: a file is missing; give another \(.*\.error\.txt\)', errors)
     text = (tmp_path / 'test' / 'paper' / 'report.html').read_text()
-    for part in ('What is missing', 'bad one', 'skipped one', 'good one', 'sum', '11'):
+    for part in ('Missing results', 'bad one', 'skipped one', 'good one', 'sum', '11'):
         assert part in text
 
 

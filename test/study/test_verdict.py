@@ -6,7 +6,7 @@ from neuron_reach.analysis.intervals import Pairs, mean_interval
 from neuron_reach.study.verdict import (
     CONFIRMED,
     DIFFERS,
-    NOT_CONFIRMED,
+    INCONCLUSIVE,
     judge_alike,
     judge_all,
     judge_difference,
@@ -22,16 +22,16 @@ MIXED = np.linspace(-5, 5.1, 20)
 def test_a_difference_is_confirmed_contradicted_or_neither():
     assert judge_difference(ABOVE, BELOW, paired=False).word == CONFIRMED
     assert judge_difference(BELOW, ABOVE, paired=False).word == DIFFERS
-    assert judge_difference(ABOVE, ABOVE[::-1], paired=False).word == NOT_CONFIRMED
+    assert judge_difference(ABOVE, ABOVE[::-1], paired=False).word == INCONCLUSIVE
     assert judge_positive(ABOVE).word == CONFIRMED
     assert judge_positive(-ABOVE).word == DIFFERS
-    assert judge_positive(MIXED).word == NOT_CONFIRMED
+    assert judge_positive(MIXED).word == INCONCLUSIVE
 
 
 def test_bounds_belong_to_what_they_bound():
     """Of five values without any spread, so that the interval is a single point."""
     zero, two, tiny = np.zeros(5), np.full(5, 2.0), np.full(5, 1e-9)
-    assert judge_positive(zero).word == NOT_CONFIRMED
+    assert judge_positive(zero).word == INCONCLUSIVE
     assert (judge_positive(tiny).word, judge_positive(-tiny).word) == (CONFIRMED, DIFFERS)
     for first, second in ((zero, two), (two, zero)):
         assert judge_alike(first, second, margin=2.0).word == CONFIRMED
@@ -45,19 +45,19 @@ def test_the_reason_tells_on_which_side_a_number_lies():
     assert ' is below ' in judge_number(ABOVE, 5.0, 20).reason
     assert judge_positive(ABOVE).reason.endswith('on the side of the paper')
     assert judge_positive(-ABOVE).reason.endswith('on the other side')
-    assert judge_positive(MIXED).reason.endswith('holds zero')
+    assert judge_positive(MIXED).reason.endswith('contains zero')
 
 
 def test_pairs_see_what_the_spread_between_networks_hides():
     base = np.linspace(0, 100, 10)
     assert judge_difference(base + 1, base, paired=True).word == CONFIRMED
-    assert judge_difference(base + 1, base, paired=False).word == NOT_CONFIRMED
+    assert judge_difference(base + 1, base, paired=False).word == INCONCLUSIVE
 
 
 def test_alike_needs_the_whole_interval_within_the_margin():
     near = ABOVE + 0.5
     assert judge_alike(near, ABOVE, margin=2, paired=False).word == CONFIRMED
-    assert judge_alike(near, ABOVE, margin=0.5, paired=False).word == NOT_CONFIRMED
+    assert judge_alike(near, ABOVE, margin=0.5, paired=False).word == INCONCLUSIVE
     assert judge_alike(BELOW, ABOVE, margin=2, paired=False).word == DIFFERS
     assert judge_alike(ABOVE, BELOW, margin=2, paired=False).word == DIFFERS
 
@@ -81,8 +81,8 @@ def test_few_networks_confirm_and_contradict_nothing(count):
         judge_number(few, float(few.mean()), 20),
         judge_positive(np.ones((20, count))),
     ):
-        assert judged.word == NOT_CONFIRMED
-        assert judged.reason == f'only {count} networks; it takes 5 to tell'
+        assert judged.word == INCONCLUSIVE
+        assert judged.reason == f'only {count} networks; at least 5 are needed'
         assert judged.networks == count
 
 
@@ -115,7 +115,7 @@ def test_networks_of_one_name_are_drawn_together():
     base = effect[:, None] + np.zeros(6)
     pairs = Pairs(base + 1.0, 'a', 'b'), Pairs(base, 'a', 'c')
     assert judge_difference(*pairs).word == CONFIRMED  # what sources do cancels
-    assert judge_difference(Pairs(more, 'a', 'b'), Pairs(more, 'd', 'e')).word == NOT_CONFIRMED
+    assert judge_difference(Pairs(more, 'a', 'b'), Pairs(more, 'd', 'e')).word == INCONCLUSIVE
     with pytest.raises(ValueError, match='same networks must be of the same shape'):
         judge_difference(Pairs(base, 'a', 'b'), Pairs(base[:5], 'a', 'b'))
     with pytest.raises(ValueError, match='finite numbers'):
@@ -136,7 +136,7 @@ def test_what_functions_make_of_means_is_judged():
 def test_of_several_parts_the_weakest_decides():
     good, open_, bad = judge_positive(ABOVE), judge_positive(MIXED), judge_positive(-ABOVE)
     assert judge_all([good, good]).word == CONFIRMED
-    assert judge_all([good, open_]).word == NOT_CONFIRMED
+    assert judge_all([good, open_]).word == INCONCLUSIVE
     judged = judge_all([open_, bad, good])
     assert (judged.word, judged.interval) == (DIFFERS, bad.interval)
     assert judged.reason.startswith('1 of 3 parts confirmed; the weakest: ')

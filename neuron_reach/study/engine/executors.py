@@ -1,7 +1,7 @@
-"""Where jobs are done: in processes of this machine, or on a Dask cluster.
+"""Executors of jobs: processes of this machine, or a Dask cluster.
 
-Both do the same: `jobs.perform`, with one thread, one job at a time. A job whose worker dies is
-tried again elsewhere.
+Both call `jobs.perform` with one thread, one job at a time. A job whose worker dies is tried again
+by another worker.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from neuron_reach.errors import UserError
 from neuron_reach.study.engine.jobs import Call, Failure, Success, perform
 
 ATTEMPTS = 3
-"""A job that this many workers died of has failed."""
+"""Worker deaths before a job counts as failed."""
 
 CONNECT_SECONDS = 10
-COUNT_PERIOD = 1.0  # s from one look at the number of workers to the next
+COUNT_PERIOD = 1.0  # s between two counts of the workers
 THREAD_VARIABLES = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 @contextmanager
 def _for_children() -> Iterator[None]:
-    """Have processes that are started meanwhile compute with one thread each and not see Ctrl-C.
+    """Make processes started in this context use one thread each and ignore Ctrl-C.
 
-    Both from their first moment on: libraries look for the variables when they are loaded, and
-    Ctrl-C reaches all processes of a terminal, of which only this one shall act on it.
+    Both must hold from their start: libraries read the variables when they are loaded, and Ctrl-C
+    reaches all processes of a terminal, of which only this one should handle it.
     """
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, '1'))
-    resource_tracker.ensure_running()  # else the first child starts it, which unblocks SIGINT
+    resource_tracker.ensure_running()  # otherwise the first child starts it, which unblocks SIGINT
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -62,7 +62,7 @@ def _for_children() -> Iterator[None]:
 
 
 def _work(connection: Connection) -> None:
-    """Do jobs until the connection ends: the life of a worker process."""
+    """Do jobs until the connection ends: the main loop of a worker process."""
 
     def end_with_parent() -> None:
         parent = multiprocessing.parent_process()
@@ -101,14 +101,14 @@ class LocalExecutor:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.capacity = 2 * workers  # so that none waits for its next job while results are saved
+        self.capacity = 2 * workers  # so that no worker is idle while results are saved
         self._idle: list[_Worker] = []
         self._busy: dict[str, tuple[_Worker, Call]] = {}
         self._queue: deque[tuple[str, Call]] = deque()
         self._deaths: dict[str, int] = {}
 
     def submit(self, address: str, call: Call) -> None:
-        """Take a job in."""
+        """Accept a job."""
         self._queue.append((address, call))
         self._start()
 
@@ -117,11 +117,11 @@ class LocalExecutor:
             address, call = self._queue.popleft()
             worker = self._idle.pop() if self._idle else _Worker()
             self._busy[address] = (worker, call)
-            with suppress(OSError):  # it died meanwhile, which `wait` finds out
+            with suppress(OSError):  # the worker has died, which `wait` detects
                 worker.connection.send(call)
 
     def wait(self, seconds: float) -> list[tuple[str, Success | Failure]]:
-        """Return what has ended, by address; after so many seconds at the latest."""
+        """Return finished jobs, by address, after at most this many seconds."""
         ended = []
         ready = set(wait([worker.connection for worker, _ in self._busy.values()], seconds))
         for address, (worker, call) in list(self._busy.items()):
@@ -148,10 +148,10 @@ class LocalExecutor:
         if code is not None and code < 0:
             how = signal.Signals(-code).name
         hint = '; is the memory too small?' if code == -signal.SIGKILL else ''
-        return Failure(f'{ATTEMPTS} workers died while doing it, the last one by {how}{hint}')
+        return Failure(f'{ATTEMPTS} workers died during the job, the last one by {how}{hint}')
 
     def close(self) -> None:
-        """End all workers, at once."""
+        """End all workers immediately."""
         for worker in (*self._idle, *(worker for worker, _ in self._busy.values())):
             worker.end()
         self._idle, self._busy = [], {}
@@ -159,16 +159,16 @@ class LocalExecutor:
 
 
 def _perform_on_cluster(call: Call) -> Success | Failure:
-    """Do a job in a Dask worker, within its own folder, which Dask clears away after a crash."""
+    """Do a job in a Dask worker, in its own folder, which Dask removes after a crash."""
     from distributed import get_worker
 
     return perform(call, Path(get_worker().local_directory))
 
 
 def _silence() -> None:
-    """Have Dask and what it is built on log nothing: our lines say it in words.
+    """Disable the logs of Dask and its libraries: the command reports problems itself.
 
-    Dask gives some of its loggers levels of their own when it is imported.
+    Dask sets the levels of some of its loggers when it is imported.
     """
     for name in ('distributed', 'tornado', 'asyncio', *logging.root.manager.loggerDict):
         if name.partition('.')[0] in ('distributed', 'tornado', 'asyncio'):
@@ -176,9 +176,9 @@ def _silence() -> None:
 
 
 async def _knock(scheduler: str) -> None:
-    """Connect to a scheduler and leave again, or raise whatever is the matter with it.
+    """Connect to a scheduler and disconnect, or raise the error of the connection.
 
-    A client that does not get through to one closes only after long, with a traceback.
+    A client that cannot connect takes long to close, and does so with a traceback.
     """
     from distributed.comm import connect
     from distributed.security import Security
@@ -189,11 +189,11 @@ async def _knock(scheduler: str) -> None:
 
 
 class ClusterExecutor:
-    """The workers of a Dask cluster; they need this package, but none of this machine's files.
+    """The workers of a Dask cluster; they need this package, but no files of this machine.
 
-    Dask itself starts a job again whose worker has died, and gives up after
-    `distributed.scheduler.allowed-failures` deaths. Its protocol pickles between client, scheduler
-    and workers: these have to trust each other and the network between them (or use `tls://`).
+    Dask itself restarts a job whose worker has died, and gives up after
+    `distributed.scheduler.allowed-failures` deaths. Client, scheduler and workers exchange pickled
+    data: they must trust each other and the network between them (or use `tls://`).
     """
 
     shares_files = False
@@ -202,7 +202,7 @@ class ClusterExecutor:
         """Connect to the scheduler at an address such as `tcp://host:8786`.
 
         Raises:
-            UserError: Dask is not installed, or nobody answers at the address.
+            UserError: Dask is not installed, or no scheduler answers at the address.
         """
         try:
             import distributed
@@ -217,7 +217,7 @@ class ClusterExecutor:
             self._client = distributed.Client(
                 scheduler, timeout=CONNECT_SECONDS, set_as_default=False
             )
-        except Exception as error:  # whatever Dask makes of what it finds there
+        except Exception as error:  # Dask raises errors of many types
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f'no Dask scheduler answers at {scheduler}: {reason}') from None
         self._workers, self._counted = 0, -COUNT_PERIOD
@@ -226,7 +226,7 @@ class ClusterExecutor:
 
     @property
     def workers(self) -> int:
-        """Threads of all workers that the scheduler had a moment ago."""
+        """Threads of all workers, as of the last count."""
         if time.monotonic() - self._counted >= COUNT_PERIOD:
             if self._client.status != 'running':
                 raise self._lost()
@@ -239,27 +239,27 @@ class ClusterExecutor:
 
     @property
     def capacity(self) -> int:
-        """Twice the workers, so that none waits for its next job to arrive."""
+        """Twice the workers, so that no worker is idle while its next job arrives."""
         return 2 * self.workers
 
     def _lost(self) -> UserError:
         return UserError(
-            f'lost the connection to the scheduler at {self._scheduler}; what is finished is '
-            'saved, and the same command goes on from there'
+            f'lost the connection to the scheduler at {self._scheduler}; finished jobs are '
+            'saved, and the same command resumes from there'
         )
 
     def submit(self, address: str, call: Call) -> None:
-        """Take a job in."""
+        """Accept a job."""
         if self._client.status != 'running':
             raise self._lost()
-        with warnings.catch_warnings():  # of the size of what travels along
+        with warnings.catch_warnings():  # about the size of the inputs
             warnings.simplefilter('ignore')
             future = self._client.submit(_perform_on_cluster, call, key=f'neuron_reach-{address}')
         self._futures[address] = future
         future.add_done_callback(lambda _: self._ended.put(address))
 
     def wait(self, seconds: float) -> list[tuple[str, Success | Failure]]:
-        """Return what has ended, by address; after so many seconds at the latest.
+        """Return finished jobs, by address, after at most this many seconds.
 
         Raises:
             UserError: the connection to the scheduler is lost.
@@ -273,8 +273,8 @@ class ClusterExecutor:
             return []
         futures = {address: self._futures.pop(address) for address in ended}
         if any(future.cancelled() for future in futures.values()):
-            raise self._lost()  # nobody cancels but a client without its scheduler
-        try:  # all at once, which is faster
+            raise self._lost()  # only a client without its scheduler cancels
+        try:  # all together, which is faster
             outcomes = self._client.gather(list(futures.values()))
         except Exception:
             outcomes = [self._outcome(future) for future in futures.values()]
@@ -285,13 +285,13 @@ class ClusterExecutor:
     def _outcome(self, future: Any) -> Success | Failure:
         try:
             outcome: Success | Failure = future.result()
-        except Exception as error:  # whatever Dask makes of a lost worker
+        except Exception as error:  # Dask raises errors of many types for a lost worker
             reason = str(error).splitlines()[0] if str(error) else 'no reason given'
             return Failure(f'{type(error).__name__}: {reason}')
         return outcome
 
     def close(self) -> None:
-        """Cancel what is not finished and leave the cluster."""
+        """Cancel unfinished jobs and disconnect from the cluster."""
         if self._client.status == 'running':
             self._client.cancel(list(self._futures.values()), force=True)
         self._client.close(timeout=CONNECT_SECONDS)

@@ -1,9 +1,9 @@
-"""Jobs: named pure functions whose results are kept under the address of what they depend on.
+"""Jobs: named pure functions whose results are stored under the address of their inputs.
 
 A job is a function and its arguments, which may be results of other jobs. Its address is a hash of
-the function's name and version, its arguments and the addresses of the jobs among them. What has
-been computed once is therefore found again, whoever asks for it. The code's revision is not part
-of the address: whoever changes what a function computes gives it another version.
+the function's name and version, its arguments and the addresses of the jobs among them. All studies
+therefore find a result that was computed once. The revision of the code is not part of the address:
+whoever changes what a function computes must change its version.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REFERENCE = '$job'
 """In the JSON of arguments, `{REFERENCE: address}` stands for the result of another job."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""What glibc's `mallopt` can change (malloc.h): when freed memory goes back to the system."""
+"""Parameters of glibc's `mallopt` (malloc.h): when freed memory is returned to the system."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Function(Generic[Values]):
     executor. Workers find it by the name of its module, so it must be defined at the top of one.
 
     Attributes:
-        name: part of the address; unique, and kept when the code moves.
-        version: part of the address; another one for every change of what is computed.
+        name: part of the address; unique, and unchanged when the code moves.
+        version: part of the address; changes with what is computed.
         call: the function itself.
         seconds: estimates its CPU seconds from the same arguments (jobs stay jobs).
         returns: type of the JSON part of its result, a TypedDict; None: any object.
@@ -79,7 +79,7 @@ def function(
     seconds: Callable[..., float],
     returns: type[Values] | None = None,
 ) -> Callable[[Callable[..., JobResult[Values]]], Function[Values]]:
-    """Decorate a function to make jobs of it, see `Function`."""
+    """Decorate a function for jobs, see `Function`."""
     return lambda call: Function(name, version, call, seconds, returns)
 
 
@@ -120,11 +120,11 @@ class Job(Generic[Values]):
         return self.function.seconds(**self.arguments)
 
     def call(self, inputs: Mapping[str, Path | Files]) -> Call:
-        """Return what a worker needs to do this job.
+        """Return the data that a worker needs for this job.
 
         Args:
-            inputs: by address, the result folders of `self.inputs`, or what these hold for a
-                worker that does not see them.
+            inputs: by address, the result folders of `self.inputs`, or their files for a worker
+                that cannot read them.
         """
         module, name = self.function.call.__module__, self.function.call.__name__
         return Call(module, name, self.function.version, self.text, inputs)
@@ -151,7 +151,7 @@ def with_inputs(jobs: Iterable[AnyJob]) -> Iterator[AnyJob]:
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """A job on its way to a worker: plain data, see `Job.call`."""
+    """A job as it is sent to a worker: plain data, see `Job.call`."""
 
     module: str
     name: str
@@ -166,9 +166,9 @@ class Success:
 
     Attributes:
         files: its result.
-        seconds: how long it took.
-        cpu_seconds: what it took of a processor.
-        versions: of everything that has a part in the numbers.
+        seconds: duration, s.
+        cpu_seconds: processor time, s.
+        versions: of everything that affects the numbers.
     """
 
     files: Files
@@ -179,16 +179,16 @@ class Success:
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """A job that could not be done: why in one line, and the whole traceback if there is one."""
+    """A job that failed: the reason in one line, and the traceback if there is one."""
 
     reason: str
     traceback: str = ''
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep what is freed, rather than get it from the system again at every update.
+    """Make glibc keep freed memory, instead of requesting it from the system at every update.
 
-    Dask starts its workers with the opposite, which would make learning 1.7 times slower.
+    Dask starts its workers with the opposite setting, which makes learning 1.7 times slower.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, 'mallopt'):
@@ -200,8 +200,8 @@ def perform(call: Call, scratch: Path | None = None) -> Success | Failure:
     """Do a job in this process and thread; never raises an Exception.
 
     Args:
-        call: what to do.
-        scratch: folder in which to put inputs that came as contents; the system's if None.
+        call: the job.
+        scratch: folder for inputs that were sent as files; None: the system's.
     """
     try:
         return _perform(call, scratch)
@@ -220,7 +220,7 @@ def _perform(call: Call, scratch: Path | None) -> Success:
     found: Function[Mapping[str, object]] = getattr(importlib.import_module(call.module), call.name)
     if found.version != call.version:
         raise UserError(
-            f'{found.name} is of version {found.version} on this worker, of {call.version} where '
+            f'{found.name} has version {found.version} on this worker, but {call.version} where '
             'the study was started; install the same neuron_reach on both'
         )
     from neuron_reach.learning.kernels import use_one_core

@@ -142,7 +142,7 @@ class StoredResult(Generic[Values]):
 
     @functools.cached_property
     def values(self) -> Values:
-        """The JSON part; UserError if it is damaged or not of the type that was promised."""
+        """The JSON part; UserError if it is damaged or not of the type `returns`."""
         content = self._read(VALUES, JSON_LIMIT)
         return cast('Values', parse_json(self.folder / VALUES, content, self.returns)[0])
 

@@ -1,4 +1,4 @@
-"""Running a graph of jobs: what is missing, in which order, how far it is and how long it takes."""
+"""Running a graph of jobs: missing results, order, progress and estimated time."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from neuron_reach.study.engine.jobs import (
 from neuron_reach.study.engine.results import Files, read_files
 from neuron_reach.study.engine.store import Store
 
-TICK = 1.0  # s between two looks at how things stand
+TICK = 1.0  # s between two status updates
 OVERDUE = 0.2
-"""What is left of a job that takes longer than estimated, as a share of the time it took so far."""
+"""Estimated rest of a job that exceeds its estimate, as a share of its time so far."""
 
 
 class Executor(Protocol):
-    """Somewhere to do jobs; see `executors`."""
+    """Runs jobs; see `executors`."""
 
     shares_files: bool
-    """Whether workers see the result folders; else the inputs of a job travel with it."""
+    """Whether workers can read the result folders; if not, jobs are sent with their inputs."""
 
     @property
     def workers(self) -> int:
-        """How many jobs are done at the same time."""
+        """Number of jobs that run at the same time."""
 
     @property
     def capacity(self) -> int:
-        """How many jobs it likes to hold, those that wait for a worker included."""
+        """Number of jobs to submit at once, including those that wait for a worker."""
 
     def submit(self, address: str, call: Call) -> None:
-        """Take a job in."""
+        """Accept a job."""
 
     def wait(self, seconds: float) -> list[tuple[str, Success | Failure]]:
-        """Return what has ended, by address; after so many seconds at the latest."""
+        """Return finished jobs, by address, after at most this many seconds."""
 
     def close(self) -> None:
-        """End all work."""
+        """Stop all jobs."""
 
 
 class Estimates:
-    """How long jobs take: each function's own estimate, corrected by what finished jobs took."""
+    """Durations of jobs: the estimate of each function, corrected by finished jobs."""
 
     def __init__(self, jobs: Iterable[AnyJob]) -> None:
         self._guess = {job.address: max(job.seconds, 1e-3) for job in jobs}
@@ -58,19 +58,19 @@ class Estimates:
         self.count = 0
 
     def learn(self, job: AnyJob, seconds: float) -> None:
-        """Take note of how long a job took, s."""
+        """Record the duration of a job, s."""
         measured, guessed = self._measured.get(job.function.name, (0.0, 0.0))
         guess = self._guess[job.address]
         self._measured[job.function.name] = (measured + seconds, guessed + guess)
         self.count += 1
 
     def seconds(self, job: AnyJob) -> float:
-        """Return how long a job should take, s."""
+        """Return the estimated duration of a job, s."""
         ratio = 1.0
         pair = self._measured.get(job.function.name)
         if pair is not None:
             ratio = pair[0] / pair[1]
-        elif self._measured:  # this machine against the one of the estimates
+        elif self._measured:  # speed of this machine relative to the estimates
             measured, guessed = map(sum, zip(*self._measured.values(), strict=True))
             ratio = measured / guessed
         return self._guess[job.address] * ratio
@@ -78,13 +78,13 @@ class Estimates:
 
 @dataclasses.dataclass
 class Work:
-    """A graph of jobs and what of it is still to be done.
+    """A graph of jobs and those that are still to be done.
 
     Attributes:
-        jobs: all jobs by address, inputs before those who need them.
-        todo: those without a result that is whole.
-        estimates: how long jobs take.
-        damaged: what is wrong with the results that are not whole, by address.
+        jobs: all jobs by address, inputs before jobs that need them.
+        todo: those without an intact result.
+        estimates: durations of jobs.
+        damaged: the problems of damaged results, by address.
     """
 
     jobs: dict[str, AnyJob]
@@ -94,7 +94,7 @@ class Work:
 
     @classmethod
     def of(cls, wanted: Iterable[AnyJob], store: Store) -> Work:
-        """Return the work to get the results of these jobs, from what a store has already."""
+        """Return the work that is left to get the results of these jobs with a store."""
         jobs = {job.address: job for job in with_inputs(wanted)}
         estimates = Estimates(jobs.values())
         todo, damaged = {}, {}
@@ -110,7 +110,7 @@ class Work:
         return cls(jobs, todo, estimates, damaged)
 
     def ranks(self) -> dict[str, float]:
-        """Return by address how long a job and the longest chain of those who need it take, s."""
+        """Return by address the duration of a job and the longest chain that needs it, s."""
         ranks = dict.fromkeys(self.todo, 0.0)
         for job in reversed(self.todo.values()):
             ranks[job.address] += self.estimates.seconds(job)
@@ -120,12 +120,12 @@ class Work:
         return ranks
 
     def duration(self, workers: int, running: Mapping[str, float] | None = None) -> float:
-        """Return how long the rest should take, s, by playing it through.
+        """Return the estimated duration of the rest, s, by simulating it.
 
         Args:
-            workers: how many jobs are done at the same time.
-            running: seconds since these jobs were started, by address, earliest first; those
-                beyond the number of workers are taken to wait.
+            workers: number of jobs that run at the same time.
+            running: seconds since these jobs were started, by address, earliest first; jobs
+                beyond the number of workers are assumed to wait.
         """
         workers = max(workers, 1)
         running = dict(list((running or {}).items())[:workers])
@@ -159,14 +159,14 @@ class Work:
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """How a run stands.
+    """Status of a run.
 
     Attributes:
         done: jobs with a result.
         jobs: all jobs.
-        failed: jobs that failed or were skipped as one that they need has failed.
-        running: labels of the jobs being done.
-        workers: how many can be done at the same time.
+        failed: jobs that failed or were skipped because one that they need failed.
+        running: labels of the running jobs.
+        workers: number of jobs that can run at the same time.
         seconds_left: estimated, s.
     """
 
@@ -180,11 +180,11 @@ class Status:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
+    """Failures of a run.
 
     Attributes:
-        failures: (job, why) of every job that failed.
-        skipped: jobs that were not tried as one that they need has failed.
+        failures: (job, reason) of every job that failed.
+        skipped: jobs that were not tried because one that they need failed.
     """
 
     failures: list[tuple[AnyJob, Failure]]
@@ -199,7 +199,7 @@ class _Run:
         self.skipped: list[AnyJob] = []
 
     def start_ready(self) -> None:
-        """Hand out jobs that can be done, those with the longest chain behind them first."""
+        """Submit jobs whose inputs are done, those with the longest chain behind them first."""
         todo = self.work.todo
         room = max(self.executor.capacity, 1) - len(self.running)
         if room <= 0:
@@ -230,7 +230,7 @@ class _Run:
         self.store.save_failure(job, outcome)
         self.failures.append((job, outcome))
         lost = {address}
-        for other in list(self.work.todo.values()):  # inputs come before those who need them
+        for other in list(self.work.todo.values()):  # inputs come before jobs that need them
             if any(needed.address in lost for needed in other.inputs):
                 lost.add(other.address)
                 self.skipped.append(other)
@@ -252,25 +252,25 @@ class _Run:
         )
 
 
-def run(work: Work, store: Store, executor: Executor, report: Callable[[Status], None]) -> Outcome:
-    """Do all jobs that can be done; what is finished is in the store at once.
+def run(work: Work, store: Store, executor: Executor, show: Callable[[Status], None]) -> Outcome:
+    """Do all jobs that can be done; results are stored as soon as they are finished.
 
     Args:
-        work: what is to be done; `work.todo` is empty in the end.
-        store: where results go; locked by the caller.
+        work: the jobs; `work.todo` is empty at the end.
+        store: of the results; locked by the caller.
         executor: closed by the caller.
-        report: told how things stand about once a second, and in the end.
+        show: called with the status about once a second, and at the end.
 
     Raises:
         UserError: a result cannot be written, or the executor is lost.
     """
     going = _Run(work, store, executor)
-    reported = -TICK
+    shown = -TICK
     while work.todo:
         going.start_ready()
         for address, outcome in executor.wait(TICK):
             going.end(address, outcome)
-        if not work.todo or time.monotonic() - reported >= TICK:
-            reported = time.monotonic()
-            report(going.status())
+        if not work.todo or time.monotonic() - shown >= TICK:
+            shown = time.monotonic()
+            show(going.status())
     return Outcome(going.failures, going.skipped)

@@ -1,4 +1,4 @@
-"""The folder of results: `<root>/<first two digits>/<address>/`, each written as a whole or not."""
+"""The folder of results, `<root>/<first two digits>/<address>/`, each written atomically."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from neuron_reach.study.engine.results import Record, StoredResult, Values, writ
 
 
 class Store:
-    """Results by address, with a record of how each came about (`record.json`)."""
+    """Results by address, with a record of how each was made (`record.json`)."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def lock(self) -> None:
-        """Keep the folder for this process until it ends.
+        """Lock the folder for this process until it ends.
 
         Raises:
             UserError: another process has it, or it cannot be written to.
@@ -30,7 +30,7 @@ class Store:
         self._lock = lock_folder(self.root, 'study')
 
     def check_place(self) -> None:
-        """Raise the UserError that `lock` would, but make nothing.
+        """Raise the UserError that `lock` would, without creating anything.
 
         Raises:
             UserError: another process has the folder, or it cannot be written to.
@@ -43,11 +43,11 @@ class Store:
             raise UserError(f'{self.root}: cannot be used: {place} cannot be written to')
 
     def folder(self, job: AnyJob) -> Path:
-        """Return where the result of a job is, or will be."""
+        """Return the folder of the result of a job, which may not exist yet."""
         return result_folder(self.root, job.address)
 
     def has(self, job: AnyJob) -> bool:
-        """Say whether the job is done."""
+        """Return whether the job is done."""
         return (self.folder(job) / RECORD).exists()
 
     def load(self, job: Job[Values]) -> StoredResult[Values]:
@@ -55,7 +55,7 @@ class Store:
         return StoredResult(self.folder(job), job.function.returns)
 
     def load_checked(self, job: Job[Values]) -> StoredResult[Values]:
-        """Return the result of a job that is done, after a look at every file of it.
+        """Return the result of a job that is done, after checking every file of it.
 
         Raises:
             UserError: a file is missing or damaged, or it is the result of another job.
@@ -69,11 +69,11 @@ class Store:
         return result
 
     def set_aside(self, job: AnyJob) -> Path:
-        """Keep a damaged result under another name, which is returned; the job is to be done."""
+        """Rename a damaged result, so that the job is done again; return its new name."""
         return set_aside(self.folder(job))
 
     def record(self, job: AnyJob) -> Record:
-        """Return how a result came about: job, seconds, cpu_seconds, versions, finished.
+        """Return how a result was made: job, seconds, cpu_seconds, versions, finished.
 
         Raises:
             UserError: the record is damaged.
@@ -104,7 +104,7 @@ class Store:
             raise UserError(f'{self.folder(job)}: cannot be written: {error}') from None
 
     def save_failure(self, job: AnyJob, failure: Failure) -> None:
-        """Keep why a job failed; UserError if the place cannot be written to."""
+        """Save why a job failed; UserError if the place cannot be written to."""
         path = self.error_file(job)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,5 +113,5 @@ class Store:
             raise UserError(f'{path}: cannot be written: {error}') from None
 
     def error_file(self, job: AnyJob) -> Path:
-        """Return where it is told why a job failed."""
+        """Return the file that says why a job failed."""
         return beside(self.folder(job), FAILURE)

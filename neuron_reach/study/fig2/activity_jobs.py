@@ -73,15 +73,15 @@ def _seconds(episodes: int, **_: object) -> float:
 def activity(
     source: AnyResult, name: str, seed: int, episodes: int, untrained: bool, tau: float
 ) -> JobResult[ActivityValues]:
-    """Measure distances and clusters of a network, or of an untrained one on the same inputs.
+    """Measure distances and clusters of a network, or of an untrained network on its inputs.
 
     Args:
         source: holds the network; if it does not, the result is empty.
         name: of the network there.
         seed: draws the goals of the episodes, and the weights of an untrained network.
-        episodes: how many.
-        untrained: replace the network by a Glorot initialised one that sees the same inputs.
-        tau: at which to cut the trees.
+        episodes: number of episodes.
+        untrained: replace the network by a Glorot initialized one on the same inputs.
+        tau: threshold at which trees are cut.
 
     Returns:
         values: `everything` (all-to-all) and `layers`.
@@ -132,10 +132,10 @@ def activity(
 
 
 def describe_distances(distances: Array) -> DistanceValues:
-    """Return pairs, mean, deviation, 95th and 99th percentile, maximum, bimodality of distances.
+    """Return statistics of distances.
 
     Bimodality is (skewness^2 + 1) / kurtosis: 1/3 for a normal distribution, 5/9 for a uniform
-    one, 1 for two points. Also `alive_mean`: of the pairs that are not zero, so without those of
+    one, 1 for two points. `alive_mean` is the mean of nonzero distances, that is, without pairs of
     two dead neurons.
     """
     if not len(distances) or not distances.any():
@@ -149,11 +149,11 @@ def describe_distances(distances: Array) -> DistanceValues:
             'bimodality': 0.0,
             'alive_mean': 0.0,
         }
-    centred = distances - distances.mean()
+    centered = distances - distances.mean()
     deviation = float(distances.std())
     bimodality = 1.0
     if deviation > 0.0:
-        third, fourth = (float((centred**power).mean()) / deviation**power for power in (3, 4))
+        third, fourth = (float((centered**power).mean()) / deviation**power for power in (3, 4))
         bimodality = (third**2 + 1.0) / fourth
     high_95, high_99 = np.quantile(distances, (0.95, 0.99))
     return {
@@ -177,7 +177,7 @@ def _density(distances: Array, edges: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Course:
-    """A network's activity jobs by kind, and the reduction steps they are made from."""
+    """Activity jobs of a network by kind, and the reduction steps that they depend on."""
 
     source: Source
     activities: Mapping[str, Job[ActivityValues]]
@@ -208,7 +208,7 @@ def courses_of(networks: Sequence[Source], scale: Scale) -> list[Course]:
 
 
 def whole(networks: Sequence[Course], results: Results) -> dict[str, list[ActivityResult]]:
-    """Return the activities of the networks that have all of them, by kind, in the same order."""
+    """Return the activities of networks without missing ones, by kind, in the same order."""
     found: dict[str, list[ActivityResult]] = {kind: [] for kind in KINDS}
     for course in networks:
         own = {kind: results.get(job) for kind, job in course.activities.items()}

@@ -1,4 +1,4 @@
-"""Study of figure 2: how different are neurons in random, trained and pruned networks?"""
+"""Study of figure 2: distances between neurons in random, trained and pruned networks."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ DistanceKey = Literal[
 LayerKey = Literal['mean', 'cluster_distance', 'neurons', 'dead', 'clusters', 'high', 'bimodality']
 
 UNIFORM = 5 / 9
-"""Bimodality of a uniform distribution; a bell is below, two humps are above."""
+"""Bimodality of a uniform distribution; unimodal ones are below, bimodal ones above."""
 
 
 def plan(scale: Scale) -> Plan:
-    """Return what to do at a scale."""
+    """Return the plan at a scale."""
     networks = courses_of(sources(ANALYSED, scale.networks, scale.stack), scale)
     jobs: list[AnyJob] = []
     for course in networks:
@@ -48,7 +48,7 @@ def plan(scale: Scale) -> Plan:
 
 
 class ActivityMeasures:
-    """The numbers of all networks by kind, in the same order.
+    """Measures of all networks by kind, in the same order.
 
     Attributes:
         found: results by kind.
@@ -58,11 +58,11 @@ class ActivityMeasures:
         self.found = found
 
     def everything(self, kind: str, key: DistanceKey) -> Array:
-        """Return a number of the all-to-all distances, (networks,)."""
+        """Return a measure of the all-to-all distances, (networks,)."""
         return np.array([result.values['everything'][key] for result in self.found[kind]])
 
     def layers(self, kind: str, key: LayerKey) -> Array:
-        """Return a number of every layer, (networks, layers)."""
+        """Return a measure of every layer, (networks, layers)."""
         rows = [[layer[key] for layer in result.values['layers']] for result in self.found[kind]]
         return np.array(rows, np.float64)
 
@@ -73,13 +73,13 @@ def section(networks: Sequence[Course], results: Results, scale: Scale) -> Secti
     count = len(measures.found[TRAINED])
     text = (
         f'Distances of neurons (equation 2) over {scale.distance_episodes} greedy sample episodes '
-        f'of {count} of {len(networks)} networks, those that could be trained and reduced in all '
+        f'of {count} of {len(networks)} networks: those that could be trained and reduced in all '
         f'steps (tau = {TAU:g}). Each is compared with an untrained network of the same layers '
-        '(Xavier initialisation, zero biases) that sees the same inputs, and with itself after '
-        'pruning and training on; the goals of the sample episodes are the same.\n\n'
-        'Neurons that are never active count as zero activation, so two of them have the distance '
-        'zero; the table also gives the mean without such pairs. Cluster distance is the mean '
-        "height of a layer's tree, the distance at which clusters merge."
+        '(Xavier initialization, zero biases) on the same inputs, and with itself after '
+        'pruning and retraining; the goals of the sample episodes are the same.\n\n'
+        'Neurons that are never active count as zero activation, so two such neurons have the '
+        'distance zero; the table also gives the mean without such pairs. Cluster distance is the '
+        "mean height of a layer's tree, the distance at which clusters merge."
     )
     if not count:
         return Section('Figure 2: neuron activity', text)
@@ -135,15 +135,15 @@ def _pictures(measures: ActivityMeasures) -> list[Picture]:
         Picture(
             'fig2_densities',
             kind_densities(edges, everything, by_layer),
-            'Densities of distances; lines: mean over networks, bands: the middle half of them. '
-            'The first bin, of pairs of neurons that are never active, may be cut off.',
+            'Densities of distances; lines: mean over networks, bands: interquartile range. '
+            'The first bin, with pairs of neurons that are never active, may be cut off.',
             'Densities of neuron distances of random, trained and pruned networks.',
         ),
         Picture(
             'fig2_dendrograms',
             tree_grid(trees),
-            'Trees of the layers of one network, untrained, trained and pruned; above each the '
-            'number of neurons.',
+            'Trees of the layers of one network, untrained, trained and pruned; titles give the '
+            'numbers of neurons.',
             'Dendrograms by layer of a random, a trained and a pruned network.',
         ),
         Picture(
@@ -170,7 +170,7 @@ def _tables(measures: ActivityMeasures) -> list[Table]:
         [kind, *(spread(measures.everything(kind, key), n) for key, n in columns.values())]
         for kind in KINDS
     ]
-    told: tuple[tuple[str, LayerKey, int], ...] = (
+    rows_by_layer: tuple[tuple[str, LayerKey, int], ...] = (
         ('mean distance', 'mean', 2),
         ('cluster distance', 'cluster_distance', 2),
         ('neurons', 'neurons', 1),
@@ -178,7 +178,7 @@ def _tables(measures: ActivityMeasures) -> list[Table]:
     )
     layers = []
     for kind in KINDS:
-        for label, key, digits in told:
+        for label, key, digits in rows_by_layer:
             own = measures.layers(kind, key).T
             layers.append([f'{kind}: {label}', *(spread(column, digits) for column in own)])
     count = len(layers[0]) - 1
@@ -196,14 +196,14 @@ def _findings(measures: ActivityMeasures) -> list[Finding]:
     return [*_of_distances(measures), *_of_layers(measures), *_of_pruning(measures)]
 
 
-def _less(
+def _larger(
     measures: ActivityMeasures, name: str, key: DistanceKey, kinds: tuple[str, str], what: str
 ) -> Finding:
-    """Judge that all-to-all distances have more of something in the first kind."""
-    more, less = (measures.everything(kind, key) for kind in kinds)
-    ours = f'{kinds[0]} {spread(more)}, {kinds[1]} {spread(less)}'
-    judged = judge_difference(more, less, paired=True)
-    return finding(name, ours, f'{what} all-to-all, {kinds[0]} less {kinds[1]}', judged)
+    """Judge that a measure of all-to-all distances is larger in the first kind."""
+    larger, smaller = (measures.everything(kind, key) for kind in kinds)
+    ours = f'{kinds[0]} {spread(larger)}, {kinds[1]} {spread(smaller)}'
+    judged = judge_difference(larger, smaller, paired=True)
+    return finding(name, ours, f'{what} all-to-all, {kinds[0]} minus {kinds[1]}', judged)
 
 
 def _of_distances(measures: ActivityMeasures) -> list[Finding]:
@@ -214,12 +214,12 @@ def _of_distances(measures: ActivityMeasures) -> list[Finding]:
         finding(
             'fig2_bell',
             f'bimodality {listed(bell.mean(axis=0))} (all-to-all, then by layer)',
-            '5/9 less the coefficient of bimodality (a bell is below 5/9), all-to-all and each '
+            '5/9 minus the coefficient of bimodality (unimodal: below 5/9), all-to-all and each '
             'layer',
             *(judge_positive(UNIFORM - column) for column in bell.T),
         ),
-        _less(measures, 'fig2_trained_mean', 'mean', (RANDOM, TRAINED), 'mean distance'),
-        _less(
+        _larger(measures, 'fig2_trained_mean', 'mean', (RANDOM, TRAINED), 'mean distance'),
+        _larger(
             measures, 'fig2_trained_deviation', 'deviation', (RANDOM, TRAINED), 'standard deviation'
         ),
     ]
@@ -238,27 +238,27 @@ def _of_layers(measures: ActivityMeasures) -> list[Finding]:
             'fig2_high_distances_late',
             f'share of high distances by layer {listed(high.mean(axis=0), 3)}',
             'share of pairs among the 5 % largest distances of all pairs on the same layer, '
-            'second half of the layers less first half',
+            'second half of the layers minus first half',
             judge_difference(high[:, half:].mean(axis=1), high[:, :half].mean(axis=1), paired=True),
         ),
         finding(
             'fig2_middle_clusters',
-            f'random less trained by layer {listed(drop.mean(axis=0))}',
-            'drop of the mean cluster distance from random to trained: on the middle layers, and '
-            'there less that on the first and last',
+            f'random minus trained by layer {listed(drop.mean(axis=0))}',
+            'decrease of the mean cluster distance from random to trained: on the middle layers, '
+            'and there minus that on the first and last layer',
             judge_positive(middle),
             judge_difference(middle, ends, paired=True),
         ),
         finding(
             'fig2_first_layer_distinct',
             f'cluster distance by layer {listed(trained.mean(axis=0))}',
-            'mean cluster distance of trained networks, layer 1 less each other layer',
+            'mean cluster distance of trained networks, layer 1 minus each other layer',
             *(judge_difference(trained[:, 0], other, paired=True) for other in trained[:, 1:].T),
         ),
         finding(
             'fig2_ends_higher',
             f'mean distance by layer {listed(means.mean(axis=0))}',
-            'mean distance in trained networks, layer 1 and the last layer less the mean of the '
+            'mean distance in trained networks, layer 1 and the last layer minus the mean of the '
             'others',
             *(
                 judge_difference(means[:, end], means[:, 1:-1].mean(axis=1), paired=True)
@@ -281,21 +281,21 @@ def _of_pruning(measures: ActivityMeasures) -> list[Finding]:
         finding(
             'fig2_pruned_mean',
             f'{PRUNED}: {spread(mean)}, trained {spread(measures.everything(TRAINED, "mean"))}',
-            'mean distance all-to-all, pruned less trained',
+            'mean distance all-to-all, pruned minus trained',
             judge_difference(mean, measures.everything(TRAINED, 'mean'), paired=True),
         ),
         finding(
             'fig2_pruned_variance',
             f'trained {spread(deviation[0])}, {PRUNED} {spread(deviation[1])}',
-            'variance all-to-all, trained less pruned',
+            'variance all-to-all, trained minus pruned',
             judge_difference(deviation[0], deviation[1], paired=True),
         ),
-        _less(measures, 'fig2_pruned_outliers', 'high_99', (TRAINED, PRUNED), '99th percentile'),
+        _larger(measures, 'fig2_pruned_outliers', 'high_99', (TRAINED, PRUNED), '99th percentile'),
         finding(
             'fig2_pruned_middle',
-            f'pruned less trained by layer {listed(rise.mean(axis=0))}',
-            'rise of the mean cluster distance by pruning: on the middle layers, and there less '
-            'the change of the first and last',
+            f'pruned minus trained by layer {listed(rise.mean(axis=0))}',
+            'increase of the mean cluster distance by pruning: on the middle layers, and there '
+            'minus the change of the first and last layer',
             judge_positive(middle),
             judge_difference(middle, ends, paired=True),
         ),
@@ -303,7 +303,7 @@ def _of_pruning(measures: ActivityMeasures) -> list[Finding]:
             'fig2_penultimate',
             f'neurons left by layer {listed(left.mean(axis=0), 1)} (the paper, from wider '
             f'networks: {listed(published.several, 1)})',
-            'neurons left after all steps, each other layer less the penultimate one',
+            'neurons left after all steps, each other layer minus the penultimate one',
             *(judge_difference(left[:, n], left[:, -2], paired=True) for n in others),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Study: which reading of what the paper leaves open comes nearest to its published sizes?"""
+"""Study: which interpretation of open details best reproduces the sizes in the paper?"""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from neuron_reach.analysis.intervals import Interval, Pairs, Statistic, statistic_interval
 from neuron_reach.common.arrays import Array
-from neuron_reach.common.random_streams import torch_seed, training_streams
 from neuron_reach.figures.courses import Panel, courses
 from neuron_reach.learning.setup import Setup
 from neuron_reach.study import paper, verdict
-from neuron_reach.study.engine.jobs import AnyJob, function
-from neuron_reach.study.engine.results import JobResult
+from neuron_reach.study.engine.jobs import AnyJob
+from neuron_reach.study.fig3.reading_jobs import DEFAULT, HE, READINGS, Reading, train_otherwise
 from neuron_reach.study.fig3.size_study import ReductionMeasures
 from neuron_reach.study.fig3.tau_study import (
     Sweep,
@@ -27,12 +26,8 @@ from neuron_reach.study.findings import listed, spread
 from neuron_reach.study.html_report import Finding, Picture, Section, Table
 from neuron_reach.study.networks import (
     TRAINED_TEST_EPISODES,
-    MemberValues,
     Options,
-    TrainingValues,
     condition,
-    network_name,
-    train,
 )
 from neuron_reach.study.reductions import ANALYSED, STEPS, Source, Step, jobs_of, reduction, sources
 from neuron_reach.study.studies import Plan, Results, Scale
@@ -40,114 +35,8 @@ from neuron_reach.study.studies import Plan, Results, Scale
 Groups = Mapping[str, Sequence[tuple[Source, Sequence[Step]]]]
 Curves = Mapping[str, Sequence[Sweep]]
 
-PAST = 5000
-"""Training episodes that one reading goes on for after the first passed and confirmed test."""
-
 CURVE_TAUS, CURVE_SAMPLES = (0.0, 0.1, 0.2, 0.3, 0.5), 3
-"""At which tau, and from how many samples of episodes, the curves of figure 3 are compared."""
-
-GLOROT, HE = 'glorot', 'he'
-DEFAULT = 'default'
-
-
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """One way to read the paper: what differs from the defaults.
-
-    Attributes:
-        task: options of a `Setup`.
-        start: how weights are drawn before training, HE or GLOROT.
-        past: training episodes after the network is trained.
-        pruning: fields of `PruningOptions`.
-    """
-
-    task: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    start: str = HE
-    past: int = 0
-    pruning: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
-READINGS = {
-    DEFAULT: Reading(),
-    'linkage within unions': Reading(pruning={'linkage': 'within'}),
-    'threshold of clusters': Reading(pruning={'threshold': 'layer'}),
-    'threshold of clusters of the network': Reading(pruning={'threshold': 'network'}),
-    'linkage within unions, threshold of clusters': Reading(
-        pruning={'linkage': 'within', 'threshold': 'layer'}
-    ),
-    'uniform merging': Reading(pruning={'merge': 'uniform'}),
-    'linear reward': Reading(task={'reward': 'linear'}),
-    'goals all around': Reading(task={'goals': 'full'}),
-    f'{PAST:,} episodes more': Reading(past=PAST),
-    'Glorot initialisation': Reading(start=GLOROT),
-}
-"""The default (linkage between clusters, threshold from distances of neurons, weighted merging,
-inverse reward, upper goals, training until passed, He initialisation), and what changes one thing
-in it, or both of the first two."""
-
-
-# --- jobs -------------------------------------------------------------------------------------
-
-
-def _seconds(options: Options, seed: int, past: int, **_: object) -> float:
-    until_trained: float = train.seconds(options=options, seeds=[seed])
-    return until_trained * (1.0 + past / 3000.0)
-
-
-@function('train otherwise', version=2, seconds=_seconds, returns=TrainingValues)
-def train_otherwise(
-    options: Options, seed: int, start: str, past: int, test_episodes: int
-) -> JobResult[TrainingValues]:
-    """Train a network from other weights than usual, or past the point where it is trained.
-
-    Args:
-        options: those of a `Setup`; `seed` is set aside.
-        seed: of the network.
-        start: HE, or GLOROT for Glorot-uniform weights and biases of zero in all layers.
-        past: training episodes after the validation test was passed and confirmed.
-        test_episodes: fresh goals for the accuracy.
-
-    Returns:
-        values and networks as of `train`; `trained` is still when it was confirmed.
-    """
-    import torch
-
-    from neuron_reach.analysis.samples import random_network
-    from neuron_reach.arm.simulator import FleetSimulator
-    from neuron_reach.learning.checkpoint import describe
-    from neuron_reach.learning.rollout import greedy_successes
-    from neuron_reach.learning.training import Training
-
-    setup = Setup.from_values({**options, 'seed': seed}, 'study')
-    network = None
-    if start == GLOROT:
-        weights = torch_seed(training_streams(seed)['weights'])
-        network = random_network(setup.layer_sizes, torch.Generator().manual_seed(weights))
-    training = Training(setup, network=network)
-    (member,) = training.members
-    fleet = FleetSimulator(setup.arm, setup.learning.arms)
-    while member.trained is None and training.episodes < setup.training.max_episodes:
-        training.round(fleet)
-    values: MemberValues = {
-        'seed': seed,
-        'first_pass': member.first_pass,
-        'trained': member.trained,
-        'accuracy': None,
-        'updates': training.learner.updates,
-    }
-    if member.trained is None:
-        return JobResult({'members': [values]})
-    confirmed = member.trained
-    while training.episodes < confirmed + past:
-        training.round(fleet)
-    own = training.saved_network(0)
-    goals = training.task.sample_goals(training_streams(seed)['test'], test_episodes)
-    tester = FleetSimulator(setup.arm, min(test_episodes, 300))
-    won = greedy_successes(tester, training.task, own, goals[None])[0]
-    member.trained = confirmed
-    metadata = describe(setup, member, (int(won.sum()), test_episodes))
-    values['accuracy'], values['updates'] = float(won.mean()), training.learner.updates
-    return JobResult({'members': [values]}, networks={network_name(seed): (own, metadata)})
+"""Values of tau and number of samples with which the curves of figure 3 are compared."""
 
 
 # --- the plan ---------------------------------------------------------------------------------
@@ -207,7 +96,7 @@ def _otherwise(options: Options, seed: int, name: str, reading: Reading) -> Sour
 
 
 def plan(scale: Scale) -> Plan:
-    """Return what to do at a scale."""
+    """Return the plan at a scale."""
     groups, curves = groups_of(scale), curves_of(scale)
     jobs: list[AnyJob] = []
     for group in groups.values():
@@ -222,7 +111,7 @@ def plan(scale: Scale) -> Plan:
 
 
 def section(groups: Groups, curves: Curves, results: Results, scale: Scale) -> Section:
-    """Return the report's part on the readings."""
+    """Return the section of the report on the readings."""
     outcomes = {name: ReductionMeasures(group, results) for name, group in groups.items()}
     known = {name: outcome for name, outcome in outcomes.items() if len(outcome)}
     swept = {
@@ -232,10 +121,10 @@ def section(groups: Groups, curves: Curves, results: Results, scale: Scale) -> S
     judged = {name: findings(found) for name, found in drawn.items()}
     published = paper.number('sizes_of_wide_networks')
     text = (
-        f'The paper leaves open how clusters grow, where the threshold is taken from, how weights '
-        f'are merged, the reward, where goals lie, when training ends, and the initial weights. '
-        f'Each reading changes that in the default. {scale.networks_by_reading} networks by '
-        f'reading, of {scale.compared_width} neurons per hidden layer, are reduced in '
+        f'The paper does not specify how clusters grow, how the threshold is defined, how weights '
+        f'are merged, the reward, the region of goals, when training ends, and the initial '
+        f'weights. Each reading changes one of these in the default. {scale.networks_by_reading} '
+        f'networks per reading, of {scale.compared_width} neurons per hidden layer, are reduced in '
         f'{STEPS} steps. The paper ({published.where}) has '
         f'{listed(published.several, 1)} neurons after '
         'three steps from 256 or 512.\n\n'
@@ -243,11 +132,11 @@ def section(groups: Groups, curves: Curves, results: Results, scale: Scale) -> S
         '0.69 is a factor of 2. Networks of a reading with the same seeds as the default are '
         'drawn together in the bootstrap of the difference.\n\n'
         f'As many networks of {ANALYSED["hidden"]} neurons per hidden layer are pruned once with '
-        'several tau and trained on; what the paper says of these curves (figure 3, left) is '
-        'judged for each reading by the same rule.\n\n'
-        'Best supported is, of the readings that these networks cannot tell from the nearest one '
-        'by size, the one for which the fewest statements about the curves differ; of several, the '
-        'default, which gives way only to what is better supported.'
+        'several values of tau and retrained; the statements of the paper about these curves '
+        '(figure 3, left) are judged for each reading by the same rule.\n\n'
+        'Candidates are the reading that is nearest by size and those that do not differ '
+        'significantly from it. The best supported reading is the candidate for which the fewest '
+        'statements about the curves differ; the default is preferred if several are equal.'
     )
     title = 'Readings of the paper'
     if not known:
@@ -287,14 +176,14 @@ def distance(outcome: ReductionMeasures, name: str) -> Interval:
 
 
 def farther(outcomes: Mapping[str, ReductionMeasures], name: str, than: str) -> Interval:
-    """Return how much farther from the published sizes one reading is than another."""
+    """Return the distance of one reading from the published sizes minus that of another."""
     samples = {**_samples(outcomes[name], name), **_samples(outcomes[than], than)}
     first, second = _distance(name), _distance(than)
     return statistic_interval(lambda mean: first(mean) - second(mean), samples)
 
 
 def contradicted(judged: Sequence[Finding]) -> int:
-    """Return how many statements differ."""
+    """Return the number of statements that differ."""
     return [finding.verdict for finding in judged].count(verdict.DIFFERS)
 
 
@@ -305,7 +194,9 @@ def _conclusion(
     nearest = min(distances, key=lambda name: distances[name].value)
     level = [name for name in known if name != nearest and farther(known, name, nearest).low <= 0.0]
     text = f'Nearest by size: {nearest}, at a distance of {distances[nearest]}.'
-    text += f' Not told apart from it: {", ".join(level)}.' if level else ' All others are farther.'
+    text += (
+        f' Not significantly farther: {", ".join(level)}.' if level else ' All others are farther.'
+    )
     candidates = [name for name in (nearest, *level) if name in judged]
     if not candidates:
         return text
@@ -336,8 +227,8 @@ def _sizes_picture(known: Mapping[str, ReductionMeasures]) -> Picture:
     return Picture(
         'readings_sizes',
         courses(panels, columns=3, dots=False),
-        f'Neurons per hidden layer after {STEPS} reduction steps by reading, beside the default '
-        'and the published sizes: means with 95 % intervals.',
+        f'Neurons per hidden layer after {STEPS} reduction steps by reading, compared with the '
+        'default and the published sizes: means with 95 % intervals.',
         'Sizes by layer of every reading.',
     )
 
@@ -356,8 +247,8 @@ def _curves_picture(drawn: Mapping[str, TauMeasures]) -> Picture:
     return Picture(
         'readings_curves',
         courses(panels, columns=4, dots=False),
-        'Initial accuracy and training duration against tau by reading, beside the default: means '
-        'with 95 % intervals. Networks that were given up count with the limit of episodes.',
+        'Initial accuracy and training duration against tau by reading, compared with the default: '
+        'means with 95 % intervals. Networks that were given up count with the limit of episodes.',
         'Initial accuracy and training duration against tau of every reading.',
     )
 
@@ -370,10 +261,10 @@ def _statements_table(judged: Mapping[str, Sequence[Finding]]) -> Table:
     ]
     rows.append(['statements that differ', *(str(contradicted(own)) for own in judged.values())])
     return Table(
-        ['the paper says', *judged],
+        ['statement of the paper', *judged],
         rows,
-        f'What the paper says of figure 3, left, for networks of {ANALYSED["hidden"]} neurons per '
-        'hidden layer.',
+        f'Statements of the paper about figure 3, left, for networks of '
+        f'{ANALYSED["hidden"]} neurons per hidden layer.',
     )
 
 
@@ -400,11 +291,11 @@ def _table(outcomes: Mapping[str, ReductionMeasures]) -> Table:
             'sizes after step 1',
             f'sizes after step {STEPS}',
             'distance',
-            'farther than the default',
+            'distance minus that of the default',
             'initial accuracy by step',
             'training duration, episodes: first, then by step',
         ],
         rows,
-        'Means (and standard deviations) of the networks that could be trained again after every '
+        'Means (and standard deviations) of the networks that could be retrained after every '
         'step; distances with 95 % intervals.',
     )

@@ -1,4 +1,4 @@
-"""Study of figure 3, right: how small do networks of different widths get in reduction steps?"""
+"""Study of figure 3, right: sizes of networks of different widths over the reduction steps."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ LARGEST = (256, 512)
 """Initial widths whose mean sizes the paper gives."""
 
 ALIKE = 0.2
-"""Difference of two sizes, as a share of their mean, that counts as none."""
+"""Largest difference of similar sizes, as a share of their mean."""
 
 PLATEAU = 0.1
-"""Share of neurons that a step may remove where the size has reached a plateau."""
+"""Largest share of neurons that a step removes on a plateau."""
 
 
 def reductions_of(scale: Scale) -> dict[int, list[tuple[Source, list[Step]]]]:
@@ -54,7 +54,7 @@ def reductions_of(scale: Scale) -> dict[int, list[tuple[Source, list[Step]]]]:
 
 
 def plan(scale: Scale) -> Plan:
-    """Return what to do at a scale."""
+    """Return the plan at a scale."""
     networks = reductions_of(scale)
     jobs = [job for group in networks.values() for _, steps in group for job in jobs_of(steps)]
     return Plan(jobs, lambda results: [_section(networks, results, scale)])
@@ -64,9 +64,9 @@ class ReductionMeasures:
     """Sizes, accuracies and durations of networks over the reduction steps.
 
     Attributes:
-        tried: how many there were.
-        hidden: neurons before and after every step, (networks, steps + 1, layers), of those that
-            could be trained again after every step.
+        tried: number of networks.
+        hidden: neurons before and after every step, (networks, steps + 1, layers), of networks
+            that could be retrained after every step.
         accuracy: before, and right after pruning in every step, (networks, steps + 1).
         duration: of the first training and of every step's, episodes, (networks, steps + 1).
         lost: networks given up, by step.
@@ -134,9 +134,9 @@ def _section(networks: Reductions, results: Results, scale: Scale) -> Section:
     title = 'Figure 3, right: reduction steps by initial width'
     text = (
         f'Networks of {", ".join(map(str, networks))} neurons per hidden layer, reduced in {STEPS} '
-        f'steps with tau = {TAU:g}: {scale.pruning_episodes} sample episodes, prune, train until '
-        'the validation test is passed again. Initial accuracy is that of the pruned network in '
-        'one test of 300 episodes. Results are of the networks that could be trained again in '
+        f'steps with tau = {TAU:g}: {scale.pruning_episodes} sample episodes, prune, retrain until '
+        'the validation test is passed. Initial accuracy is that of the pruned network in '
+        'one test of 300 episodes. Results are of the networks that could be retrained in '
         f'every step within {scale.retraining_episodes:,} episodes.'
     )
     known = {width: outcome for width, outcome in found.items() if len(outcome)}
@@ -173,7 +173,7 @@ def _pictures(found: Mapping[int, ReductionMeasures]) -> list[Picture]:
             {f'step {step}': own.hidden[:, step] for step in steps[1:]},
             references={'paper, mean of 256 and 512, step 3': published} if width >= WIDE else {},
             whole=True,
-            title=f'{width} neurons per layer before',
+            title=f'initial width {width}',
         )
         for width, own in found.items()
     ]
@@ -188,7 +188,7 @@ def _pictures(found: Mapping[int, ReductionMeasures]) -> list[Picture]:
         Picture(
             'fig3_right_layers',
             courses(shapes, dots=False),
-            'Neurons per layer by reduction step, a panel for each initial width.',
+            'Neurons per layer by reduction step, one panel per initial width.',
             'Neurons per layer after each reduction step.',
         ),
     ]
@@ -228,7 +228,7 @@ def _findings(found: Mapping[int, ReductionMeasures]) -> list[Finding]:
         finding(
             'fig3_first_step',
             _by_width({w: listed(own.mean(axis=0).tolist(), 0) for w, own in removed.items()}),
-            'neurons removed in step 1 less those in each later one, every width',
+            'neurons removed in step 1 minus those in each later one, every width',
             *(
                 judge_difference(own[:, 0], own[:, step], paired=True, what=f'{width}:')
                 for width, own in removed.items()
@@ -244,7 +244,7 @@ def _findings(found: Mapping[int, ReductionMeasures]) -> list[Finding]:
             *(
                 judge_positive(
                     PLATEAU - removed[width][:, step] / own.total[:, step],
-                    what=f'{width}, step {step + 1}: {PLATEAU:g} less that share',
+                    what=f'{width}, step {step + 1}: {PLATEAU:g} minus that share',
                 )
                 for width, own in found.items()
                 for step in range(1, STEPS)
@@ -268,19 +268,19 @@ def _last_sizes(found: Mapping[int, ReductionMeasures]) -> str:
 
 def _wide_alike(wide: Mapping[int, ReductionMeasures]) -> Finding:
     if len(wide) < 2:
-        return unknown('fig3_wide_alike', f'fewer than two widths from {WIDE} on at this scale')
+        return unknown('fig3_wide_alike', f'fewer than two widths of at least {WIDE} at this scale')
     sizes = {width: own.total[:, 1] for width, own in wide.items()}
     return finding(
         'fig3_wide_alike',
         _by_width({width: spread(own, 0) for width, own in sizes.items()}),
-        f'hidden neurons after step 1; alike within {ALIKE:.0%} of their mean',
+        f'hidden neurons after step 1; similar within {ALIKE:.0%} of their mean',
         *(
             judge_alike(
                 sizes[b],
                 sizes[a],
                 margin=ALIKE * float(sizes[a].mean() + sizes[b].mean()) / 2,
                 paired=False,
-                what=f'{b} less {a}:',
+                what=f'{b} minus {a}:',
             )
             for a, b in itertools.combinations(sizes, 2)
         ),
@@ -293,10 +293,10 @@ def _taper(small: Mapping[int, ReductionMeasures]) -> Finding:
     return finding(
         'fig3_taper',
         _last_sizes(small),
-        'neurons after all steps: fall of a line over depth, neurons a layer, and of the last '
-        'layer below the first',
+        'neurons after all steps: slope of a line over depth, downwards, neurons per layer; first '
+        'layer minus last layer',
         *(
-            judge_positive(-_slopes(own.hidden[:, -1]), what=f'{width}, fall')
+            judge_positive(-_slopes(own.hidden[:, -1]), what=f'{width}, downward slope')
             for width, own in small.items()
         ),
         *(
@@ -314,32 +314,32 @@ def _slopes(sizes: Array) -> Array:
 
 def _hourglass(wide: Mapping[int, ReductionMeasures]) -> Finding:
     if not wide:
-        return unknown('fig3_hourglass', f'no width from {WIDE} on at this scale')
+        return unknown('fig3_hourglass', f'no width of at least {WIDE} at this scale')
     verdicts = []
     for width, own in wide.items():
         last = own.hidden[:, -1]
         waist = last[:, 2:-1].mean(axis=1)
         for name, end in (('first', last[:, 0]), ('last', last[:, -1])):
-            what = f'{width}, {name} layer less the waist'
+            what = f'{width}, {name} layer minus the waist'
             verdicts.append(judge_difference(end, waist, paired=True, what=what))
     return finding(
         'fig3_hourglass',
         _last_sizes(wide),
-        'neurons after all steps in the first and the last layer, less the mean of the waist '
+        'neurons after all steps in the first and the last layer, minus the mean of the waist '
         '(layers 3 to 5)',
         *verdicts,
     )
 
 
 def _published_sizes(found: Mapping[int, ReductionMeasures]) -> list[Finding]:
-    """Compare the sizes after all steps, layer by layer, with the paper's means."""
+    """Compare the sizes after all steps with the paper's means, by layer."""
     published = paper.number('sizes_of_wide_networks')
     own = [outcome.hidden[:, -1] for width, outcome in found.items() if width in LARGEST]
     values = published.several
     if len(own) < len(LARGEST):
         text = f'Sizes of wide networks after all steps: {listed(values, 1)}.'
         why = f'no networks of {" and ".join(map(str, LARGEST))} at this scale'
-        return [Finding(text, published.where, '', verdict.NOT_CONFIRMED, why)]
+        return [Finding(text, published.where, '', verdict.INCONCLUSIVE, why)]
     sizes = np.concatenate(own)
     findings = []
     for layer, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""Study of figure 3, left: what does the threshold tau do to a network that is pruned once?"""
+"""Study of figure 3, left: effect of the threshold tau on networks that are pruned once."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from neuron_reach.study.studies import Plan, Results, Scale
 from neuron_reach.study.verdict import judge_alike, judge_difference, judge_positive
 
 ACCURACY_MARGIN = {'tau 0': 0.02, 'small tau': 0.1}
-"""Differences of accuracy that count as none, where the paper says so in words only."""
+"""Largest differences of similar accuracies, where the paper gives no number."""
 
 DURATION_MARGIN = 0.25
-"""The same for training durations, as a share of the mean of the first training."""
+"""The same for training durations, as a share of the mean duration of the first training."""
 
 LINEAR = 0.95
-"""Share of the variance of size that a line over tau has to explain to be nearly linear."""
+"""Share of the variance of size that a line over tau must explain to be nearly linear."""
 
 SMALL, MIDDLE_END = 0.1, 0.22
-"""The paper's ranges of tau: up to the first, from there to the second, above."""
+"""Bounds of the paper's ranges of tau: small, middle and large."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ def sweeps_of(networks: Sequence[Source], scale: Scale, **pruning: str) -> list[
 
 
 def plan(scale: Scale) -> Plan:
-    """Return what to do at a scale."""
+    """Return the plan at a scale."""
     sweeps = sweeps_of(sources(ANALYSED, scale.networks, scale.stack), scale)
     return Plan(jobs_of_sweeps(sweeps), lambda results: [_section(sweeps, results, scale)])
 
@@ -90,7 +90,7 @@ class TauMeasures:
         deviation: of the accuracy between samples, (networks, taus).
         accuracy_before: before it, (networks,).
         duration: training episodes until the first passed test, (networks, taus); NaN: given up.
-        bounded: the same, with the limit of episodes where a network was given up.
+        bounded: the same, with the limit of episodes for networks that were given up.
         duration_before: of the first training, (networks,).
         retrained: accuracy after retraining, (networks, taus).
     """
@@ -110,7 +110,7 @@ class TauMeasures:
         self.before = sum(Setup.from_values(ANALYSED, 'study').layer_sizes)
 
     def at(self, tau: float) -> int:
-        """Return the place of a tau; IndexError if it is not among those compared."""
+        """Return the index of a tau; IndexError if it is not one of those compared."""
         return int(np.flatnonzero(self.taus == tau)[0])
 
 
@@ -160,9 +160,9 @@ def _section(sweeps: Sequence[Sweep], results: Results, scale: Scale) -> Section
         f'{scale.pruning_episodes} sample episodes, with each tau from the same trees. Initial '
         f'accuracy: right after pruning, before any training, mean over {scale.samples} '
         'independent samples of episodes by which the network is pruned and as many tests of 300 '
-        'episodes, as it depends much on the sample. Training duration: training episodes until '
-        'the validation test is passed, 0 if the pruned network passes as it is; a network counts '
-        f'once a second test confirms it, and is given up after {scale.retraining_episodes:,} '
+        'episodes, as it depends strongly on the sample. Training duration: training episodes '
+        'until the validation test is passed, 0 if the pruned network passes without retraining; a '
+        f'second test must confirm it. A network is given up after {scale.retraining_episodes:,} '
         'episodes. All tau of a network share goals, random actions and tests.'
     )
     if not len(found.neurons):
@@ -196,8 +196,8 @@ def _picture(found: TauMeasures) -> Picture:
         'fig3_left',
         courses(panels, columns=2),
         'Size, initial accuracy and training duration against tau: mean over networks with its '
-        '95 % interval; dots: networks. Durations are of the networks that passed again; those '
-        'given up did not within the limit of episodes.',
+        '95 % interval; dots: networks. Durations are of the networks that passed again within '
+        'the limit of episodes; the others were given up.',
         'Size, initial accuracy and training duration of pruned networks against tau.',
     )
 
@@ -220,10 +220,10 @@ def _table(found: TauMeasures) -> Table:
         'tau',
         'neurons (input and output too)',
         'initial accuracy',
-        'its deviation between samples',
+        'standard deviation between samples',
         'training duration',
         'given up',
-        'accuracy after it',
+        'accuracy after retraining',
     ]
     caption = (
         'Mean ± standard deviation of networks. Before pruning: accuracy '
@@ -233,7 +233,7 @@ def _table(found: TauMeasures) -> Table:
 
 
 def findings(found: TauMeasures) -> list[Finding]:
-    """Judge what the paper says of size, accuracy and duration against tau."""
+    """Judge the statements of the paper about size, accuracy and duration against tau."""
     tau0 = found.at(0.0)
     slopes = [np.polyfit(found.taus, row, 1)[0] for row in found.neurons]
     explained = np.array([np.corrcoef(found.taus, row)[0, 1] ** 2 for row in found.neurons])
@@ -241,7 +241,7 @@ def findings(found: TauMeasures) -> list[Finding]:
         finding(
             'fig3_size_linear',
             f'share of variance explained by a line {spread(explained, 3)}',
-            f'share less {LINEAR:g}; slope, downwards',
+            f'share minus {LINEAR:g}; slope, downwards',
             judge_positive(explained - LINEAR),
             judge_positive(-np.array(slopes)),
         ),
@@ -249,7 +249,7 @@ def findings(found: TauMeasures) -> list[Finding]:
             'fig3_tau0_accuracy',
             f'before {spread(found.accuracy_before, 3)}, '
             f'after {spread(found.accuracy[:, tau0], 3)}',
-            'accuracy after less before',
+            'accuracy after minus before',
             judge_alike(
                 found.accuracy[:, tau0],
                 found.accuracy_before,
@@ -260,7 +260,7 @@ def findings(found: TauMeasures) -> list[Finding]:
         finding(
             'fig3_tau0_size',
             f'{spread(found.neurons[:, tau0], 1)} of {found.before} neurons left',
-            'neurons before less after',
+            'neurons before minus after',
             judge_positive(found.before - found.neurons[:, tau0]),
         ),
         *_of_ranges(found),
@@ -268,14 +268,14 @@ def findings(found: TauMeasures) -> list[Finding]:
 
 
 def _of_ranges(found: TauMeasures) -> list[Finding]:
-    """Judge what the paper says of small, middle and large tau."""
+    """Judge the statements of the paper about small, middle and large tau."""
     taus, tau0, tau1 = found.taus, found.at(0.0), found.at(SMALL)
     small = np.flatnonzero((taus > 0.0) & (taus <= SMALL))
     middle = np.flatnonzero((taus > SMALL) & (taus <= MIDDLE_END))
     large = np.flatnonzero(taus > MIDDLE_END)
     margin = DURATION_MARGIN * float(found.duration_before.mean())
     if not (len(small) and len(middle) and len(large)):
-        return [unknown('fig3_small_tau', 'too few tau at this scale')]
+        return [unknown('fig3_small_tau', 'too few values of tau at this scale')]
     accuracy, duration = found.accuracy, found.bounded
 
     def said(values: Array, places: Sequence[int] | Integers, digits: int) -> str:
@@ -286,7 +286,7 @@ def _of_ranges(found: TauMeasures) -> list[Finding]:
             'fig3_small_tau',
             f'accuracy {said(accuracy, [tau0, *small], 3)}; '
             f'duration {said(duration, [tau0, *small], 0)} (tau = 0, then up to {SMALL:g})',
-            f'accuracy at tau = 0 less that at tau up to {SMALL:g}; durations the other way round',
+            f'accuracy at tau = 0 minus that at tau up to {SMALL:g}; durations in reverse order',
             *(
                 judge_alike(
                     accuracy[:, tau0],
@@ -304,22 +304,22 @@ def _of_ranges(found: TauMeasures) -> list[Finding]:
         finding(
             'fig3_middle_tau_accuracy',
             f'{said(accuracy, [tau1, *middle], 3)} (tau = {SMALL:g}, then up to {MIDDLE_END:g})',
-            f'accuracy at tau = {SMALL:g} less that at the largest tau up to {MIDDLE_END:g}',
+            f'accuracy at tau = {SMALL:g} minus that at the largest tau up to {MIDDLE_END:g}',
             judge_difference(accuracy[:, tau1], accuracy[:, middle[-1]], paired=True),
         ),
         finding(
             'fig3_middle_tau_duration',
             f'{said(duration, [tau1, *middle], 0)} episodes (tau = {SMALL:g}, then up to '
             f'{MIDDLE_END:g})',
-            f'duration at the largest tau up to {MIDDLE_END:g} less that at {SMALL:g}; the margin '
+            f'duration at the largest tau up to {MIDDLE_END:g} minus that at {SMALL:g}; the margin '
             f'is {DURATION_MARGIN:g} of the first training',
             judge_alike(duration[:, middle[-1]], duration[:, tau1], margin=margin, paired=True),
         ),
         finding(
             'fig3_large_tau_duration',
             f'{said(duration, [middle[-1], *large], 0)} episodes (tau = {TAU:g}, then larger)',
-            'duration at the largest tau less that at the largest one up to '
-            f'{MIDDLE_END:g}, less {DURATION_MARGIN:g} of the first training; networks that were '
+            'duration at the largest tau minus that at the largest one up to '
+            f'{MIDDLE_END:g}, minus {DURATION_MARGIN:g} of the first training; networks that were '
             'given up count with the limit',
             judge_positive(duration[:, large[-1]] - duration[:, middle[-1]] - margin),
         ),

@@ -1,4 +1,4 @@
-"""What the paper says of figure 5, held against mappings between networks."""
+"""Findings on the statements of the paper about figure 5."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ from neuron_reach.study.html_report import Finding
 from neuron_reach.study.verdict import Verdict
 
 NAMED = (NATIVE, (3, 4), (4, 3), (4, 2), (2, 4))
-"""The directions that the paper shows."""
+"""The directions in the paper's figure."""
 
 ERROR_MARGIN = 0.05
-"""Errors that differ by at most this are called similar; predicting zero has an error of 1."""
+"""Largest difference of similar errors; predicting zero has an error of 1."""
 
 SHARE_MARGIN = 0.1
-"""Shares of a layer that differ by at most this are called alike."""
+"""Largest difference of similar shares of a layer."""
 
 EXACT = 0.01
-"""Means of reflexive mappings may miss their ideal by this: proportional neurons share a column."""
+"""Tolerance of the means of reflexive mappings: proportional neurons share a column."""
 
 HIDDEN = 6
 FIRST, LAST, PENULTIMATE = 0, HIDDEN - 1, HIDDEN - 2
-"""Places of hidden layers in layer tables; the output layer comes after them."""
+"""Indices of hidden layers in layer tables; the output layer follows them."""
 
 
 def _own(first: int, end: int) -> Callable[[Array], Array]:
-    """Return what takes the mean share of target layers first to end - 1 in their own layers."""
+    """Return a function: the mean share of target layers first to end - 1 in their own layers."""
     places = list(range(first, end))
     return lambda tables: tables[..., places, places].mean(axis=-1)
 
 
 def _excess(tables: Array) -> Array:
-    """Return the mean share of hidden layers in their own layers, less that in the other ones."""
+    """Return the mean share of hidden layers in their own layers minus that in other layers."""
     inner = tables[..., :HIDDEN, :HIDDEN]
     own = np.trace(inner, axis1=-2, axis2=-1)
     others = inner.sum(axis=(-2, -1)) - own
@@ -67,19 +67,19 @@ def _excess(tables: Array) -> Array:
 
 
 def _ends(tables: Array) -> Array:
-    """Return the mean own share of hidden layers 1 and 6, less that of those between."""
+    """Return the mean own share of hidden layers 1 and 6 minus that of layers 2 to 5."""
     own = np.diagonal(tables, axis1=-2, axis2=-1)
     result: Array = own[..., [FIRST, LAST]].mean(axis=-1) - own[..., 1:LAST].mean(axis=-1)
     return result
 
 
 def _use(layer: int) -> Callable[[Array], Array]:
-    """Return what takes the mean share of a source layer over all target layers."""
+    """Return a function: the mean share of a source layer over all target layers."""
     return lambda tables: tables[..., layer, :].mean(axis=-1)
 
 
 class Judge:
-    """Makes the findings on figure 5; each method one or a few statements of the paper."""
+    """Makes the findings on figure 5; each method judges one statement of the paper."""
 
     def __init__(self, maps: Maps) -> None:
         self.maps = maps
@@ -99,7 +99,7 @@ class Judge:
         return table
 
     def reflexive(self) -> Finding:
-        """Judge whether networks are mapped onto themselves without loss, at lambda = 0."""
+        """Judge whether networks map onto themselves without loss, at lambda = 0."""
         found = {
             metric: np.concatenate(
                 [self.maps.pairs(Chosen((n, n), REFLEXIVE, 0.0), metric).values for n in JOINTS]
@@ -115,35 +115,35 @@ class Judge:
                     np.full(len(values), ideal),
                     margin=EXACT,
                     paired=True,
-                    what=f'{metric} less {ideal:g}',
+                    what=f'{metric} minus {ideal:g}',
                 )
             )
         ours = ', '.join(f'{name} {np.nanmean(values):.4f}' for name, values in found.items())
         return finding('fig5_reflexive', f'means: {ours}', 'networks of all arms, λ=0', *verdicts)
 
     def greedy_error(self) -> Finding:
-        """Hold greedy against linear mapping, among networks of the baseline."""
+        """Compare the errors of greedy and linear mapping, among networks of the baseline."""
         greedy, linear = (
             self.maps.pairs(Chosen(NATIVE, lasso=way), 'error') for way in (None, LASSO)
         )
         return self._two('fig5_greedy_error', (GREEDY, greedy), (method_name(LASSO), linear))
 
     def greedy_coverage(self) -> Finding:
-        """Hold linear against greedy mapping."""
+        """Compare the coverage of linear and greedy mapping."""
         linear, greedy = (
             self.maps.pairs(Chosen(NATIVE, lasso=way), 'coverage') for way in (LASSO, None)
         )
         return self._two('fig5_greedy_coverage', (method_name(LASSO), linear), (GREEDY, greedy))
 
     def random_error(self) -> Finding:
-        """Hold random networks against trained ones, as sources of the baseline."""
+        """Compare the errors of random and trained networks, as sources of the baseline."""
         random, trained = (
             self.maps.pairs(Chosen(NATIVE, kind), 'error') for kind in (RANDOM, TRAINED)
         )
         return self._two('fig5_random_error', (RANDOM, random), (TRAINED, trained))
 
     def random_coverage(self) -> Finding:
-        """Hold trained networks against random ones."""
+        """Compare the coverage of trained and random networks."""
         trained, random = (
             self.maps.pairs(Chosen(NATIVE, kind), 'coverage') for kind in (TRAINED, RANDOM)
         )
@@ -151,35 +151,35 @@ class Judge:
 
     def _two(self, name: str, greater: tuple[str, Pairs], smaller: tuple[str, Pairs]) -> Finding:
         ours = ', '.join(f'{what} {mean_interval(p)}' for what, p in (greater, smaller))
-        measure = f'{title(NATIVE)}, {greater[0]} less {smaller[0]}'
+        measure = f'{title(NATIVE)}, {greater[0]} minus {smaller[0]}'
         return finding(name, ours, measure, self._more(greater[1], smaller[1], 'difference'))
 
     def diagonal(self) -> Finding:
-        """Judge whether hidden layers are predicted by their like."""
+        """Judge whether hidden layers are predicted by the corresponding layers."""
         excess = self.maps.pairs(Chosen(NATIVE), 'layers', _excess)
         table = self._native_table()
         inner = table[:HIDDEN, :HIDDEN]
         best = int((inner.argmax(axis=0) == np.arange(HIDDEN)).sum())
         ours = (
-            f'own layers have a share greater by {mean_interval(excess)} than others; on '
-            f'average {best} of {HIDDEN} layers map best to their own'
+            f'the share of own layers is larger by {mean_interval(excess)} than that of others; '
+            f'in the mean table {best} of {HIDDEN} layers map best to their own'
         )
-        measure = 'share in the own layer less the mean share in another hidden layer'
+        measure = 'share in the own layer minus the mean share in another hidden layer'
         return finding('fig5_diagonal', ours, measure, verdict.judge_positive(excess))
 
     def first_and_last(self) -> Finding:
-        """Judge whether layers 1 and 6 correspond more than those between."""
+        """Judge whether layers 1 and 6 correspond more than layers 2 to 5."""
         pairs = self.maps.pairs(Chosen(NATIVE), 'layers', _ends)
         table = self._native_table()
         shares = ', '.join(f'{share:.2f}' for share in np.diagonal(table)[:HIDDEN])
-        measure = 'mean own share of layers 1 and 6 less that of layers 2 to 5'
+        measure = 'mean own share of layers 1 and 6 minus that of layers 2 to 5'
         judged = verdict.judge_positive(pairs)
         return finding(
             'fig5_first_and_last', f'own shares of layers 1 to 6: {shares}', measure, judged
         )
 
     def joint_difference(self) -> Finding:
-        """Judge whether error rises and coverage falls with the difference of joints."""
+        """Judge whether error increases and coverage decreases with the difference of joints."""
         verdicts, ours = [], []
         for metric, sign in (('error', 1.0), ('coverage', -1.0)):
             pairs = self._all(metric)
@@ -192,7 +192,7 @@ class Judge:
                     verdict.judge_statistic(
                         _signed_difference(farther, nearer, sign),
                         pairs,
-                        what=f'{metric} at difference {apart + 1} against {apart}, a change of',
+                        what=f'{metric}, change from difference {apart} to {apart + 1}:',
                     )
                 )
             numbers = [_value(mean, pairs) for mean in means]
@@ -202,58 +202,58 @@ class Judge:
         return finding('fig5_joint_difference', text, measure, *verdicts)
 
     def downwards(self) -> Finding:
-        """Judge whether mappings from more onto fewer joints have the lower error."""
+        """Judge whether mappings onto fewer joints have the lower error."""
         pairs = self._all('error')
         down = _mean_of([t for t in pairs if t[0] > t[2]])
         up = _mean_of([t for t in pairs if t[0] < t[2]])
         judged = verdict.judge_statistic(_signed_difference(up, down, 1.0), pairs)
         values = [_value(mean, pairs) for mean in (down, up)]
         ours = f'error onto fewer joints {values[0]:.3f}, onto more {values[1]:.3f}'
-        measure = 'mean error of 2-3, 2-4, 3-4 less that of 3-2, 4-2, 4-3'
+        measure = 'mean error of 2-3, 2-4, 3-4 minus that of 3-2, 4-2, 4-3'
         return finding('fig5_downwards', ours, measure, judged)
 
     def baseline_42(self) -> Finding:
-        """Judge whether the error of 4-2 is the nearest to that of 3-3."""
+        """Judge whether the error of 4-2 is closest to that of 3-3."""
         errors = {title(d): self.maps.pairs(Chosen(d), 'error') for d in NAMED}
         native, nearest = title(NATIVE), title((4, 2))
         verdicts = [
             verdict.judge_statistic(
-                _closer(native, nearest, other), errors, what=f'how much farther {other} is,'
+                _closer(native, nearest, other), errors, what=f'{other}, excess distance'
             )
             for other in errors
             if other not in (native, nearest)
         ]
         ours = self._errors(errors)
-        measure = 'distance of the error to that of 3-3, of each other named direction less of 4-2'
+        measure = 'distance of the error to that of 3-3: each other named direction minus 4-2'
         return finding('fig5_42_baseline', ours, measure, *verdicts)
 
     def alike_34_43(self) -> Finding:
-        """Judge whether 3-4 and 4-3 have like errors, above that of 4-2."""
+        """Judge whether 3-4 and 4-3 have similar errors, above that of 4-2."""
         errors = {title(d): self.maps.pairs(Chosen(d), 'error') for d in ((3, 4), (4, 3), (4, 2))}
         verdicts = [
             verdict.judge_alike(
-                errors['3-4'], errors['4-3'], margin=ERROR_MARGIN, what='3-4 less 4-3'
+                errors['3-4'], errors['4-3'], margin=ERROR_MARGIN, what='3-4 minus 4-3'
             ),
-            *(self._more(errors[d], errors['4-2'], f'{d} less 4-2') for d in ('3-4', '4-3')),
+            *(self._more(errors[d], errors['4-2'], f'{d} minus 4-2') for d in ('3-4', '4-3')),
         ]
         return finding('fig5_34_43', self._errors(errors), 'mean errors', *verdicts)
 
     def worst_24(self) -> Finding:
-        """Judge whether 2-4 has the greatest error."""
+        """Judge whether 2-4 has the largest error."""
         errors = {title(d): self.maps.pairs(Chosen(d), 'error') for d in NAMED}
         verdicts = [
-            self._more(errors['2-4'], pairs, f'2-4 less {other}')
+            self._more(errors['2-4'], pairs, f'2-4 minus {other}')
             for other, pairs in errors.items()
             if other != '2-4'
         ]
-        measure = 'mean error less that of each other direction that the paper names'
+        measure = 'mean error minus that of each other direction that the paper names'
         return finding('fig5_24_worst', self._errors(errors), measure, *verdicts)
 
     def _listed(self, values: Mapping[str, Pairs]) -> str:
         return ', '.join(f'{name} {pairs.mean:.3f}' for name, pairs in values.items())
 
     def _errors(self, errors: Mapping[str, Pairs]) -> str:
-        """List errors, and below them those of the hidden neurons alone."""
+        """Format errors, followed by those of the hidden neurons alone."""
         hidden = {
             title(direction): self.maps.pairs(Chosen(direction), 'hidden_error')
             for direction in DIRECTIONS
@@ -262,13 +262,13 @@ class Judge:
         return f'{self._listed(errors)}; of hidden neurons only: {self._listed(hidden)}'
 
     def balanced(self) -> Finding:
-        """Judge whether 4-2 has the lower error with balanced inputs."""
+        """Judge whether balanced inputs reduce the error of 4-2."""
         naive, balanced = (
             self.maps.pairs(Chosen((4, 2), transform=kind), 'error') for kind in (NAIVE, BALANCED)
         )
         ours = f'error naive {naive.mean:.3f}, balanced {balanced.mean:.3f}'
         judged = self._more(naive, balanced, 'difference')
-        return finding('fig5_balanced', ours, 'error of 4-2, naive less balanced', judged)
+        return finding('fig5_balanced', ours, 'error of 4-2, naive minus balanced', judged)
 
     def first_layer(self) -> Finding:
         """Judge whether the first source layer is used more than each other one."""
@@ -297,7 +297,7 @@ class Judge:
             verdict.judge_statistic(
                 _signed_difference(means[layer], means[other], sign),
                 {**by_layer[layer], **by_layer[other]},
-                what=f'against layer {other + 1}, a difference of',
+                what=f'difference from layer {other + 1}:',
             )
             for other in range(HIDDEN)
             if other != layer
@@ -316,7 +316,7 @@ class Judge:
         }
         verdicts = [
             verdict.judge_alike(
-                shares[d], shares[title(NATIVE)], margin=SHARE_MARGIN, what=f'{d} less 3-3'
+                shares[d], shares[title(NATIVE)], margin=SHARE_MARGIN, what=f'{d} minus 3-3'
             )
             for d in ('3-4', '4-3')
         ]
@@ -324,16 +324,16 @@ class Judge:
         return finding('fig5_layerwise_34', self._listed(shares), measure, *verdicts)
 
     def layerwise_42(self) -> Finding:
-        """Judge whether layers correspond less in 4-2 than in 3-3, and in 2-4 less still."""
+        """Judge whether layers correspond less in 4-2 than in 3-3, and even less in 2-4."""
         excess = {
             title(d): self.maps.pairs(Chosen(d), 'layers', _excess)
             for d in (NATIVE, (4, 2), (2, 4))
         }
         verdicts = [
-            self._more(excess['3-3'], excess['4-2'], '3-3 less 4-2'),
-            self._more(excess['4-2'], excess['2-4'], '4-2 less 2-4'),
+            self._more(excess['3-3'], excess['4-2'], '3-3 minus 4-2'),
+            self._more(excess['4-2'], excess['2-4'], '4-2 minus 2-4'),
         ]
-        measure = 'share in the own layer less the mean share in another hidden layer'
+        measure = 'share in the own layer minus the mean share in another hidden layer'
         return finding('fig5_layerwise_42', self._listed(excess), measure, *verdicts)
 
 
@@ -360,14 +360,14 @@ STATEMENTS: dict[str, Callable[[Judge], Finding]] = {
 
 
 def findings(maps: Maps) -> list[Finding]:
-    """Return the findings on figure 5; unknown where results are missing."""
+    """Return the findings on figure 5; inconclusive if results are missing."""
     judge = Judge(maps)
     found = []
     for name, make in STATEMENTS.items():
         try:
             found.append(make(judge))
-        except ValueError:  # of Pairs without a value
-            found.append(unknown(name, 'the mappings that it takes are missing'))
+        except ValueError:  # from Pairs without a value
+            found.append(unknown(name, 'the required mappings are missing'))
     return found
 
 

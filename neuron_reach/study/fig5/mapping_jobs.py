@@ -20,21 +20,21 @@ JOINTS = tuple(int(joints) for joints in paper.number('joints').several)
 EPISODES = int(paper.number('mapping_episodes').single)
 LASSO = float(paper.number('lasso').single)
 LASSOS = (0.0, 10.0, LASSO, 100.0)
-"""Strengths of the lasso term that are compared among networks of the baseline."""
+"""Values of lambda that are compared among networks of the baseline."""
 
 BASELINE = int(paper.number('analysed_joints').single)
-"""The arm among whose networks the methods of mapping are compared."""
+"""Joints of the arm for whose networks the methods of mapping are compared."""
 
 TRAINED, REFLEXIVE, RANDOM, RANDOM_BOTH = 'trained', 'reflexive', 'random', 'random-both'
 GREEDY = 'greedy'
 BALANCED, NAIVE = 'balanced', 'naive'
 METRICS = ('error', 'saturation', 'coverage')
 PATIENCE = TrainingOptions().max_episodes
-"""Training episodes after which a pruned network of another arm than the baseline's is given up."""
+"""Training episodes after which a pruned network for another arm than the baseline is given up."""
 
 
 class NetworkJob(TypedDict):
-    """A network to be: the job that makes it, and its name in the result."""
+    """A network: the job that makes it, and its name in the result."""
 
     result: AnyJob
     name: str
@@ -107,7 +107,7 @@ class MapValues(TypedDict):
 
 
 def method_name(lasso: float | None) -> str:
-    """Return what a way of mapping is called; None is the greedy one."""
+    """Return the name of a method of mapping; None: greedy."""
     return GREEDY if lasso is None else f'λ={lasso:g}'
 
 
@@ -116,8 +116,8 @@ def reduced_networks(candidates: Sequence[StoredNetwork], count: int) -> JobResu
     """Pick the first networks that could be retrained after every reduction step.
 
     Args:
-        candidates: the `result` that should hold each network, and its `name` there.
-        count: how many at most.
+        candidates: networks, some of which may be missing.
+        count: largest number of networks.
 
     Returns:
         values: `tried`.
@@ -147,9 +147,9 @@ def random_networks(
     """Make untrained networks of the mean size of some networks.
 
     Args:
-        trained: networks of the same arm: `result` that holds each, and its `name` there.
+        trained: networks for the same arm.
         seed: of the weights (Glorot uniform; biases are zero).
-        count: how many to make.
+        count: number of networks.
 
     Returns:
         values: `hidden`.
@@ -216,7 +216,7 @@ def map_onto(
         transform: of the inputs, see `input_transform`.
         episodes: for X, without duplicates, and as many fresh ones for X_V.
         lassos: lambda of each linear mapping.
-        greedy: make a greedy mapping as well.
+        greedy: whether to make a greedy mapping too.
 
     Returns:
         values: `mappings`.

@@ -1,4 +1,4 @@
-"""Study of figure 5: how do networks for arms of 2, 3 and 4 joints map onto each other?"""
+"""Study of figure 5: mappings between networks for arms with 2, 3 and 4 joints."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ SHOWN = ('error', 'hidden_error', *METRICS[1:])
 
 
 def pruned_networks(scale: Scale) -> tuple[dict[int, list[NetworkJob]], list[AnyJob]]:
-    """Return the networks to map by joints, as `map_onto` takes them, and the jobs behind them."""
+    """Return the networks to map by joints, and the jobs that make them."""
     networks: dict[int, list[NetworkJob]] = {}
     jobs: list[AnyJob] = []
     count = scale.networks_by_joints
     for joints in JOINTS:
         options = {'joints': joints, 'hidden': scale.compared_width}
         own, limits = sources(options, scale.trained(joints), scale.stack), scale
-        if joints == BASELINE:  # the first of the networks of the study of sizes
+        if joints == BASELINE:  # the first networks of the study of sizes
             own = own[:count]
-        else:  # in no other study
+        else:  # not shared with another study
             limits = dataclasses.replace(scale, retraining_episodes=PATIENCE)
         candidates = []
         for source in own:
@@ -71,7 +71,7 @@ def pruned_networks(scale: Scale) -> tuple[dict[int, list[NetworkJob]], list[Any
 
 
 def plan(scale: Scale) -> Plan:
-    """Return what to do at a scale."""
+    """Return the plan at a scale."""
     networks, jobs = pruned_networks(scale)
     return plan_of(networks, jobs)
 
@@ -80,7 +80,7 @@ def plan_of(networks: Mapping[int, Sequence[NetworkJob]], jobs: Sequence[AnyJob]
     """Return the plan for networks by joints.
 
     Args:
-        networks: by joints, as `map_onto` takes them.
+        networks: by joints.
         jobs: those that make them.
     """
     randoms = {
@@ -105,7 +105,7 @@ def plan_of(networks: Mapping[int, Sequence[NetworkJob]], jobs: Sequence[AnyJob]
 
 
 def _transforms(source_joints: int, target_joints: int) -> list[str]:
-    """Return the transforms that differ from each other, the paper's pick first."""
+    """Return the transforms that differ from each other, the paper's choice first."""
     balanced, naive = (
         input_transform(target=target_joints, source=source_joints, kind=kind)
         for kind in (BALANCED, NAIVE)
@@ -161,17 +161,17 @@ def sections(
         Section(
             'Mapping between networks (figure 5)',
             f'Networks that were pruned in three steps predict each other, neuron by neuron. '
-            f'"2-4" is a mapping from networks for 2 joints onto such for 4. X are the inputs of '
-            f'{EPISODES} episodes of the target, without duplicates; the error is measured in '
-            f'{EPISODES} fresh episodes. Inputs of other arms are transformed in a balanced way '
-            'unless it says naive. Hidden and output neurons take part, so that the 3^n outputs '
-            'have much weight in the error where the target has many joints; the error of the '
-            'hidden neurons alone is given as well.\n\n'
+            f'"2-4" is a mapping from networks for 2 joints onto networks for 4 joints. X are the '
+            f'inputs of {EPISODES} episodes of the target, without duplicates; the error is '
+            f'measured in {EPISODES} fresh episodes. Inputs of other arms are transformed with '
+            'the balanced transform unless marked as naive. Hidden and output neurons are '
+            'included, so that the 3^n outputs have a large weight in the error if the target '
+            'has many joints; the error of the hidden neurons alone is given too.\n\n'
             '"random": a random network (Glorot, of the mean size of the pruned networks) predicts '
             'a trained one. "random-both": a random network predicts another one, on the inputs of '
             'a trained target. The paper does not say which of them its untrained networks are; '
-            'its statements on them are judged by "random", which asks whether the source has '
-            'learned anything that the target needs.',
+            'its statements about them are judged by "random", which shows whether the source '
+            'has learned anything that the target needs.',
             findings(maps),
             [
                 *_methods(maps),
@@ -195,7 +195,7 @@ def _interval(pairs: Pairs) -> Interval:
 def _bars(
     maps: Maps, wanted: Mapping[str, Mapping[str, Chosen]]
 ) -> tuple[Bars[Interval], Bars[list[float]]]:
-    """Return means and single values by metric, group and series, of what there is."""
+    """Return means and single values by metric, group and series; missing ones are omitted."""
     means: Bars[Interval] = {}
     values: Bars[list[float]] = {}
     for group, series in wanted.items():
@@ -225,8 +225,8 @@ def _methods(maps: Maps) -> list[Picture]:
             'fig5_methods',
             metric_bars(*bars, stacked=True),
             f'Mappings among {BASELINE}-joint networks by method: networks onto themselves '
-            '(reflexive), onto each other, and random ones. Means over pairs with 95 % intervals '
-            'over networks; dots are pairs.',
+            '(reflexive), onto each other, and random networks. Means over pairs with 95 % '
+            'intervals over networks; dots are pairs.',
             'Error, saturation and coverage by method of mapping.',
         )
     ]
@@ -267,9 +267,9 @@ def _layers(maps: Maps) -> list[Picture]:
         Picture(
             'fig5_layers',
             layer_tables(tables),
-            'Mean layer to layer projections: how much of the prediction of a target layer comes '
-            f'from each source layer; columns sum to 1. Trained networks, {method_name(LASSO)}.',
-            'Layer to layer tables of all directions.',
+            'Mean layer-to-layer projections: share of each source layer in the prediction of a '
+            f'target layer; columns sum to 1. Trained networks, {method_name(LASSO)}.',
+            'Layer-to-layer tables of all directions.',
         )
     ]
 
@@ -315,13 +315,13 @@ def _random_sizes(randoms: Mapping[int, Job[RandomValues]], results: Results) ->
         ['joints', 'networks', 'mean neurons per hidden layer'],
         rows,
         'Mean sizes of the pruned networks; rounded, those of the random ones (the paper: '
-        '46 22 16 13 8 20 for 3 joints). Networks: how many are mapped, and how many had to be '
-        'pruned and trained on to have as many that passed the validation test after every step.',
+        '46 22 16 13 8 20 for 3 joints). Networks: the number of mapped networks, and the number '
+        'that had to be pruned and retrained until enough passed the test after every step.',
     )
 
 
 def _reduced(randoms: Job[RandomValues], results: Results) -> str:
-    """Say how many networks of an arm there are."""
+    """Format the number of networks of an arm."""
     networks = randoms.arguments['trained']
     picked: Job[ReducedValues] = networks[0]['result']
     found = results.get(picked)

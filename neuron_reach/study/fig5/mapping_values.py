@@ -1,4 +1,4 @@
-"""What mappings between networks found, by pair of networks."""
+"""Metrics of mappings between networks, by pair of networks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NATIVE = (BASELINE, BASELINE)
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """Some of the mappings.
+    """A selection of mappings.
 
     Attributes:
         direction: joints of sources and targets.
@@ -49,12 +49,12 @@ class Chosen:
 
     @property
     def title(self) -> str:
-        """Return `source-target` by joints, as the paper writes it, and what is special."""
+        """`source-target` by joints, as in the paper, and the transform if it is not balanced."""
         return title(self.direction, self.transform)
 
 
 class Maps:
-    """What the mapping jobs found, as values by pair."""
+    """Values of the mapping jobs, by pair."""
 
     def __init__(
         self, jobs: Mapping[tuple[int, int, str], Sequence[Job[MapValues]]], results: Results
@@ -63,7 +63,7 @@ class Maps:
         self.counts = {joints: len(jobs[joints, joints, BALANCED]) for joints in JOINTS}
 
     def values(self, chosen: Chosen, name: str) -> Array:
-        """Return an array of the jobs by pair, (sources, targets, ...), NaN where there is none."""
+        """Return an array of the jobs by pair, (sources, targets, ...), NaN for missing pairs."""
         source, target = chosen.direction
         found = {}
         for place, job in enumerate(self.jobs.get((source, target, chosen.transform), ())):
@@ -80,15 +80,15 @@ class Maps:
         return values
 
     def pairs(self, chosen: Chosen, name: str, of: Callable[[Array], Array] | None = None) -> Pairs:
-        """Return the values of pairs of networks to be judged.
+        """Return the values of pairs of networks.
 
         Args:
-            chosen: which mappings.
+            chosen: the mappings.
             name: of the metric, or `layers`.
-            of: makes one number a pair of layer tables (sources, targets, layers, layers).
+            of: makes one number per pair from layer tables (sources, targets, layers, layers).
 
         Raises:
-            ValueError: there is no such value.
+            ValueError: there are no values.
         """
         values = self.values(chosen, name)
         source, target = (f'{joints} joints' for joints in chosen.direction)
@@ -103,7 +103,7 @@ class Maps:
         return Pairs(values, source, target)
 
     def table(self, chosen: Chosen) -> Array | None:
-        """Return the mean over pairs of the layer tables; None if there are none."""
+        """Return the mean of the layer tables over pairs; None if there are none."""
         values = self.values(chosen, 'layers')
         if values.ndim != 4:
             return None
@@ -115,6 +115,6 @@ class Maps:
 
 
 def title(direction: Direction, transform: str = BALANCED) -> str:
-    """Return `source-target` by joints, as the paper writes it."""
+    """Return `source-target` by joints, as in the paper."""
     name = f'{direction[0]}-{direction[1]}'
     return name if transform == BALANCED else f'{name} {transform}'

@@ -1,4 +1,4 @@
-"""Study, of the paper's outlook: how many hidden layers can be taken out, one by one?"""
+"""Study of the paper's outlook: how many hidden layers can be removed, one by one?"""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def remove(
         source: holds the network; if it does not, or it has one hidden layer, the result is empty.
         name: of the network there.
         seed: of the network before its first layer was removed.
-        step: which layer is being removed, from 1; with the seed it sets the random streams.
+        step: number of the removal, from 1; with the seed it sets the random streams.
         episodes: of the sample by which layers are predicted, see `remove_layer`.
-        max_episodes: when training is given up.
+        max_episodes: training episodes after which the network is given up.
         test_episodes: fresh goals for the accuracy.
 
     Returns:
@@ -104,7 +104,7 @@ def remove(
 
 
 def plan(scale: Scale) -> Plan:
-    """Return what to do at a scale."""
+    """Return the plan at a scale."""
     networks = sources(ANALYSED, scale.networks, scale.stack)
     return plan_of(
         networks[: scale.networks_by_reading],
@@ -115,7 +115,7 @@ def plan(scale: Scale) -> Plan:
 
 
 def plan_of(networks: Sequence[Source], steps: int, episodes: int, max_episodes: int) -> Plan:
-    """Return the plan of removing so many layers of each network."""
+    """Return the plan of removing this many layers of each network."""
     chains: list[tuple[Source, list[Job[RemoveValues]]]] = []
     for source in networks:
         chain: list[Job[RemoveValues]] = []
@@ -148,7 +148,7 @@ def section(
     limit: int,
     results: Results,
 ) -> Section:
-    """Return the report's part on layers."""
+    """Return the section of the report on layers."""
     accuracy, duration = np.full((2, len(chains), steps + 1), np.nan)
     removed: list[list[int]] = [[] for _ in range(steps)]
     missed: list[list[float]] = [[] for _ in range(steps)]
@@ -173,16 +173,15 @@ def section(
             duration[row, step] = member['first_pass']
     what = chains[0][0].what if chains else ''
     text = (
-        f'The paper wants to reduce the number of layers too. Of {len(chains)} networks '
-        f'({what}), one hidden layer after the other is taken out: its activations are '
-        'predicted from those of the layer before by least squares over the sample episodes, '
-        'an affine map that joins the weights of the '
-        'layer behind it. The layer goes that is predicted best, by the share of its variance; '
-        f'then the network is trained on until it passes the validation test twice in a row, or '
-        f'is given up after {limit:,} episodes. The accuracy is that right after the removal, in '
-        'one test of 300 episodes.'
+        f'The paper proposes to reduce the number of layers too. The hidden layers of '
+        f'{len(chains)} networks ({what}) are removed one by one: the activations of a layer are '
+        'predicted from those of the layer before by least squares over the sample episodes; this '
+        'affine map is merged into the weights of the next layer. The layer that is predicted '
+        'best, by the share of its variance, is removed; then the network is retrained until it '
+        f'passes the validation test twice in a row, or is given up after {limit:,} episodes. The '
+        'accuracy is that right after the removal, in one test of 300 episodes.'
     )
-    title = 'Pruning whole layers'
+    title = 'Removing whole layers'
     if not np.isfinite(accuracy).any():
         return Section(title, text)
     return Section(
@@ -214,7 +213,7 @@ def _picture(accuracy: Array, duration: Array) -> Picture:
     return Picture(
         'layers_removed',
         courses(panels, columns=2),
-        'Accuracy right after a layer is taken out, and training until the test is passed again; '
+        'Accuracy right after a layer is removed, and training until the test is passed again; '
         'at 0, the accuracy and duration of the first training. Means with 95 % intervals.',
         'Accuracy and training duration by the number of layers removed.',
     )
@@ -238,11 +237,11 @@ def _table(
     return Table(
         [
             'layers removed',
-            'trained again',
+            'retrained',
             'accuracy after the removal',
             'training duration, episodes',
-            'which layer, of those left',
-            'variance missed',
+            'removed layers, numbered among those left',
+            'unexplained variance',
         ],
         rows,
         'Means and standard deviations of networks.',

@@ -1,4 +1,4 @@
-"""Study: do networks of every width and arm learn to reach, and after how many episodes?"""
+"""Study: whether networks of every width and arm learn to reach, and after how many episodes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def conditions(scale: Scale) -> dict[str, list[Job[TrainingValues]]]:
 
 
 def plan(scale: Scale) -> Plan:
-    """Return what to do at a scale."""
+    """Return the plan at a scale."""
     jobs = conditions(scale)
     every = [job for group in jobs.values() for job in group]
     return Plan(every, lambda results: [_section(jobs, results)])
@@ -65,7 +65,7 @@ def _section(jobs: dict[str, list[Job[TrainingValues]]], results: Results) -> Se
         'arm, network',
         'trained',
         'training duration, episodes',
-        'largest until confirmed',
+        'maximum until confirmed',
         'updates',
         f'accuracy on {TRAINED_TEST_EPISODES} fresh goals',
     ]
@@ -73,15 +73,15 @@ def _section(jobs: dict[str, list[Job[TrainingValues]]], results: Results) -> Se
     return Section(
         'Training',
         f'A network is trained once it has passed a validation test ({required_successes()} of 300 '
-        'fresh goals) and a second one at once after it. Its training duration is, as in the '
+        'fresh goals) and a second one immediately after it. Its training duration is, as in the '
         'paper, the number of training episodes until the first passed test.',
         [_finding(members)],
         [
             Picture(
                 'training_durations',
                 strips(durations, 'training duration, episodes'),
-                'Training episodes until the validation test was first passed; each dot a network, '
-                'the bar their median.',
+                'Training episodes until the validation test was first passed; dots: networks, '
+                'bars: medians.',
                 'Training durations by arm and width.',
             ),
             Table(header, rows, 'Median (interquartile range) of the trained networks.'),
@@ -95,13 +95,13 @@ def _finding(members: dict[str, list[MemberValues]]) -> Finding:
     published = paper.statement('trained')
     word = verdict.CONFIRMED if passed == len(own) else verdict.DIFFERS
     if len(own) < verdict.FEWEST_NETWORKS:
-        word = verdict.NOT_CONFIRMED
+        word = verdict.INCONCLUSIVE
     return Finding(
         published.text,
         published.where,
         f'{passed} of {len(own)} networks passed, twice in a row',
         word,
-        'a count, no estimate: all that were trained have to pass',
+        'a count, not an estimate: all networks must pass',
     )
 
 

@@ -1,4 +1,4 @@
-"""Study, of the paper's outlook: do networks learn sooner if they start from another arm's?"""
+"""Study of the paper's outlook: do networks learn faster if they start from another arm's?"""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def transfer(
     transform: str,
     test_episodes: int,
 ) -> JobResult[TrainingValues]:
-    """Train a network that starts from one for another arm.
+    """Train a network that starts from a network for another arm.
 
     Args:
         source: holds the network; if it does not, the result is empty.
         name: of the network there.
-        options: of the training for the new arm, those of a `Setup`; `seed` is set aside.
-        seed: of the training, whose goals and exploration are those of a fresh network's.
+        options: of a `Setup`, of the training for the new arm; `seed` is ignored.
+        seed: of the training; goals and exploration are those of a fresh network.
         start: MAPPED, see `adapt_network`; COPIED, see `copy_hidden`: the weights between hidden
             layers are the source's, all others those that a fresh network starts with.
         transform: of the inputs, see `input_transform`.
@@ -91,7 +91,7 @@ def transfer(
 
 
 def plan(scale: Scale) -> Plan:
-    """Return what to do at a scale."""
+    """Return the plan at a scale."""
     networks = {}
     for joints in JOINTS:
         options = {'joints': joints, 'hidden': scale.compared_width}
@@ -138,7 +138,7 @@ def section(
     starts: Mapping[tuple[Direction, str], Sequence[Job[TrainingValues]]],
     results: Results,
 ) -> Section:
-    """Return the report's part on transfer."""
+    """Return the section of the report on transfer."""
     durations: dict[Direction, dict[str, Array]] = {}
     first: dict[tuple[Direction, str], Array] = {}
     for (direction, start), jobs in starts.items():
@@ -149,16 +149,16 @@ def section(
         )
         first[direction, start] = np.array([_first_share(member) for member in members])
     text = (
-        'The paper wants to reuse network structures with good correlation. Here a network for '
-        'another arm begins with the weights of a trained one and is trained as a fresh one is, '
-        'with the same goals; the training duration is the number of episodes until the '
-        'validation test is first passed, 0 if it is passed at once.\n\n'
-        '"mapped": the source as mappings run it. Its inputs go through the balanced transform, '
-        'which the weights of the first layer take in exactly; a joint of the source that '
-        'follows none of the target stays at zero. The value of an action is that of the '
-        'source\'s action with the same motions of the joints that correspond. "copied": the '
-        "weights between hidden layers are the source's, those of the first and the last layer, "
-        'whose shapes depend on the arm, are those a fresh network starts with.'
+        'The paper proposes to reuse network structures with good correlation. Here a network '
+        'for another arm starts with the weights of a trained one and is trained like a fresh '
+        'one, with the same goals; the training duration is the number of episodes until the '
+        'validation test is first passed, 0 if it is passed before any training.\n\n'
+        '"mapped": the source network as it is used in mappings. The balanced transform of its '
+        'inputs is merged exactly into the weights of the first layer; a joint of the source '
+        'without a corresponding joint of the target stays at zero. The value of an action is '
+        "that of the source's action with the same motions of the corresponding joints. "
+        '"copied": the weights between hidden layers are those of the source; the first and the '
+        'last layer, whose shapes depend on the arm, are those of a fresh network.'
     )
     title = 'Transfer between arms'
     if not any(np.isfinite(values).any() for own in durations.values() for values in own.values()):
@@ -183,7 +183,7 @@ def _duration(member: MemberValues | None) -> float:
 
 
 def _first_share(member: MemberValues | None) -> float:
-    """Return the share of successes before any training; a hopeless test is stopped early."""
+    """Return the share of successes before any training; tests that must fail stop early."""
     if member is None:
         return float('nan')
     _, successes, played = member['validations'][0]
@@ -214,7 +214,7 @@ def _picture(durations: Mapping[Direction, Mapping[str, Array]]) -> Picture:
 
 
 def _mean(values: Array) -> str:
-    """Say the mean of the known values with its interval."""
+    """Format the mean of the known values with its interval."""
     known = values[np.isfinite(values)]
     return str(mean_interval(known)) if known.size else 'unknown'
 
@@ -248,12 +248,12 @@ def _table(
             'start',
             'trained',
             DURATION,
-            'episodes saved against a fresh one',
+            'episodes saved compared with a fresh one',
             'successes before any training',
         ],
         rows,
-        'Means and standard deviations of networks; of what is saved, the mean with its 95 % '
+        'Means and standard deviations of networks; of episodes saved, the mean with its 95 % '
         'interval over pairs of networks with the same seed (in the last rows, over seeds, of the '
-        'means of all directions). A test before any training ends as '
-        'soon as it cannot be passed any more.',
+        'means of all directions). A test before any training ends as soon as it cannot be '
+        'passed.',
     )

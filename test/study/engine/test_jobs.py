@@ -162,7 +162,7 @@ def test_errors_become_failures_in_one_line():
 def test_a_worker_with_another_version_of_the_function_says_so():
     newer = dataclasses.replace(functions.add, version=7)
     failure = outcome_of(newer.job('a', first=1))
-    assert 'test.add is of version 1 on this worker, of 7' in failure.reason
+    assert 'test.add has version 1 on this worker, but 7' in failure.reason
 
 
 def test_a_job_is_done_without_gradients_and_they_come_back_after_it():

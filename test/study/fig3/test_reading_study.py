@@ -9,7 +9,7 @@ from neuron_reach.study import paper
 from neuron_reach.study.engine.jobs import perform, with_inputs
 from neuron_reach.study.engine.results import write_files
 from neuron_reach.study.fig3 import reading_study
-from neuron_reach.study.fig3.reading_study import DEFAULT, GLOROT, HE, READINGS, train_otherwise
+from neuron_reach.study.fig3.reading_jobs import DEFAULT, GLOROT, HE, READINGS, train_otherwise
 from neuron_reach.study.fig3.size_study import ReductionMeasures
 from neuron_reach.study.fig3.tau_study import TauMeasures
 from neuron_reach.study.networks import training_jobs
@@ -114,7 +114,7 @@ def test_the_report_names_the_nearest_and_what_of_its_like_fits_the_curves_best(
     monkeypatch.setattr(reading_study, 'TauMeasures', lambda sweeps, results, scale: sweeps)
     section = reading_study.section(known, curves, None, SCALES['quick'])
     assert 'Nearest by size: linear reward' in section.text
-    assert 'Not told apart from it: uniform merging.' in section.text
+    assert 'Not significantly farther: uniform merging.' in section.text
     assert 'Best supported: uniform merging.' in section.text
     _, sizes, _, statements = section.items
     assert [row[0] for row in sizes.rows] == list(known)

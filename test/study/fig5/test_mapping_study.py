@@ -87,7 +87,7 @@ def test_every_statement_on_figure_5_is_judged_once(outcome, monkeypatch):
     assert [f.statement for f in section.findings] == [paper.statement(n).text for n in STATEMENTS]
     assert all('missing' not in finding.reason for finding in section.findings)
     assert 'error 0.0000' in section.findings[0].ours  # networks mapped onto themselves
-    assert any(finding.verdict != verdict.NOT_CONFIRMED for finding in section.findings)
+    assert any(finding.verdict != verdict.INCONCLUSIVE for finding in section.findings)
     assert [type(item) for item in section.items] == [Picture] * 3 + [Table] * 2
 
 
@@ -221,7 +221,7 @@ def test_without_results_nothing_is_claimed(monkeypatch):
     plan = tiny_plan(monkeypatch)
     nothing = Results(lambda job: None)
     (section,) = plan.sections(nothing)
-    assert {finding.verdict for finding in section.findings} == {verdict.NOT_CONFIRMED}
+    assert {finding.verdict for finding in section.findings} == {verdict.INCONCLUSIVE}
     assert findings(maps_of(plan, nothing)) == section.findings
 
 
