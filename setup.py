@@ -64,7 +64,11 @@ setup(
         'tqdm',
         'xacro',
     ],
-    package_data={f'{PACKAGE}.gazebo': ['plugin/*.cc'], f'{PACKAGE}.study': ['paper.yaml']},
+    package_data={
+        PACKAGE: ['py.typed'],
+        f'{PACKAGE}.gazebo': ['plugin/*.cc'],
+        f'{PACKAGE}.study': ['paper.yaml'],
+    },
     extras_require={
         'cluster': ['distributed'],
         # A whole ROS 2, as far as the nodes need one, for machines without an installed one.

@@ -187,6 +187,31 @@ def test_run_installs_every_shared_folder():
     assert {*shared_folders(), 'neuron_reach', 'resource', 'scripts'} <= set(sources.split())
 
 
+TYPED = {
+    'neuron_reach.analysis.distances.neuron_distances',
+    'neuron_reach.analysis.projection.linear_projection',
+    'neuron_reach.arm.simulator.FleetSimulator',
+    'neuron_reach.learning.checkpoint.load_checkpoint',
+    'neuron_reach.learning.setup.Setup',
+    'neuron_reach.records.record.ActivityRecord',
+}
+
+
+def test_type_checkers_of_users_see_the_types(tmp_path):
+    modules = sorted({name.rpartition('.')[0] for name in TYPED})
+    lines = [f'import {module}' for module in modules]
+    lines += [f'reveal_type({name})' for name in sorted(TYPED)]
+    user = tmp_path / 'user.py'
+    user.write_text('\n'.join(lines))
+    cache = ROOT / '.mypy_cache' / 'user'
+    command = [sys.executable, '-m', 'mypy', '--strict', '--cache-dir', cache, user]
+    checked = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    revealed = re.findall('Revealed type is "(.*)"', checked.stdout)
+    assert len(revealed) == len(TYPED)
+    assert not {'Any', 'object'} & set(revealed)
+
+
 @pytest.fixture(scope='module')
 def prefix(tmp_path_factory):
     """Install a copy of the package as pip does, but for its dependencies."""
@@ -228,6 +253,7 @@ def test_pip_installs_modules_shared_files_and_the_command(prefix):
     assert shipped == {str(path.relative_to(ROOT)) for path in ROOT.glob('neuron_reach/**/*.py')}
     plugins = {path.name for path in modules.glob('neuron_reach/gazebo/plugin/*')}
     assert plugins == {path.name for path in ROOT.glob('neuron_reach/gazebo/plugin/*')}
+    assert (modules / 'neuron_reach' / 'py.typed').exists()
     assert not (modules / 'test').exists()
     share = prefix / 'share' / 'neuron_reach'
     assert (share / 'package.xml').read_text() == (ROOT / 'package.xml').read_text()
