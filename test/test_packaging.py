@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+import yaml
 
 import neuron_reach
 from neuron_reach.common.options import allowed, fill
@@ -22,6 +23,7 @@ from neuron_reach.launching.arguments import RunOptions, read_arguments
 from neuron_reach.learning.setup import Setup
 
 ROOT = Path(__file__).parents[1]
+CHANGELOG = ROOT / 'CHANGELOG.md'
 NODES = {
     'activation_recorder',
     'arm_reset',
@@ -100,6 +102,44 @@ def test_the_manifest_is_what_ament_expects(manifest, distribution):
     email = manifest.find('maintainer').get('email')
     assert re.fullmatch(r'[a-z.-]+@[a-z-]+(\.[a-z-]+)+', email)
     assert distribution.get_maintainer_email() == email
+
+
+def test_setup_and_citation_say_the_same_as_the_manifest(manifest, distribution):
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == manifest.findtext('version')
+    assert citation['license'] == distribution.get_license() == manifest.findtext('license')
+    urls = {element.get('type'): element.text for element in manifest.findall('url')}
+    assert urls == {
+        'website': citation['url'],
+        'repository': citation['repository-code'],
+        'bugtracker': distribution.metadata.project_urls['Bug Tracker'],
+    }
+    assert distribution.get_url() == urls['website']
+    assert distribution.metadata.project_urls['Repository'] == urls['repository']
+    (author,) = citation['authors']
+    assert author['name'] == distribution.get_author() == manifest.findtext('author')
+    assert f'## [{citation["version"]}] - {citation["date-released"]}\n' in CHANGELOG.read_text()
+
+
+def test_every_file_named_for_contributors_exists():
+    texts = [(ROOT / name).read_text() for name in ('CONTRIBUTING.md', 'SECURITY.md')]
+    quoted = re.findall(r'`([^`\s]+)`', '\n'.join(texts))
+    linked = re.findall(r'\]\(([^)#:]+)\)', '\n'.join(texts))
+    named = {path for path in quoted if '/' in path or re.search(r'\.(cff|md|py|xml|yaml)$', path)}
+    named = named - {'./run', '/diagnostics', 'NAME.py'} | set(linked)
+    assert len(named) > 30
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def test_the_changelog_has_the_sections_of_keep_a_changelog():
+    text = CHANGELOG.read_text()
+    releases = re.findall(r'^## (.+)$', text, re.MULTILINE)
+    assert releases[0] == '[Unreleased]'
+    assert all(re.fullmatch(r'\[\d+\.\d+\.\d+] - \d{4}-\d\d-\d\d', name) for name in releases[1:])
+    order = ['Added', 'Changed', 'Deprecated', 'Removed', 'Fixed', 'Security']
+    for release in text.split('\n## ')[1:]:
+        sections = re.findall(r'^### (.+)$', release, re.MULTILINE)
+        assert sections == sorted(sections, key=order.index)
 
 
 def test_the_manifest_declares_what_is_imported(manifest):
@@ -183,7 +223,9 @@ def shared_folders():
 
 
 def test_run_installs_every_shared_folder():
-    (sources,) = re.findall(r'^sources=\((.*)\)$', (ROOT / 'run').read_text(), re.MULTILINE)
+    (sources,) = re.findall(
+        r'^sources=\((.*?)\)$', (ROOT / 'run').read_text(), re.MULTILINE | re.DOTALL
+    )
     assert {*shared_folders(), 'neuron_reach', 'resource', 'scripts'} <= set(sources.split())
 
 
@@ -254,6 +296,7 @@ def test_pip_installs_modules_shared_files_and_the_command(prefix):
     plugins = {path.name for path in modules.glob('neuron_reach/gazebo/plugin/*')}
     assert plugins == {path.name for path in ROOT.glob('neuron_reach/gazebo/plugin/*')}
     assert (modules / 'neuron_reach' / 'py.typed').exists()
+    assert any(modules.glob('neuron_reach-*.dist-info/**/LICENSE'))
     assert not (modules / 'test').exists()
     share = prefix / 'share' / 'neuron_reach'
     assert (share / 'package.xml').read_text() == (ROOT / 'package.xml').read_text()

@@ -50,7 +50,14 @@ class Clone:
         folder.mkdir()
         for name in ('config', 'launch', 'resource', 'rviz', 'scripts', 'urdf', 'worlds'):
             (folder / name).mkdir()
-        for name in ('package.xml', 'pyproject.toml', 'setup.cfg', 'setup.py'):
+        for name in (
+            'LICENSE',
+            'README.md',
+            'package.xml',
+            'pyproject.toml',
+            'setup.cfg',
+            'setup.py',
+        ):
             (folder / name).touch()
         (folder / 'neuron_reach').mkdir()
         (folder / 'neuron_reach' / 'cli.py').touch()
