@@ -107,7 +107,7 @@ def test_the_report_names_the_nearest_and_what_of_its_like_fits_the_curves_best(
         DEFAULT: outcome(2 * PUBLISHED),
         'linear reward': outcome(1.3 * PUBLISHED, spread=0.2, tried=9),
         'uniform merging': outcome(1.35 * PUBLISHED, spread=0.2),
-        'goals all around': outcome(3 * PUBLISHED),
+        'goals in all directions': outcome(3 * PUBLISHED),
     }
     curves = {DEFAULT: curve(0.02), 'linear reward': curve(0.5), 'uniform merging': curve(0.02)}
     monkeypatch.setattr(reading_study, 'ReductionMeasures', lambda group, results: group)
@@ -118,7 +118,7 @@ def test_the_report_names_the_nearest_and_what_of_its_like_fits_the_curves_best(
     assert 'Best supported: uniform merging.' in section.text
     _, sizes, _, statements = section.items
     assert [row[0] for row in sizes.rows] == list(known)
-    assert statements.header == ['the paper says', *curves]
+    assert statements.header == ['statement of the paper', *curves]
     assert len(statements.rows) == 7 + 1
     assert statements.rows[3][1:] == ['confirmed', 'differs', 'confirmed']
     assert statements.rows[-1][1:] == ['0', '1', '0']
