@@ -1,7 +1,7 @@
 """Start the arm in the Gazebo of a ROS 2 Humble installation, with a position PID on each joint.
 
-The other launch files start this one for backend:=gazebo; by itself it is for looking and for
-programs of your own, which find the topics and services of docs/interface.md.
+The other launch files start this one for backend:=gazebo. Start it alone to look at the arm or for
+programs of your own; docs/interface.md lists its topics and services.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def gazebo_ros() -> Path:
 
 
 def spawn_controllers(names: tuple[str, ...], scope: Scope) -> list[Any]:
-    """Return what spawns the first controller, and when it is active the others in their order."""
+    """Return actions that spawn controllers one after the other, each when the last is active."""
     if not names:
         return []
     name, *later = names
@@ -164,7 +164,7 @@ def spawn_controllers(names: tuple[str, ...], scope: Scope) -> list[Any]:
 
 
 def next_step(name: str, actions: Any) -> Any:
-    """Return what to do when a process has ended: go on if it was well, else end it all."""
+    """Return a handler that continues if a process succeeded, and otherwise ends the launch."""
 
     def on_exit(event: Any, context: LaunchContext) -> Any:
         if context.is_shutdown:
@@ -177,9 +177,9 @@ def next_step(name: str, actions: Any) -> Any:
 
 
 def controllers(joints: int, gazebo: GazeboOptions, namespace: str) -> dict[str, Any]:
-    """Return the parameters of the controllers of so many joints, and of Gazebo's own node.
+    """Return the parameters of the controllers of an arm, and of Gazebo's own node.
 
-    Gazebo's own is in no namespace; a name without one would match nodes in no other.
+    Gazebo's own node is in no namespace; names without a namespace match only such nodes.
     """
     text = shared_file('config/controllers.yaml').read_text(encoding='utf-8')
     values: dict[str, Any] = yaml.safe_load(text)
@@ -192,7 +192,7 @@ def controllers(joints: int, gazebo: GazeboOptions, namespace: str) -> dict[str,
 
 
 def world_file(gazebo: GazeboOptions) -> str:
-    """Return the world, in real time at the asked number of physics steps."""
+    """Return the world, in real time with the chosen number of physics steps."""
     text = shared_file(WORLD).read_text(encoding='utf-8')
     rate = round(gazebo.physics_steps / CONTROL_PERIOD)
     return text.replace('<max_step_size>0.001<', f'<max_step_size>{1 / rate!r}<').replace(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FAILED = 1
 LINE_PERIOD = 30.0  # s
 NO_WORKERS = 10.0
-"""Seconds without a worker after which that is worth a line of its own."""
+"""Seconds without a worker after which a line reports it."""
 SUMMARY = 'Repeat experiments of the paper and report how the results compare with it.'
 DETAILS = """\
 Finished results are kept in the output folder: the same command resumes where it was stopped, and
@@ -89,7 +89,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     if options.workers is not None and options.workers < 1:
         raise UserError(f'--workers must be at least 1, not {options.workers}')
     if options.workers is not None and options.scheduler is not None:
-        raise UserError('--workers is for this machine; a cluster has as many as it has')
+        raise UserError('--workers applies to this machine; leave it out with --scheduler')
     from neuron_reach.study.engine.executors import ClusterExecutor, LocalExecutor, processors
     from neuron_reach.study.engine.runner import Outcome, Work
     from neuron_reach.study.engine.store import Store
@@ -103,7 +103,7 @@ def _reproduce(options: argparse.Namespace) -> int:
         store.lock()
     work = Work.of([job for plan in chosen for job in plan.jobs], store)
     for address, problem in work.damaged.items():
-        what = 'it has to be computed again'
+        what = 'it must be computed again'
         if not options.dry_run:
             aside = store.set_aside(work.jobs[address])
             what = f'the result is set aside as {aside.name} and computed again'
@@ -162,29 +162,29 @@ def _run(name: str, work: Work, store: Store, executor: Executor) -> Outcome:
 
 
 class Notes:
-    """Says how a run stands, and whether that is worth a line at once."""
+    """Describes the state of a run, and decides whether to print it at once."""
 
     def __init__(self) -> None:
         self._worked = time.monotonic()
-        self._told = False
+        self._reported = False
 
     def tell(self, status: Status) -> tuple[str, bool]:
-        """Return the note, and whether it is the first one of workers being away for long."""
+        """Return the note, and whether it is the first to report a long absence of workers."""
         note = f'{len(status.running)} running, about {duration(status.seconds_left)} left'
         idle = 0.0
         if status.workers:
             self._worked = time.monotonic()
         else:
             idle = time.monotonic() - self._worked
-            note = f'no workers for {duration(idle)}: waiting for some'
+            note = f'no workers for {duration(idle)}: waiting for workers'
         if status.failed:
             note += f', {status.failed} failed'
-        told, self._told = self._told, idle >= NO_WORKERS
-        return note, self._told and not told
+        before, self._reported = self._reported, idle >= NO_WORKERS
+        return note, self._reported and not before
 
 
 def _forecast(work: Work, workers: int) -> str:
-    """Say what is to be done and how long it should take."""
+    """Describe which jobs remain and how long they should take."""
     done = Counter(job.function.name for job in work.jobs.values())
     todo = Counter(job.function.name for job in work.todo.values())
     rows = [('job', 'all', 'to do', 'CPU time')]
@@ -195,7 +195,7 @@ def _forecast(work: Work, workers: int) -> str:
     lines = [f'{name:<20}{every:>8}{missing:>8}{time:>12}' for name, every, missing, time in rows]
     basis = f'from the {work.estimates.count} jobs that are done'
     if not work.estimates.count:
-        basis = 'from what it took on the machine of docs/benchmarks.md'
+        basis = 'from the times on the machine of docs/benchmarks.md'
     lines += ['', *(f'  {job.label}' for job in work.todo.values())] if work.todo else ['']
     plural = '' if workers == 1 else 's'
     lines.append(f'about {duration(work.duration(workers))} on {workers} worker{plural}, {basis}')
@@ -217,7 +217,7 @@ def _tell_failures(outcome: Outcome, store: Store) -> int:
 
 
 def duration(seconds: float) -> str:
-    """Say how long in words: `40 s`, `12 min`, `3.5 h`."""
+    """Return a duration as text: `40 s`, `12 min`, `3.5 h`."""
     if seconds < 90:
         return f'{seconds:.0f} s'
     if seconds < 5400:

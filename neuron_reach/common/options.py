@@ -1,7 +1,7 @@
 """Options as frozen dataclasses: one place for default, meaning, unit and range.
 
-YAML files, ROS parameters, launch arguments and the command line all fill the same dataclasses, and
-all refuse an unknown key or a value out of range in the same words.
+YAML files, ROS parameters, launch arguments and the command line all fill the same dataclasses and
+refuse an unknown key or a value out of range with the same message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from neuron_reach.errors import UserError
 T = TypeVar('T')
 
 SWITCHES = {'true': True, 'yes': True, 'on': True, 'false': False, 'no': False, 'off': False}
-"""What true and false may be called."""
+"""Texts for true and false."""
 
 ROS_PARAMETERS = 'ros__parameters'
 
@@ -34,13 +34,13 @@ def option(
     choices: tuple[str, ...] = (),
     path: bool = False,
 ) -> Any:
-    """Declare one option: a dataclass field that knows its meaning and what is allowed."""
+    """Declare one option: a dataclass field with its meaning and its allowed values."""
     metadata = {'description': description, 'low': low, 'high': high, 'choices': choices}
     return dataclasses.field(default=default, metadata={**metadata, 'path': path})
 
 
 def allowed(field: dataclasses.Field[Any]) -> str:
-    """Say in a few words which values a field takes."""
+    """Describe briefly which values a field takes."""
     if field.metadata['choices']:
         return 'one of ' + ', '.join(field.metadata['choices'])
     if isinstance(field.default, bool):
@@ -111,7 +111,7 @@ def user_path(text: str) -> str:
 
 
 def from_text(value: Any) -> Any:
-    """Return what a text says as YAML, such as that of an argument; other values are kept."""
+    """Return the YAML value of a text, such as that of an argument; keep other values."""
     return plain_yaml.parse(value) if isinstance(value, str) else value
 
 
@@ -128,7 +128,7 @@ def _read_number(value: Any, kind: type) -> Any:
 def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
     """Build the options `cls` from those of `values` that it knows.
 
-    Keys of other options are left alone; `check_keys` is what finds unknown ones.
+    Keys of other options are ignored; `check_keys` finds unknown ones.
 
     Raises:
         UserError: a value is of the wrong kind or out of range; names `source` and the key.
@@ -164,7 +164,7 @@ def _found(field: dataclasses.Field[Any], value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as it can be shown in a line."""
+    """Return a value as text for one line."""
     text = 'nothing' if value is None else repr(value)
     return text if len(text) <= 60 else f'{text[:57]}...'
 
@@ -193,7 +193,7 @@ def closest(name: str, known: Collection[str]) -> str | None:
     alike = {other.lower().replace('-', '_'): other for other in known}
     typed = name.lower().replace('-', '_')
     near = difflib.get_close_matches(typed, alike, 1)
-    if len(typed) > 2 and typed not in alike:  # a beginning says more than likeness
+    if len(typed) > 2 and typed not in alike:  # a prefix is stronger evidence than similarity
         near = [other for other in alike if other.startswith(typed)] or near
     return alike[near[0]] if near else None
 
@@ -219,7 +219,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def _has_ros_parameters(values: Mapping[str, Any]) -> bool:
-    """Tell whether this is what `--params-file` takes: node: {ros__parameters: {key: value}}."""
+    """Return whether this is a file for `--params-file`: node: {ros__parameters: {key: value}}."""
     return ROS_PARAMETERS in values or any(
         _has_ros_parameters(inner) for inner in values.values() if isinstance(inner, dict)
     )

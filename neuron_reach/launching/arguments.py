@@ -1,4 +1,4 @@
-"""The arguments of a run, `name:=value`, said once for the command line and for `ros2 launch`.
+"""The arguments of a run, `name:=value`, defined once for the command line and `ros2 launch`.
 
 No ROS imports here.
 """

@@ -1,8 +1,9 @@
-"""Which processes a run consists of: said once, for `ros2 launch` and for our own starter.
+"""The graphs: which processes a run consists of, for `ros2 launch` and for the starter.
 
-No ROS imports here. A run is a list of phases, one after the other. Each phase has a leader, the
-process whose end ends the phase; the others are then ended in the order in which they are listed,
-so that whatever is still on its way gets written down.
+No ROS imports here. A graph is what one command starts: a list of phases that run one after the
+other. A phase is a group of processes that run together. It ends when its leader ends; its
+followers are then ended in the order in which they are listed, so that messages in transit are
+still recorded.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Process:
     """One operating-system process: a node of this package, or any other program.
 
     Attributes:
-        name: of the node (and of its executable), or what to call the program.
+        name: of the node (and of its executable), or of the program.
         parameters: of the node.
         command: of a program that is no node of this package.
         namespace: of the node, from the root on.
@@ -70,7 +71,7 @@ class Phase:
     leader: Process
     followers: tuple[Process, ...] = ()
     after_failure: tuple[str, ...] = ()
-    """A command to run should the phase fail."""
+    """A command to run if the phase fails."""
 
     def within(self, namespace: str) -> Phase:
         """Return the same phase with its nodes in a namespace."""
@@ -103,7 +104,7 @@ def build(graph: str, given: Mapping[str, str], parent: str = '/') -> list[Phase
 def _phases(graph: str, values: dict[str, Any], run: RunOptions) -> list[Phase]:
     if graph == 'train':
         if run.checkpoint:
-            raise UserError('arguments: train starts afresh or resumes run_dir; no checkpoint')
+            raise UserError('arguments: train starts anew or resumes run_dir; leave out checkpoint')
         return _train(Setup.from_values(values, 'arguments'), run, 'record' in values)
     if graph == 'prune-train':
         return _prune_train(values, run)
@@ -111,22 +112,22 @@ def _phases(graph: str, values: dict[str, Any], run: RunOptions) -> list[Phase]:
 
 
 def _train(setup: Setup, run: RunOptions, asked: bool) -> list[Phase]:
-    """Return the phases of a training; `asked` says whether the user named a number to record."""
+    """Return the phases of a training; `asked`: the user gave a number of episodes to record."""
     run_dir = run_folder(setup, run)
     checkpoint, bag = run_dir / CHECKPOINT, run_dir / BAG
     learning = _learning(setup, run, run_dir)
     check_folder(run_dir)
     if not holds_nothing(bag):
         needed = run.record if asked else 0
-        return [_check(bag, checkpoint, needed), learning, _report(run_dir)]
+        return [_check(bag, checkpoint, needed), learning, _describe(run_dir)]
     if not run.record:
-        return [learning, _report(run_dir)]
+        return [learning, _describe(run_dir)]
     recording = _recording(setup, run, checkpoint, bag, 'lockstep')
     return [learning, recording, _keep('report', run, checkpoint, bag, run_dir)]
 
 
 def check_folder(run_dir: Path) -> None:
-    """Make sure that the network to be trained in a folder is not put beside another one's bag.
+    """Make sure that a training does not put its network beside the bag of another network.
 
     Raises:
         UserError: there is a bag, but no trained network; or it is no run folder, but a bag or a
@@ -136,15 +137,15 @@ def check_folder(run_dir: Path) -> None:
     bag = run_dir / BAG
     if not holds_nothing(bag) and not is_checkpoint(run_dir / CHECKPOINT):
         raise UserError(
-            f'{bag}: is of another network than the one to be trained; '
+            f'{bag}: belongs to another network than the one to be trained; '
             'move it away or name another run_dir'
         )
 
 
 def _learning(setup: Setup, run: RunOptions, run_dir: Path, start: str = '') -> Phase:
-    """Return the phase that trains in a folder, afresh or from the network `start`."""
+    """Return the phase that trains in a folder, from random weights or from the network `start`."""
     clock = _clock(run, 'lockstep')
-    if clock == 'realtime':  # there is but one arm
+    if clock == 'realtime':  # there is only one arm
         setup = dataclasses.replace(setup, learning=dataclasses.replace(setup.learning, arms=1))
     realtime = clock == 'realtime'
     return Phase(
@@ -155,7 +156,7 @@ def _learning(setup: Setup, run: RunOptions, run_dir: Path, start: str = '') -> 
 
 
 def _prune_train(values: dict[str, Any], run: RunOptions) -> list[Phase]:
-    """Return the phases of the pruning procedure that are still to come."""
+    """Return the remaining phases of the pruning procedure."""
     pruning = fill(PruningOptions, values, 'arguments')
     options = fill(ReductionOptions, values, 'arguments')
     if not run.record:
@@ -188,7 +189,7 @@ def _prune_train(values: dict[str, Any], run: RunOptions) -> list[Phase]:
 
 
 def _whole_bag(folder: Path) -> Path:
-    """Return the bag in a folder that was found whole, or where to record it."""
+    """Return the complete bag in a folder, or the path at which to record it."""
     bags = (numbered_bag(folder, number) for number in itertools.count(1))
     return next(bag for bag in bags if holds_nothing(bag) or read_seal(bag))
 
@@ -214,7 +215,7 @@ def _command(title: str, *words: str) -> Phase:
 
 
 def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions]:
-    """Return the setup of a checkpoint; what the user asked for must agree with it."""
+    """Return the setup of a checkpoint; the user's arguments must agree with it."""
     if not run.checkpoint:
         run_dir = run_folder(Setup.from_values(values, 'arguments'), run)
         run = dataclasses.replace(run, checkpoint=str(run_dir / CHECKPOINT))
@@ -225,7 +226,7 @@ def _trained(values: dict[str, Any], run: RunOptions) -> tuple[Setup, RunOptions
     if not metadata_file.exists():
         raise UserError(
             f'{metadata_file}: no trained network there; '
-            'name one with checkpoint:=FOLDER, or train it first'
+            'name one with checkpoint:=FOLDER, or train one first'
         )
     options = read_json(metadata_file, {'options': dict})['options']
     trained = Setup.from_saved(options, str(metadata_file)).values()
@@ -282,8 +283,8 @@ def run_folder(setup: Setup, run: RunOptions) -> Path:
 
 NATIVE_PACKAGES = ('gazebo_ros', 'gazebo_ros2_control', 'position_controllers')
 NATIVE_START = 240.0
-"""Seconds that Gazebo has to start, to spawn the arm, and to spawn each of two controllers; all of
-these have a limit of their own (60 s)."""
+"""Seconds for Gazebo to start, to spawn the arm, and to spawn each of two controllers; each of
+these steps has its own limit (60 s)."""
 
 _ACTIVATIONS = Process('activation_recorder', {'recorded': False})
 
@@ -304,12 +305,12 @@ def _simulator(setup: Setup, run: RunOptions, arms: int, clock: str) -> Process:
 
 
 def _native_gazebo() -> bool:
-    """Tell whether the Gazebo of a ROS 2 installation is there; it is used rather than ours."""
+    """Return whether a ROS 2 installation has Gazebo, which is then used instead of ours."""
     return bool(shutil.which('ros2')) and all(map(has_package, NATIVE_PACKAGES))
 
 
 def _clock(run: RunOptions, wanted: str) -> str:
-    """Return how time goes on: the Gazebo of a ROS 2 installation knows no lockstep."""
+    """Return the clock: the Gazebo of a ROS 2 installation has no lockstep."""
     native = run.backend == 'gazebo' and _native_gazebo()
     return 'realtime' if native else wanted
 
@@ -329,18 +330,18 @@ def _bag_recorder(setup: Setup, run: RunOptions, bag: Path) -> Process:
 
 
 def _keep(
-    title: str, run: RunOptions, checkpoint: Path, bag: Path, told: Path | None = None
+    title: str, run: RunOptions, checkpoint: Path, bag: Path, described: Path | None = None
 ) -> Phase:
-    """Return the phase that checks a recording and gives it its name, and tells of a path."""
-    info = () if told is None else ('--info', str(told))
+    """Return the phase that checks a recording, renames it, and describes a path."""
+    info = () if described is None else ('--info', str(described))
     return _command(title, 'recording', 'keep', str(bag), str(checkpoint), str(run.record), *info)
 
 
 def _check(bag: Path, checkpoint: Path, episodes: int) -> Phase:
-    """Return the phase that makes sure of a bag that is there already."""
+    """Return the phase that checks an existing bag."""
     return _command('checking', 'recording', 'check', str(bag), str(checkpoint), str(episodes))
 
 
-def _report(path: Path) -> Phase:
-    """Return the last phase: say what the run left behind."""
+def _describe(path: Path) -> Phase:
+    """Return the last phase, which describes what the run left behind."""
     return _command('report', 'info', str(path))

@@ -1,4 +1,4 @@
-"""Translate a graph into a description for `ros2 launch`; the graph itself is said elsewhere."""
+"""Translate a graph, which launching/graph.py defines, into a description for `ros2 launch`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _LAUNCHS_OWN = {'launch-prefix', 'launch-prefix-filter'}
 def describe(name: str) -> LaunchDescription:
     """Return the launch description of a graph: its arguments, and what starts its processes."""
     arguments = [
-        # Empty stands for "not given": only so can the config file's keys show through.
+        # Empty means not given; any other default would override the keys of the config file.
         DeclareLaunchArgument(
             field.name,
             default_value='',
@@ -65,7 +65,7 @@ def describe(name: str) -> LaunchDescription:
     )
     declared = [config, *arguments]
     names = [argument.name for argument in declared]
-    # First, as launch's own answers to a wrong choice do not say what may have been meant.
+    # First, because launch's own message for a wrong choice does not suggest the closest one.
     check = OpaqueFunction(function=_check, args=(name, names))
     start = OpaqueFunction(function=_start, args=(name, names))
     return LaunchDescription([check, *declared, start])
@@ -83,13 +83,13 @@ def _check(context: LaunchContext, name: str, arguments: Sequence[str]) -> None:
 
 
 class Scope:
-    """What holds where a launch file is included: namespace, remaps, parameters, environment.
+    """The namespace, remaps, parameters and environment in which a launch file is included.
 
-    Handlers of events run outside of all groups, so what they start must be put back into it.
+    Event handlers run outside all groups, so the processes they start must reenter this scope.
     """
 
     def __init__(self, context: LaunchContext) -> None:
-        # Later remaps are appended to the very list that is there now.
+        # A deep copy, because later remaps are appended to the same list.
         self.configurations = copy.deepcopy(context.launch_configurations)
         self.environment = dict(context.environment)
 
@@ -99,7 +99,7 @@ class Scope:
         return str(self.configurations.get('ros_namespace') or '/')
 
     def around(self, actions: Sequence[Any]) -> list[Any]:
-        """Have actions start in this scope, whenever they are returned to launch."""
+        """Return actions that start in this scope, whenever they are returned to launch."""
         return [GroupAction([OpaqueFunction(function=self._enter), *actions])]
 
     def _enter(self, context: LaunchContext) -> None:
@@ -111,7 +111,7 @@ class Scope:
             now.update(kept)
 
     def refuse_remaps(self) -> None:
-        """Raise UserError if there are remaps; the controllers in Gazebo would not know them."""
+        """Raise UserError if there are remaps, which the controllers in Gazebo do not apply."""
         if self.configurations.get('ros_remaps'):
             raise UserError(
                 'remaps (SetRemap) do not reach the controllers in the Gazebo of a ROS 2 '
@@ -122,7 +122,7 @@ class Scope:
 def check_arguments(context: LaunchContext, known: Iterable[str]) -> None:
     """Refuse unknown arguments on the command line of `ros2 launch`.
 
-    If another launch file includes this one, the arguments are that one's, and no business of ours.
+    If another launch file includes this one, the arguments belong to that file and are not checked.
 
     Raises:
         UserError: an argument is unknown.
@@ -152,19 +152,19 @@ def _start(context: LaunchContext, name: str, arguments: Sequence[str]) -> list[
 
 
 def _actions(phases: Sequence[Phase], scope: Scope) -> list[Any]:
-    """Return the processes of the first phase; when they have ended, the next phase starts."""
+    """Return the processes of the first phase; after they have ended, the next phase starts."""
     if not phases:
         return []
     phase, *later = phases
     ended = []
 
     def on_exit(event: ProcessExited, context: LaunchContext) -> list[Any] | None:
-        if context.is_shutdown:  # by Ctrl-C or a failure; launch ends the others by itself
+        if context.is_shutdown:  # after Ctrl-C or a failure, launch ends the others
             return None
         ended.append(event.action)
         process = processes[actions.index(event.action)]
         interrupted = actions[0] in ended[:-1] and bool(process.command)
-        # The `ros2` command answers an interrupt with its number.
+        # After an interrupt, the exit code of the `ros2` command is the signal's number.
         if event.returncode not in ({0, int(signal.SIGINT)} if interrupted else {0}):
             fail(f'{process.name} failed (exit code {event.returncode})')
         if actions[0] not in ended:
@@ -175,7 +175,8 @@ def _actions(phases: Sequence[Phase], scope: Scope) -> list[Any]:
         return _actions(later, scope)
 
     def fail(message: str) -> NoReturn:
-        nodes = [one for one, each in zip(actions, processes, strict=True) if not each.command]
+        pairs = zip(actions, processes, strict=True)
+        nodes = [action for action, process in pairs if not process.command]
         _give_up(node for node in nodes if node not in ended)
         if phase.after_failure:
             subprocess.run(_words(phase.after_failure), check=False, env=scope.environment)
@@ -188,16 +189,16 @@ def _actions(phases: Sequence[Phase], scope: Scope) -> list[Any]:
 
 
 def _expect_interrupt(event: ProcessStarted, context: LaunchContext) -> None:
-    """Have launch not call it an error that Ctrl-C interrupts the leader of a healthy run."""
+    """Keep launch from logging an error when Ctrl-C interrupts the leader of a healthy run."""
 
-    def is_told(record: logging.LogRecord) -> bool:
+    def is_logged(record: logging.LogRecord) -> bool:
         return not (context.is_shutdown and f'exit code {INTERRUPTED},' in record.getMessage())
 
-    get_logger(event.process_name).addFilter(is_told)
+    get_logger(event.process_name).addFilter(is_logged)
 
 
 def _give_up(actions: Iterable[ExecuteProcess]) -> None:
-    """Have nodes end at once: on the interrupt that launch sends they would first work off all."""
+    """End nodes at once; after launch's interrupt they would first process pending messages."""
     for action in actions:
         if action.process_details is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -225,13 +226,13 @@ def _action(process: Process, on_exit: Any) -> ExecuteProcess:
 
 
 def _python() -> str:
-    """Return the interpreter of the nodes; `ros2` may run in the system's, which lacks PyTorch."""
+    """Return the interpreter of the nodes; the one that runs `ros2` may lack PyTorch."""
     python = Path(get_package_prefix(PACKAGE), 'bin', 'python3')
     return str(python) if python.exists() else 'python3'
 
 
 def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Say of texts that they are texts; launch_ros would read '1' as a number."""
+    """Mark texts as texts, because launch_ros would read '1' as a number."""
     return {
         key: ParameterValue(value, value_type=str) if isinstance(value, str) else value
         for key, value in values.items()

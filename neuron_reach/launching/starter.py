@@ -27,7 +27,7 @@ PATIENCE = 30.0
 def run(phases: Sequence[Phase]) -> int:
     """Run the phases one after the other and return the exit code.
 
-    0 if all is well; 130 after Ctrl-C; else the code of the first process that failed.
+    0 on success; 130 after Ctrl-C; otherwise the code of the first process that failed.
     """
     check_environment()
     local_ros()
@@ -52,7 +52,7 @@ _domain_lock: socket.socket | None = None
 
 
 def local_ros() -> None:
-    """Keep ROS traffic on this host and out of the way of other runs, unless the user chose."""
+    """Keep ROS traffic on this host and apart from other runs, unless the user chose otherwise."""
     global _domain_lock
     os.environ.setdefault('AMENT_PREFIX_PATH', sys.prefix)
     if os.environ.get('ROS_DISTRO') == 'humble':
@@ -75,7 +75,7 @@ def free_domain(first: int = 0) -> tuple[int, socket.socket]:
     for domain in range(first, 102):  # higher ones collide with ephemeral ports
         lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            lock.bind(f'\0neuron_reach_domain_{domain}')  # abstract: no file stays behind
+            lock.bind(f'\0neuron_reach_domain_{domain}')  # abstract socket: leaves no file
         except OSError:
             lock.close()
         else:
@@ -86,8 +86,8 @@ def free_domain(first: int = 0) -> tuple[int, socket.socket]:
 def remove_dead_segments() -> int:
     """Remove shared memory that killed Fast DDS processes left behind; return how many pieces.
 
-    The owner of a piece holds a lock on a file beside it for as long as it lives, which is also
-    how Fast DDS's own `fastdds shm clean` tells the living from the dead.
+    The owner of a piece holds a lock on a file beside it while it runs; `fastdds shm clean` of Fast
+    DDS checks the same locks.
     """
     removed = 0
     for piece in Path('/dev/shm').glob('fast*_*'):
@@ -95,13 +95,13 @@ def remove_dead_segments() -> int:
             continue
         locks = [piece.with_name(piece.name + suffix) for suffix in ('_el', '_sl')]
         try:
-            # What was made just now may be about to get its lock.
+            # A new piece may not be locked yet.
             if time.time() - piece.stat().st_ctime < 1.0 or any(map(_is_locked, locks)):
                 continue
             for part in (piece, *locks, piece.with_name(f'sem.{piece.name}_mutex')):
                 part.unlink(missing_ok=True)
             removed += 1
-        except OSError:  # somebody else's, or gone by now
+        except OSError:  # of another user, or removed meanwhile
             continue
     return removed
 
@@ -124,7 +124,7 @@ def command_of(process: Process) -> list[str]:
     command = [sys.executable, '-m', 'neuron_reach.nodes', process.name, '--ros-args']
     command += ['-r', f'__node:={process.name}', '-r', f'__ns:={process.namespace}']
     for key, value in process.parameters.items():
-        # JSON is YAML with the types kept, but for its way to escape rare characters.
+        # JSON is YAML that keeps the types, except for its escapes of rare characters.
         command += ['-p', f'{key}:={json.dumps(value, ensure_ascii=False)}']
     return command
 
@@ -135,7 +135,7 @@ class _Child:
     def __init__(self, process: Process) -> None:
         self.name = process.name
         self._is_node = not process.command
-        # A session of its own: Ctrl-C must reach the children in order, not all at once.
+        # A separate session: Ctrl-C must reach the children in order, not all at once.
         self._popen = subprocess.Popen(
             command_of(process),
             start_new_session=True,
@@ -145,14 +145,14 @@ class _Child:
 
     @property
     def code(self) -> int | None:
-        """Exit code, None while it runs."""
+        """The exit code, None while the process runs."""
         return self._popen.poll()
 
     def end(self, *, given_up: bool = False) -> int:
         """Interrupt it, wait for its end and return the exit code.
 
         Args:
-            given_up: a node need not work off what is on its way.
+            given_up: a node need not process pending messages.
         """
         interrupted = self.code is None
         if interrupted:
@@ -165,7 +165,7 @@ class _Child:
             self.kill()
             return -signal.SIGKILL
         if interrupted and not self._is_node and abs(code) == signal.SIGINT:
-            return 0  # the `ros2` command answers an interrupt with its number
+            return 0  # the exit code of `ros2` after an interrupt is its number
         return code
 
     def kill(self) -> None:
@@ -195,7 +195,7 @@ def _run_phase(phase: Phase) -> int:
             print(f'{failed.name} ended early (exit code {failed.code})', file=sys.stderr)
         given_up = failed is not None or leader.code != 0
         codes = [child.end(given_up=given_up) for child in children]
-    except KeyboardInterrupt:  # the second one: no more patience
+    except KeyboardInterrupt:  # the second Ctrl-C: kill at once
         for child in children:
             child.kill()
         return INTERRUPTED
