@@ -4,6 +4,7 @@ from neuron_reach.learning.kernels import use_one_core
 from neuron_reach.study.engine.executors import LocalExecutor
 from neuron_reach.study.engine.runner import Work, run
 from neuron_reach.study.engine.store import Store
+from study.tiny import STUDIES, TINY, tiny_studies
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -34,3 +35,22 @@ def complete(store, processes):
         return outcome, statuses
 
     return do
+
+
+@pytest.fixture
+def easy():
+    """Has the studies of figures 2 and 3 train networks that learn within a second."""
+    with tiny_studies():
+        yield
+
+
+@pytest.fixture(scope='session')
+def done(tmp_path_factory, processes):
+    """The studies of figures 2 and 3, done: their store and their plans."""
+    store = Store(tmp_path_factory.mktemp('studies'))
+    with tiny_studies():
+        plans = {name: module.plan(TINY) for name, module in STUDIES.items()}
+    jobs = [job for plan in plans.values() for job in plan.jobs]
+    work = Work.of(jobs, store)
+    assert run(work, store, processes, lambda status: None).failures == []
+    return store, plans

@@ -1,4 +1,3 @@
-import dataclasses
 import itertools
 
 import pytest
@@ -19,18 +18,7 @@ from neuron_reach.study.reductions import (
 )
 from neuron_reach.study.studies import SCALES
 from neuron_reach.workflows.prune import count_successes, sample_streams
-
-TINY = dataclasses.replace(
-    SCALES['quick'],
-    networks=2,
-    stack=2,
-    widths=(16,),
-    distance_episodes=20,
-    pruning_episodes=20,
-    taus=(0.0, 0.1, 0.2, 0.5),
-    samples=2,
-    retraining_episodes=2000,
-)
+from study.tiny import TINY
 
 
 def test_networks_are_pruned_and_trained_on_as_by_hand(store, complete):

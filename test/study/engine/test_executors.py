@@ -16,7 +16,7 @@ from neuron_reach.errors import UserError
 from neuron_reach.study.engine.executors import ATTEMPTS, ClusterExecutor, LocalExecutor
 from neuron_reach.study.engine.results import read_files
 from neuron_reach.study.engine.store import Store
-from study import study_functions as functions
+from study.engine import study_functions as functions
 
 HERE = Path(__file__).parents[2]
 
@@ -71,7 +71,7 @@ def test_a_job_that_kills_every_process_fails_and_the_others_do_not(store, compl
     ((failed, failure),) = outcome.failures
     assert failed is deadly
     assert failure.reason == (
-        '3 workers died while doing it, the last one by SIGKILL; is the memory too small?'
+        '3 workers died during the job, the last one by SIGKILL; is the memory too small?'
     )
     assert all(store.has(job) for job in jobs)
 
@@ -81,7 +81,7 @@ def run_study(tmp_path, body):
     code = """
         import sys
         from pathlib import Path
-        from study import study_functions as functions
+        from study.engine import study_functions as functions
         from neuron_reach.study.engine.executors import LocalExecutor
         from neuron_reach.study.engine.runner import Work, run
         from neuron_reach.study.engine.store import Store

@@ -16,14 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuron_reach import study
-from neuron_reach.errors import UserError
-from neuron_reach.learning.checkpoint import describe
-from neuron_reach.learning.qnetwork import QNetwork
-from neuron_reach.learning.setup import Setup
-from neuron_reach.learning.training import Member
 from neuron_reach.study.engine.jobs import Failure, Function, Success, perform, with_inputs
-from neuron_reach.study.engine.results import JobResult, StoredResult, read_files, write_files
-from study import study_functions as functions
+from neuron_reach.study.engine.results import write_files
+from study.engine import study_functions as functions
 
 
 def test_the_address_depends_on_function_version_and_arguments_and_on_nothing_else():
@@ -109,45 +104,6 @@ def test_inputs_arrive_the_same_as_folders_and_as_contents(tmp_path):
     assert from_folders.files == outcome_of(job, contents).files
     expected = np.mean([np.random.default_rng(seed).normal(size=4).mean() for seed in range(2)])
     assert json.loads(from_folders.files['result.json']) == {'mean': pytest.approx(expected)}
-
-
-def test_a_result_is_read_as_it_was_returned(tmp_path):
-    setup = Setup.from_values({'joints': 2, 'hidden': [5, 4]}, 'test')
-    network = QNetwork(setup.layer_sizes)
-    network.initialize([torch.Generator().manual_seed(1)], 0.5)
-    values = {'a': [1, 2.5, None, 'ü'], 'b': {'c': True}}
-    given_arrays = {'x': np.arange(6.0).reshape(2, 3), 'y': np.array([True, False])}
-    networks = {'seed_1': (network, describe(setup, Member(1), None))}
-    files = JobResult(values, given_arrays, networks).files()
-    assert files == JobResult(values, given_arrays, networks).files()
-    write_files(files, tmp_path)
-    assert read_files(tmp_path) == files
-    stored = StoredResult(tmp_path)
-    assert stored.values == values
-    assert stored.arrays.keys() == given_arrays.keys()
-    for name, array in given_arrays.items():
-        assert np.array_equal(stored.arrays[name], array)
-        assert stored.arrays[name].dtype == array.dtype
-    assert stored.checkpoints() == ['seed_1']
-    assert torch.equal(stored.checkpoint('seed_1').network.flat, network.flat)
-
-
-def test_objects_are_neither_written_nor_read(tmp_path):
-    with pytest.raises(ValueError, match=r'pickle|Object arrays'):
-        JobResult({}, {'x': np.array([{}], object)}).files()
-    np.savez(tmp_path / 'arrays.npz', x=np.array([{}], object))
-    with pytest.raises(UserError, match='not as it was written'):
-        StoredResult(tmp_path).arrays  # noqa: B018  # reads them
-
-
-@pytest.mark.parametrize('name', ['result.json', 'arrays.npz'])
-def test_damaged_results_are_named(tmp_path, name):
-    write_files(outcome_of(functions.arrays.job('a', seed=0, size=100)).files, tmp_path)
-    content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[: len(content) // 2])
-    stored = StoredResult(tmp_path)
-    with pytest.raises(UserError, match=f'{name}: is truncated'):
-        _ = stored.values, stored.arrays
 
 
 def test_errors_become_failures_in_one_line():

@@ -3,11 +3,9 @@ import threading
 
 import pytest
 
-from neuron_reach.errors import UserError
 from neuron_reach.study.engine.jobs import Failure, Success, perform
 from neuron_reach.study.engine.runner import Estimates, Work, run
-from neuron_reach.study.engine.store import Store
-from study import study_functions as functions
+from study.engine import study_functions as functions
 
 
 class Here:
@@ -110,21 +108,6 @@ def test_a_failed_job_is_tried_again_the_next_time(store, tmp_path):
     assert not store.error_file(job).exists()
 
 
-def test_the_record_says_how_a_result_came_about(store):
-    base, left, *_ = diamond()
-    do(store, left)
-    record = store.record(left)
-    assert record['label'] == 'left'
-    assert record['function'] == 'test.add'
-    assert record['version'] == 1
-    assert record['arguments'] == {'first': {'$job': base.address}, 'second': 10}
-    assert record['seconds'] > 0
-    assert {'neuron_reach', 'git_revision', 'numpy', 'torch'} <= record['versions'].keys()
-    files = {path.name for path in store.folder(left).iterdir()}
-    assert files == {'record.json', 'result.json'}
-    assert store.folder(left).parent.name == left.address[:2]
-
-
 def test_a_damaged_record_is_named_and_its_job_done_again(store):
     job = functions.add.job('a', first=1)
     do(store, job)
@@ -132,22 +115,6 @@ def test_a_damaged_record_is_named_and_its_job_done_again(store):
     work = Work.of([job], store)
     assert list(work.todo) == list(work.damaged) == [job.address]
     assert 'record.json: is truncated' in work.damaged[job.address]
-
-
-def test_only_one_study_uses_a_folder(tmp_path):
-    first, second = Store(tmp_path), Store(tmp_path)
-    first.lock()
-    with pytest.raises(UserError, match='another study is using this folder'):
-        second.lock()
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / 'file').write_text('')
-    with pytest.raises(UserError, match='cannot be used'):
-        Store(tmp_path / 'file' / 'results').lock()
-    store = Store(tmp_path / 'file')
-    with pytest.raises(UserError, match='cannot be written'):
-        do(store, functions.add.job('a', first=1))
 
 
 # --- how long it takes ---------------------------------------------------------------------------

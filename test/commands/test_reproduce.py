@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from easy import EASY
+from study.engine import study_functions as functions
 
 from neuron_reach import cli
 from neuron_reach.commands.reproduce import Notes, duration
@@ -20,7 +21,6 @@ from neuron_reach.study.html_report import Section, Table
 from neuron_reach.study.networks import training_jobs
 from neuron_reach.study.outlook import training_study
 from neuron_reach.study.studies import SCALES, STUDIES, Plan, plans
-from study import study_functions as functions
 
 
 @pytest.fixture
@@ -167,14 +167,6 @@ def test_an_unknown_study_is_refused_with_those_there_are(capsys):
     assert exit_.value.code == 2
     errors = capsys.readouterr().err
     assert all(name in errors for name in ('nonsense', *STUDIES, 'all'))
-
-
-@pytest.mark.parametrize('name', STUDIES)
-@pytest.mark.parametrize('scale', SCALES.values(), ids=lambda scale: scale.name)
-def test_every_study_has_a_plan_at_every_scale(name, scale):
-    (plan,) = plans(name, scale)
-    assert plan.jobs
-    assert json.loads(plan.jobs[0].text)
 
 
 def start(*command):

@@ -1,49 +1,19 @@
-"""The studies of the paper's outlook: transfer between arms, pruning of whole layers."""
-
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from easy import EASY
 
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
-from neuron_reach.study.engine.jobs import perform
-from neuron_reach.study.engine.results import JobResult, StoredResult, write_files
+from neuron_reach.study.engine.results import JobResult
 from neuron_reach.study.html_report import Picture, Table
-from neuron_reach.study.networks import network_name, training_jobs
-from neuron_reach.study.outlook import layer_study, transfer_study
-from neuron_reach.study.outlook.layer_study import remove
+from neuron_reach.study.networks import training_jobs
+from neuron_reach.study.outlook import transfer_study
 from neuron_reach.study.outlook.transfer_study import COPIED, MAPPED, transfer
 from neuron_reach.study.reductions import Source
 from neuron_reach.study.studies import Results
-
-
-class Doer:
-    """Does jobs in this process and keeps their results."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def do(self, job):
-        place = self.folder / job.address
-        if not place.exists():
-            inputs = {needed.address: self.do(needed).folder for needed in job.inputs}
-            outcome = perform(job.call(inputs))
-            write_files(outcome.files, place)
-        return StoredResult(place)
-
-
-@pytest.fixture(scope='module')
-def doer(tmp_path_factory):
-    return Doer(tmp_path_factory.mktemp('results'))
-
-
-@pytest.fixture(scope='module')
-def trained(doer):
-    (job,) = training_jobs(EASY, [3], 1, test_episodes=100)
-    return Source(job, 3, '1 joint, 2 x 16')
+from study.given_up import results_with
 
 
 def transfer_job(source, start, **changes):
@@ -96,39 +66,6 @@ def test_a_copied_network_starts_with_fresh_ends(started):
         assert torch.equal(network.weights[layer], origin.weights[layer])
 
 
-def test_nothing_comes_of_a_network_that_is_missing(doer, trained):
-    missing = {'name': 'seed_99'}
-    assert doer.do(transfer_job(trained, MAPPED, **missing)).values == {'members': []}
-    job = remove.job(
-        'r',
-        source=trained.job,
-        name='seed_99',
-        seed=99,
-        step=1,
-        episodes=10,
-        max_episodes=100,
-        test_episodes=10,
-    )
-    assert doer.do(job).values == {'members': []}
-
-
-def test_layers_are_removed_until_one_is_left(doer, trained):
-    plan = layer_study.plan_of([trained], steps=2, episodes=20, max_episodes=4000)
-    first, second = (doer.do(job) for job in plan.jobs[1:])
-    assert first.values['removed'] == 1 + np.argmin(first.values['missed'])
-    assert len(first.values['missed']) == 2
-    assert first.checkpoint(network_name(3)).network.sizes == (4, 16, 3)
-    (member,) = first.values['members']
-    assert member['trained'] is not None
-    assert second.values == {'members': []}
-    (section,) = plan.sections(Results(doer.do))
-    picture, table = section.items
-    assert [row[1] for row in table.rows] == ['1 of 1', '1 of 1', '0 of 0']
-    assert isinstance(picture, Picture)
-    (empty,) = plan.sections(Results(lambda job: None))
-    assert empty.items == ()
-
-
 def member(duration, first=(0, 200, 300)):
     return {
         'seed': 0,
@@ -161,3 +98,16 @@ def test_the_report_on_transfer_says_what_was_saved(trained):
     ]
     (empty,) = plan.sections(Results(lambda job: None))
     assert empty.items == ()
+
+
+def test_nothing_comes_of_a_network_that_is_missing(doer, trained):
+    missing = {'name': 'seed_99'}
+    assert doer.do(transfer_job(trained, MAPPED, **missing)).values == {'members': []}
+
+
+def test_networks_that_are_given_up_save_nothing():
+    (job,) = training_jobs(EASY, [3], 1, test_episodes=100)
+    plan = transfer_study.plan_of({n: [Source(job, 3, f'{n}')] * 5 for n in (2, 3)}, 100)
+    (section,) = plan.sections(results_with(lambda job, _: job.arguments.get('start') == MAPPED))
+    shares = {row[1]: row[2] for row in section.items[1].rows if row[0] == '2-3'}
+    assert shares == {'fresh': '5 of 5', COPIED: '5 of 5', MAPPED: '0 of 5'}

@@ -1,4 +1,4 @@
-"""Damaged results are never used: they are named, set aside, and computed again."""
+"""Results are read as they were returned; damaged ones are named, set aside, computed again."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 from mutations import mutations
 
 from neuron_reach.errors import UserError
@@ -13,10 +14,19 @@ from neuron_reach.learning.checkpoint import describe
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
-from neuron_reach.study.engine.jobs import Success
-from neuron_reach.study.engine.results import ARRAYS, RECORD, VALUES, JobResult
+from neuron_reach.study.engine.jobs import Success, perform
+from neuron_reach.study.engine.results import (
+    ARRAYS,
+    RECORD,
+    VALUES,
+    JobResult,
+    StoredResult,
+    read_files,
+    write_files,
+)
 from neuron_reach.study.engine.runner import Work
 from neuron_reach.study.networks import train
+from study.engine import study_functions as functions
 
 NETWORK = 'checkpoints/seed_0'
 
@@ -107,3 +117,42 @@ def test_arrays_that_unpack_to_more_than_they_are_are_refused(store, job):
     assert (store.folder(job) / ARRAYS).stat().st_size < 20_000
     with pytest.raises(UserError, match=r'arrays\.npz'):
         store.load_checked(job)
+
+
+def test_a_result_is_read_as_it_was_returned(tmp_path):
+    setup = Setup.from_values({'joints': 2, 'hidden': [5, 4]}, 'test')
+    network = QNetwork(setup.layer_sizes)
+    network.initialize([torch.Generator().manual_seed(1)], 0.5)
+    values = {'a': [1, 2.5, None, 'ü'], 'b': {'c': True}}
+    given_arrays = {'x': np.arange(6.0).reshape(2, 3), 'y': np.array([True, False])}
+    networks = {'seed_1': (network, describe(setup, Member(1), None))}
+    files = JobResult(values, given_arrays, networks).files()
+    assert files == JobResult(values, given_arrays, networks).files()
+    write_files(files, tmp_path)
+    assert read_files(tmp_path) == files
+    stored = StoredResult(tmp_path)
+    assert stored.values == values
+    assert stored.arrays.keys() == given_arrays.keys()
+    for name, array in given_arrays.items():
+        assert np.array_equal(stored.arrays[name], array)
+        assert stored.arrays[name].dtype == array.dtype
+    assert stored.checkpoints() == ['seed_1']
+    assert torch.equal(stored.checkpoint('seed_1').network.flat, network.flat)
+
+
+def test_objects_are_neither_written_nor_read(tmp_path):
+    with pytest.raises(ValueError, match=r'pickle|Object arrays'):
+        JobResult({}, {'x': np.array([{}], object)}).files()
+    np.savez(tmp_path / 'arrays.npz', x=np.array([{}], object))
+    with pytest.raises(UserError, match='not as it was written'):
+        StoredResult(tmp_path).arrays  # noqa: B018  # reads them
+
+
+@pytest.mark.parametrize('name', ['result.json', 'arrays.npz'])
+def test_damaged_results_are_named(tmp_path, name):
+    write_files(perform(functions.arrays.job('a', seed=0, size=100).call({})).files, tmp_path)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    stored = StoredResult(tmp_path)
+    with pytest.raises(UserError, match=f'{name}: is truncated'):
+        _ = stored.values, stored.arrays

@@ -1,122 +1,22 @@
-"""Every part of every statement on figure 3 is judged by what it says, and in its direction."""
-
-import copy
+"""Every part of every statement on figure 3, right, is judged by what it says, in its direction."""
 
 import numpy as np
 import pytest
 
 from neuron_reach.analysis import intervals
 from neuron_reach.study import paper, verdict
-from neuron_reach.study.fig3.size_study import ReductionMeasures
+from neuron_reach.study.fig3 import size_study
+from neuron_reach.study.fig3.size_study import ReductionMeasures, reductions_of
 from neuron_reach.study.fig3.size_study import _findings as size_findings
-from neuron_reach.study.fig3.tau_study import TauMeasures, findings
+from study.given_up import results_with
 from study.judging import NETWORKS, RESAMPLES, WORDS, cases, scattered, words
-
-EFFECT = np.linspace(-1.0, 1.0, NETWORKS)[:, None]
-"""What one network has more than another at every tau: only comparing it to itself tells."""
+from study.tiny import TINY
 
 
 @pytest.fixture(autouse=True)
 def fewer_resamples(monkeypatch):
     monkeypatch.setattr(intervals, 'RESAMPLES', RESAMPLES)
 
-
-# --- figure 3, left ---------------------------------------------------------------------------
-
-TAUS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
-BEFORE, TRAINING = 323, 4000.0
-
-
-def curves():
-    """Means by tau; the margin of durations is a quarter of the first training."""
-    return {
-        'neurons': [300.0, 280.0, 260.0, 240.0, 220.0, 180.0, 100.0],
-        'accuracy': [0.95, 0.94, 0.93, 0.8, 0.7, 0.5, 0.3],
-        'accuracy_before': 0.95,
-        'bounded': [1000.0, 1100.0, 1200.0, 1400.0, 1500.0, 3000.0, 5000.0],
-    }
-
-
-def judged_curves(means):
-    made = object.__new__(TauMeasures)
-    made.taus, made.before = np.array(TAUS), BEFORE
-    made.neurons = scattered(means['neurons'], 0.5, 0, NETWORKS) + 20.0 * EFFECT
-    made.accuracy = scattered(means['accuracy'], 1e-3, 1, NETWORKS) + 0.04 * EFFECT
-    before = scattered(means['accuracy_before'], 1e-3, 2, NETWORKS)
-    made.accuracy_before = before + 0.04 * EFFECT[:, 0]
-    made.bounded = scattered(means['bounded'], 20.0, 3, NETWORKS) + 900.0 * EFFECT
-    made.duration = np.full_like(made.bounded, np.nan)  # some networks were given up
-    made.duration_before = scattered(TRAINING, 100.0, 4, NETWORKS)
-    return words(findings(made))
-
-
-LEFT = ('fig3_size_linear', 'fig3_tau0', 'fig3_small', 'fig3_middle', 'fig3_large')
-
-
-def test_curves_as_published_are_confirmed():
-    found = judged_curves(curves())
-    assert set(found) == {name for name in paper.names()[1] if name.startswith(LEFT)}
-    assert set(found.values()) == {verdict.CONFIRMED}
-
-
-def at(key, tau, value):
-    return lambda means: means[key].__setitem__(TAUS.index(tau), value)
-
-
-def whole(key, value):
-    return lambda means: means.__setitem__(key, value)
-
-
-STEEP = [300.0, 180.0, 120.0, 110.0, 105.0, 102.0, 100.0]
-BENT = [300.0, 260.0, 225.0, 200.0, 180.0, 150.0, 130.0]  # a line explains 0.86 of it
-WAVES = [300.0, 100.0, 300.0, 100.0, 300.0, 100.0, 300.0]
-
-CURVE_CHANGES = [
-    ('fig3_size_linear', '-', whole('neurons', STEEP)),
-    ('fig3_size_linear', '-', whole('neurons', BENT)),
-    ('fig3_size_linear', '-', whole('neurons', WAVES)),
-    ('fig3_size_linear', '-', whole('neurons', curves()['neurons'][::-1])),
-    ('fig3_size_linear', '-', whole('neurons', [100.0 + 100.0 * tau for tau in TAUS])),
-    *(
-        ('fig3_tau0_accuracy', word, whole('accuracy_before', value))
-        for word, value in (('-', 0.9), ('-', 0.99), ('0', 0.97), ('0', 0.93), ('+', 0.94))
-    ),
-    ('fig3_tau0_size', '-', at('neurons', 0.0, 400.0)),
-    ('fig3_tau0_size', '0', at('neurons', 0.0, 323.0)),
-    *(
-        ('fig3_small_tau', word, at('accuracy', tau, value))
-        for tau in (0.05, 0.1)
-        for word, value in (('-', 0.7), ('0', 0.85), ('+', 0.87))
-    ),
-    *(
-        ('fig3_small_tau', word, at('bounded', tau, value))
-        for tau in (0.05, 0.1)
-        for word, value in (('-', 3000.0), ('-', -1000.0), ('0', 2000.0), ('+', 1800.0))
-    ),
-    ('fig3_small_tau', '+', at('accuracy', 0.15, 0.1)),  # is not small
-    ('fig3_middle_tau_accuracy', '-', at('accuracy', 0.2, 0.99)),
-    ('fig3_middle_tau_accuracy', '0', at('accuracy', 0.2, 0.93)),
-    ('fig3_middle_tau_accuracy', '+', at('accuracy', 0.15, 0.99)),  # only the end counts
-    *(
-        ('fig3_middle_tau_duration', word, at('bounded', 0.2, value))
-        for word, value in (('-', 3000.0), ('-', -500.0), ('0', 2200.0), ('+', 2000.0))
-    ),
-    ('fig3_large_tau_duration', '-', at('bounded', 0.5, 2000.0)),  # by less than the margin
-    ('fig3_large_tau_duration', '-', at('bounded', 0.5, 500.0)),
-    ('fig3_large_tau_duration', '0', at('bounded', 0.5, 2500.0)),
-    ('fig3_large_tau_duration', '+', at('bounded', 0.5, 2800.0)),
-    ('fig3_large_tau_duration', '+', at('bounded', 0.3, 500.0)),
-]
-
-
-@pytest.mark.parametrize(('name', 'word', 'make'), cases(CURVE_CHANGES))
-def test_each_part_of_a_statement_on_curves_decides_in_its_direction(name, word, make):
-    means = copy.deepcopy(curves())
-    make(means)
-    assert judged_curves(means)[name] == WORDS[word]
-
-
-# --- figure 3, right --------------------------------------------------------------------------
 
 PUBLISHED = np.array(paper.number('sizes_of_wide_networks').several)
 SMALL, WIDE = (32, 48), (128, 256, 512)
@@ -230,3 +130,81 @@ def test_each_part_of_a_statement_on_steps_decides_in_its_direction(name, word, 
     sizes = steps()
     make(sizes)
     assert judged_steps(sizes)[name] == WORDS[word]
+
+
+# --- made-up reductions ---
+
+
+def outcome(before, *steps, networks=20, noise=1.0):
+    """Networks whose sizes scatter about those given, step by step."""
+    made = object.__new__(ReductionMeasures)
+    generator = np.random.default_rng(before)
+    sizes = np.array([np.broadcast_to(before, 6), *steps], float)
+    scatter = generator.normal(0.0, noise, (networks, *sizes.shape))
+    scatter[:, 0] = 0.0
+    made.hidden = sizes + scatter
+    return made
+
+
+PAPER = [51.6, 21.0, 15.9, 12.6, 10.2, 16.7]
+
+
+def verdicts(found):
+    """Return the verdict on each statement, and those on the published sizes."""
+    made = {finding.statement: finding.verdict for finding in size_study._findings(found)}
+    named = {
+        name: made[paper.statement(name).text]
+        for name in paper.names()[1]
+        if paper.statement(name).text in made
+    }
+    return named, [word for text, word in made.items() if text.startswith('Mean size of')]
+
+
+def test_reductions_like_the_paper_s_are_confirmed():
+    first = [60, 25, 19, 15, 12, 20]
+    wide = {width: outcome(width, first, np.array(PAPER) + 0.3, PAPER) for width in (128, 256, 512)}
+    small = outcome(48, [35, 30, 26, 22, 18, 14], *[[34, 29, 25, 21, 17, 13]] * 2)
+    named, sizes = verdicts({48: small, **wide})
+    shapes = ('fig3_first_step', 'fig3_wide_alike', 'fig3_taper', 'fig3_hourglass')
+    assert {named[name] for name in shapes} == {'confirmed'}
+    assert sizes == ['confirmed'] * 6
+
+
+def test_reductions_of_another_shape_are_not():
+    slow = [200, 190, 180, 170, 160, 150]
+    named, sizes = verdicts(
+        {
+            48: outcome(48, *[[10, 12, 14, 16, 18, 20]] * 3),
+            128: outcome(128, [90] * 6, [60] * 6, [20, 25, 30, 35, 40, 10]),
+            256: outcome(256, slow, [140] * 6, [90] * 6),
+            512: outcome(512, [300] * 6, [100] * 6, [80] * 6),
+        }
+    )
+    shapes = ('fig3_wide_alike', 'fig3_plateau', 'fig3_taper', 'fig3_hourglass')
+    assert {named[name] for name in shapes} == {'differs'}
+    assert sizes == ['differs'] * 6
+
+
+def test_what_a_scale_leaves_out_is_not_confirmed():
+    named, sizes = verdicts({48: outcome(48, *[[30] * 6] * 3)})
+    assert named['fig3_wide_alike'] == named['fig3_hourglass'] == 'inconclusive'
+    assert sizes == []
+
+
+# --- networks that were given up ---
+
+
+def test_networks_that_are_given_up_are_left_out_and_told_by_step(easy):
+    groups = reductions_of(TINY)
+    ((_, group),) = groups.items()
+
+    def given_up(job, seed):
+        return job.function.name == 'retrain' and job.arguments['step'] == 2 and seed == 1
+
+    found = ReductionMeasures(group, results_with(given_up))
+    assert (len(found), found.tried, found.lost) == (1, 2, [0, 1, 0])
+    assert found.duration.tolist() == [[1000.0, 400.0, 400.0, 400.0]]
+    rows = size_study._table({16: found}).rows
+    assert [row[-1] for row in rows] == ['', '0 of 2', '1 of 2', '0 of 2']
+    never = ReductionMeasures(group, results_with(lambda job, seed: job.function.name == 'train'))
+    assert (len(never), never.lost) == (0, [0, 0, 0])

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from neuron_reach.study.fig5 import mapping_jobs
+from neuron_reach.study.fig5.mapping_values import DIRECTIONS, Chosen
+from study.fig5.small_networks import COUNTS, MISSING, maps_of
+
+
+def test_pairs_are_complete_but_for_the_missing_network_and_networks_themselves(outcome):
+    maps = maps_of(*outcome)
+    for direction in DIRECTIONS:
+        pairs = maps.pairs(Chosen(direction), 'error')
+        expected = np.ones([COUNTS[joints] for joints in direction], bool)
+        if direction[0] == direction[1]:
+            np.fill_diagonal(expected, False)
+        expected[MISSING] &= direction[0] != 4
+        expected[:, MISSING] &= direction[1] != 4
+        assert np.array_equal(np.isfinite(pairs.values), expected)
+        assert (pairs.sources == pairs.targets) == (direction[0] == direction[1])
+        random = maps.pairs(Chosen(direction, mapping_jobs.RANDOM), 'error')
+        expected = np.ones([COUNTS[joints] for joints in direction], bool)
+        expected[:, MISSING] &= direction[1] != 4
+        assert np.array_equal(np.isfinite(random.values), expected)
+        assert random.sources not in (pairs.sources, pairs.targets)
+        table = maps.table(Chosen(direction))
+        assert table.shape == (7, 7)
+        assert np.nansum(table, axis=0) == pytest.approx(np.isfinite(table[0]).astype(float))
+    naive = {d: maps.jobs.get((*d, mapping_jobs.NAIVE)) for d in DIRECTIONS}
+    assert {d for d, jobs in naive.items() if jobs} == {(2, 4), (4, 2), (3, 4), (4, 3)}
