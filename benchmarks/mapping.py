@@ -38,7 +38,7 @@ from neuron_reach.analysis import (
     run_network,
     solve_projection,
 )
-from neuron_reach.analysis.projection import REGULARISATION
+from neuron_reach.analysis.options import LAMBDA
 from neuron_reach.cli import main as neuron_reach
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint
 from neuron_reach.learning.setup import Setup
@@ -126,7 +126,7 @@ def others(equations: NormalEquations, ours: Projection, count: int) -> None:
     targets = np.linspace(0, all_targets - 1, count).astype(int)
     ridge = 1e-12 * equations.gram.diagonal().mean()
     factor = cholesky(equations.gram + ridge * np.eye(sources))
-    right = solve_triangular(factor, equations.cross[targets].T - REGULARISATION / 2.0, trans='T')
+    right = solve_triangular(factor, equations.cross[targets].T - LAMBDA / 2.0, trans='T')
 
     def by_nnls() -> Any:
         return np.stack([nnls(factor, column, maxiter=100 * sources)[0] for column in right.T], 1)
@@ -143,7 +143,7 @@ def others(equations: NormalEquations, ours: Projection, count: int) -> None:
     x, gram = np.asfortranarray(factor), np.ascontiguousarray(equations.gram)
     for tolerance in (1e-8, 1e-10, 1e-12, 1e-14):
         lasso = Lasso(
-            REGULARISATION / (2.0 * sources),
+            LAMBDA / (2.0 * sources),
             fit_intercept=False,
             precompute=gram,
             positive=True,
@@ -173,7 +173,7 @@ def speed(name: str, pair: list[Checkpoint], repeats: int, count: int) -> None:
     solve_projection(equations, 1e6)  # compiles
     print(
         f'\n{name}: K = {len(equations.gram)}, M = {len(equations.cross)} live neurons, '
-        f'N = {len(problem.samples)}, lambda = {REGULARISATION:g}; '
+        f'N = {len(problem.samples)}, lambda = {LAMBDA:g}; '
         f'Gram matrix {min(gram_times):.2g} s of wall time\n'
     )
 
@@ -181,7 +181,7 @@ def speed(name: str, pair: list[Checkpoint], repeats: int, count: int) -> None:
         return solve_projection(equations, regularisation, threads=threads)
 
     print('| all targets | CPU s | KKT residual |\n|---|---|---|')
-    ours, times = measure(lambda: solve(REGULARISATION), repeats)
+    ours, times = measure(lambda: solve(LAMBDA), repeats)
     worst = kkt_residual(equations, ours).max()
     print(f'| this package | {text(times)} | {worst:.1e} |', flush=True)
     if count:
@@ -193,7 +193,7 @@ def speed(name: str, pair: list[Checkpoint], repeats: int, count: int) -> None:
     print(f'\nSource neurons a target: {support.mean():.1f}, at most {support.max()}; ', end='')
     print(f'error on the samples {error:.3f}.\n')
     threads = len(os.sched_getaffinity(0))
-    _, times = measure(lambda: solve(REGULARISATION, threads), repeats, time.perf_counter)
+    _, times = measure(lambda: solve(LAMBDA, threads), repeats, time.perf_counter)
     print(f'With {threads} threads {text(times)} s of wall time.\n')
     print('| ten lambdas | path, CPU s | ten single solutions | smallest lambda alone |')
     print('|---|---|---|---|')

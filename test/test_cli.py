@@ -71,7 +71,7 @@ def test_arguments_of_runs_are_shown_as_they_should_be_written(command, argument
         ('prune x --taux 2 -o y', 'neuron_reach prune: error: unknown flag --taux (did you mean'),
         ('prune x -o', 'argument -o/--output: expected one argument'),
         ('prune x --episodes few -o y', "argument --episodes: must be a whole number, not 'few'"),
-        ('map x y --tolerance few -o y', "argument --tolerance: must be a number, not 'few'"),
+        ('map x y --tolerance few -o y', "--tolerance must be a number of at least 0, not 'few'"),
         ('info x y', "neuron_reach info: error: unexpected 'y'; see neuron_reach info --help"),
         ('info ~nosuchuser', "argument path: must be a path, not '~nosuchuser'"),
         ('info -- -x', '/-x: no such file or folder'),

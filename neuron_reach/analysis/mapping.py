@@ -15,8 +15,8 @@ from neuron_reach.analysis.metrics import (
     saturation,
     target_errors,
 )
+from neuron_reach.analysis.options import LAMBDA
 from neuron_reach.analysis.projection import (
-    REGULARISATION,
     Projection,
     greedy_projection,
     kkt_residual,
@@ -139,7 +139,7 @@ def map_records(
     source_validation: ActivityRecord,
     target_validation: ActivityRecord,
     samples: Integers,
-    regularisations: Sequence[float] = (REGULARISATION,),
+    regularisations: Sequence[float] = (LAMBDA,),
     greedy: bool = False,
     inputs: bool = False,
     sample_error: bool = True,

@@ -9,6 +9,9 @@ from neuron_reach.common.options import option
 SAMPLE_EPISODES = 300
 """Sample episodes to play or record if the user gives no number."""
 
+LAMBDA = 50.0
+"""Strength of the lasso term in linear projections; the value of the paper."""
+
 LINKAGES = ('within', 'average')
 """average: mean distance between the two clusters; within: inside their union."""
 
@@ -48,3 +51,51 @@ class ReductionOptions:
     samples: int = option(
         10, 'samples of episodes over which the initial accuracy is averaged', low=1, high=10_000
     )
+
+
+TRANSFORMS = ('naive', 'balanced', 'duplicate')
+"""Input transforms that have a name."""
+
+BASELINES = REFLEXIVE, RANDOM, RANDOM_BOTH, PERMUTED = (
+    'reflexive',
+    'random',
+    'random-both',
+    'permuted',
+)
+"""Mappings of each target onto itself; of a random network onto it; of one onto another, on the
+inputs of the target; and of the source on the same inputs in another order."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MapOptions:
+    """How networks are mapped."""
+
+    transforms: tuple[str, ...] = option(
+        ('balanced',),
+        f'how angles are carried over: {", ".join(TRANSFORMS)}, or a YAML file',
+        path=True,
+        flag='transform',
+    )
+    lams: tuple[float, ...] = option(
+        (LAMBDA,), 'strengths of the lasso term', low=0.0, flag='lambda', key='regularisations'
+    )
+    greedy: bool = option(False, 'compute greedy projections as well')
+    baselines: tuple[str, ...] = option(
+        (), 'compare with these baselines', choices=BASELINES, item=str, flag='baseline'
+    )
+    random_hidden: tuple[int, ...] | None = option(
+        None,
+        'hidden layer sizes of random networks, by default those of the networks they replace',
+        low=1,
+        item=int,
+    )
+    inputs: bool = option(False, 'use input neurons of the source as well')
+    tolerance: float = option(
+        0.0,
+        'observations that differ by at most this in each component count as duplicates',
+        low=0.0,
+    )
+    episodes: int = option(
+        SAMPLE_EPISODES, 'sample episodes, and as many fresh ones for validation', low=1
+    )
+    seed: int = option(0, 'of fresh goals, random networks and resampling', low=0)

@@ -19,12 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuron_reach.analysis.active_set import solve_targets
 from neuron_reach.analysis.distances import neuron_distances
+from neuron_reach.analysis.options import LAMBDA
 from neuron_reach.common.arrays import Array, Integers
 from neuron_reach.errors import UserError
 from neuron_reach.records.record import ActivityRecord
-
-REGULARISATION = 50.0
-"""The paper's pick for lambda."""
 
 CHUNK = 2048
 """Samples that are converted to double precision at a time."""
@@ -257,7 +255,7 @@ def linear_projection(
     *,
     source: ArrayLike,
     target: ArrayLike,
-    regularisation: float = REGULARISATION,
+    regularisation: float = LAMBDA,
     threads: int | None = None,
 ) -> Projection: ...
 @overload
@@ -272,7 +270,7 @@ def linear_projection(
     *,
     source: ArrayLike,
     target: ArrayLike,
-    regularisation: float | Sequence[float] = REGULARISATION,
+    regularisation: float | Sequence[float] = LAMBDA,
     threads: int | None = None,
 ) -> Projection | list[Projection]:
     """Find the P >= 0 that minimises ||B p - a_m||^2 + lambda * sum(p) for each target m.

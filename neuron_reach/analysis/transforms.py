@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuron_reach.analysis.options import TRANSFORMS
 from neuron_reach.common.arrays import Array, Single
 from neuron_reach.common.options import check_keys
 from neuron_reach.errors import UserError
-
-KINDS = ('naive', 'balanced', 'duplicate')
 
 
 def _aligned(few: int, many: int) -> list[int]:
@@ -51,8 +50,8 @@ def input_transform(kind: str = 'balanced', *, source: int, target: int) -> Arra
     Raises:
         UserError: an unknown kind, or a number of joints below 1.
     """
-    if kind not in KINDS:
-        raise UserError(f'transform must be one of {", ".join(KINDS)}, not {kind!r}')
+    if kind not in TRANSFORMS:
+        raise UserError(f'transform must be one of {", ".join(TRANSFORMS)}, not {kind!r}')
     if min(source, target) < 1:
         raise UserError('both arms must have at least one joint')
     few, many = sorted((source, target))

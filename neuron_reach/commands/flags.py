@@ -129,14 +129,6 @@ def whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f'must be a whole number, not {text!r}') from None
 
 
-def number(text: str) -> float:
-    """Read a number; for argparse's `type`."""
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'must be a number, not {text!r}') from None
-
-
 def add_command(
     commands: Any,
     name: str,
@@ -237,14 +229,23 @@ def add_flags(parser: Adder, cls: type[Any], only: Sequence[str] | None = None) 
     for field in dataclasses.fields(cls):
         if only is not None and field.name not in only:
             continue
-        default = '' if field.default == '' else f', default {field.default}'
-        meaning = f'{field.metadata["description"]} ({allowed(field)}{default})'
+        default = field.default
+        if isinstance(default, tuple):
+            default = ' '.join(map(str, default))
+        said = '' if default in ('', None) else f', default {default}'
+        meaning = f'{field.metadata["description"]} ({allowed(field)}{said})'
+        flag = _flag(field)
         parser.add_argument(
-            f'--{field.name.replace("_", "-")}',
+            flag,
             dest=field.name,
-            metavar=field.name.rpartition('_')[2].upper(),
+            nargs='+' if field.metadata['item'] else None,
+            metavar=flag.rpartition('-')[2].upper(),
             help=meaning.replace('%', '%%'),
         )
+
+
+def _flag(field: dataclasses.Field[Any]) -> str:
+    return f'--{field.metadata["flag"] or field.name.replace("_", "-")}'
 
 
 def read_flags(cls: type[T], options: argparse.Namespace) -> T:
@@ -254,4 +255,4 @@ def read_flags(cls: type[T], options: argparse.Namespace) -> T:
         UserError: a value is of the wrong kind or out of range; names it.
     """
     given = {key: value for key, value in vars(options).items() if value is not None}
-    return fill(cls, given, 'arguments')
+    return fill(cls, given, 'arguments', _flag)

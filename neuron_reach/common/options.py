@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import math
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,25 +33,46 @@ def option(
     high: float = math.inf,
     choices: tuple[str, ...] = (),
     path: bool = False,
+    item: type | None = None,
+    flag: str = '',
+    key: str = '',
 ) -> Any:
-    """Declare one option: a dataclass field with its meaning and its allowed values."""
+    """Declare one option: a dataclass field with its meaning and its allowed values.
+
+    Args:
+        default: the value if none is given.
+        description: in a few words.
+        low: smallest number allowed.
+        high: largest number allowed.
+        choices: texts allowed.
+        path: whether a text is a path.
+        item: type of the items of a list; by default that of the items of `default`.
+        flag: name on the command line, if it is another than that of the field.
+        key: name in files of results, if it is another than that of the field.
+    """
+    if item is None and isinstance(default, tuple):
+        item = type(default[0])
     metadata = {'description': description, 'low': low, 'high': high, 'choices': choices}
-    return dataclasses.field(default=default, metadata={**metadata, 'path': path})
+    metadata |= {'path': path, 'item': item, 'flag': flag}
+    if key:
+        metadata['key'] = key
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def allowed(field: dataclasses.Field[Any]) -> str:
     """Describe briefly which values a field takes."""
+    item = field.metadata['item']
     if field.metadata['choices']:
-        return 'one of ' + ', '.join(field.metadata['choices'])
+        return ('any of ' if item else 'one of ') + ', '.join(field.metadata['choices'])
     if isinstance(field.default, bool):
         return 'true or false'
     if isinstance(field.default, str):
         return 'a path' if field.metadata['path'] else 'text'
-    if isinstance(field.default, tuple) and isinstance(field.default[0], str):
+    if item is str:
         return 'a list of texts'
-    kind = 'a number' if isinstance(field.default, float) else 'a whole number'
-    if isinstance(field.default, tuple):
-        kind = 'a whole number or a list of whole numbers, each'
+    kind = 'a number' if (item or type(field.default)) is float else 'a whole number'
+    if item:
+        kind = f'{kind} or a list of {kind.removeprefix("a ")}s, each'
     low, high = field.metadata['low'], field.metadata['high']
     if low > -math.inf and high < math.inf:
         return f'{kind} from {_bound(low)} to {_bound(high)}'
@@ -69,19 +90,9 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
     default = field.default
     if not isinstance(default, str):
         value = from_text(value)
-    if isinstance(default, tuple):
-        if isinstance(value, str | bytes | Mapping):
-            raise ValueError
-        items = value if hasattr(value, '__len__') else (value,)
-        if isinstance(default[0], str):
-            if not all(isinstance(item, str) for item in items):
-                raise ValueError
-            return tuple(items)
-        result: Any = tuple(_read_number(item, int) for item in items)
-        in_range = result and all(
-            field.metadata['low'] <= item <= field.metadata['high'] for item in result
-        )
-    elif isinstance(default, bool):
+    if field.metadata['item']:
+        return _read_list(field, value)
+    if isinstance(default, bool):
         result = SWITCHES.get(value.lower()) if isinstance(value, str) else value
         in_range = isinstance(result, bool)
     elif isinstance(default, str):
@@ -96,6 +107,23 @@ def _read(field: dataclasses.Field[Any], value: Any) -> Any:
     if not in_range:
         raise ValueError
     return result
+
+
+def _read_list(field: dataclasses.Field[Any], value: Any) -> tuple[Any, ...]:
+    """Turn a value into the items of a list, or raise ValueError."""
+    if isinstance(value, str | bytes | Mapping):
+        raise ValueError
+    items = value if hasattr(value, '__len__') else (value,)
+    kind, choices = field.metadata['item'], field.metadata['choices']
+    if kind is str:
+        if not all(isinstance(text, str) and (not choices or text in choices) for text in items):
+            raise ValueError
+        return tuple(map(user_path, items) if field.metadata['path'] else items)
+    numbers = tuple(_read_number(number, kind) for number in items)
+    low, high = field.metadata['low'], field.metadata['high']
+    if not numbers or not all(low <= number <= high for number in numbers):
+        raise ValueError
+    return numbers
 
 
 def user_path(text: str) -> str:
@@ -125,10 +153,21 @@ def _read_number(value: Any, kind: type) -> Any:
     return kind(number)
 
 
-def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
+def fill(
+    cls: type[T],
+    values: Mapping[str, Any],
+    source: str,
+    spell: Callable[[dataclasses.Field[Any]], str] | None = None,
+) -> T:
     """Build the options `cls` from those of `values` that it knows.
 
     Keys of other options are ignored; `check_keys` finds unknown ones.
+
+    Args:
+        cls: the options.
+        values: by names of fields.
+        source: where they come from, for messages.
+        spell: returns how messages name a field; by default by its source and its name.
 
     Raises:
         UserError: a value is of the wrong kind or out of range; names `source` and the key.
@@ -137,22 +176,38 @@ def fill(cls: type[T], values: Mapping[str, Any], source: str) -> T:
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # T is always a dataclass
         if field.name not in values:
             continue
-        known[field.name] = read_option(field, values[field.name], source)
+        name = f'{source}: {field.name}' if spell is None else spell(field)
+        known[field.name] = read_option(field, values[field.name], name)
     return cls(**known)
 
 
-def read_option(field: dataclasses.Field[Any], value: Any, source: str) -> Any:
+def read_option(field: dataclasses.Field[Any], value: Any, name: str) -> Any:
     """Return the value of one option in the type of its field.
 
+    Args:
+        field: the option.
+        value: as given.
+        name: of the option, for messages.
+
     Raises:
-        UserError: it is of the wrong kind or out of range; names `source` and the key.
+        UserError: it is of the wrong kind or out of range.
     """
     try:
         return _read(field, value)
     except (ValueError, TypeError, OverflowError):
-        raise UserError(
-            f'{source}: {field.name} must be {allowed(field)}, {_found(field, value)}'
-        ) from None
+        found = _found(field, _culprit(field, value))
+        raise UserError(f'{name} must be {allowed(field)}, {found}') from None
+
+
+def _culprit(field: dataclasses.Field[Any], value: Any) -> Any:
+    """Return the first item of a list that is not allowed, or the value itself."""
+    if field.metadata['item'] and isinstance(value, list | tuple):
+        for item in value:
+            try:
+                _read_list(field, (item,))
+            except (ValueError, TypeError, OverflowError):
+                return item
+    return value
 
 
 def _found(field: dataclasses.Field[Any], value: Any) -> str:

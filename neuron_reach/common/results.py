@@ -200,11 +200,15 @@ def _write(path: Path, content: bytes) -> None:
 def to_json(value: Any) -> Any:
     """Return results as plain data for a JSON file.
 
-    Dataclasses become objects with their fields as keys, enumerations their values, arrays and
-    tuples lists, paths texts; numbers that are not finite become null, as JSON has none.
+    Dataclasses become objects with their fields as keys (or the `key` of a field's metadata),
+    enumerations their values, arrays and tuples lists, paths texts; numbers that are not finite
+    become null, as JSON has none.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        return {
+            field.metadata.get('key', field.name): to_json(getattr(value, field.name))
+            for field in fields(value)
+        }
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

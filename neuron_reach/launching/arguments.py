@@ -154,7 +154,7 @@ def check_choices(given: Mapping[str, str], graph: str) -> None:
     """Raise UserError if an argument is not one of its choices, with the closest one."""
     for field in argument_fields(graph):
         if field.metadata['choices'] and field.name in given:
-            read_option(field, given[field.name], 'arguments')
+            read_option(field, given[field.name], f'arguments: {field.name}')
 
 
 def full_namespace(own: str, parent: str = '/') -> str:

@@ -1,4 +1,4 @@
-"""Mapping networks from disk onto each other: all pairs, baselines, and their statistics."""
+"""Map networks from disk onto each other: all pairs, and baselines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.mapping import (
     Mapping,
     input_samples,
@@ -19,26 +18,42 @@ from neuron_reach.analysis.mapping import (
     permute_steps,
     run_network,
 )
-from neuron_reach.analysis.metrics import bootstrap_pairs
-from neuron_reach.analysis.projection import REGULARISATION, Projection
+from neuron_reach.analysis.options import (
+    PERMUTED,
+    RANDOM,
+    RANDOM_BOTH,
+    REFLEXIVE,
+    TRANSFORMS,
+    MapOptions,
+)
+from neuron_reach.analysis.projection import Projection
 from neuron_reach.analysis.samples import random_network
-from neuron_reach.analysis.transforms import KINDS, input_transform, transform_from_values
+from neuron_reach.analysis.transforms import input_transform, transform_from_values
 from neuron_reach.common.lookup import find_bag
 from neuron_reach.common.options import load_yaml
+from neuron_reach.common.progress import ShowProgress
 from neuron_reach.common.random_streams import (
     SOURCE,
     TARGET,
     map_fresh_goals,
     permutation_stream,
-    resampling_stream,
     stand_in_seed,
 )
+from neuron_reach.common.results import claimed_folder, to_json
+from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
-from neuron_reach.learning.validation import VALIDATION_EPISODES
-from neuron_reach.records.networks import Network
+from neuron_reach.records.networks import Network, find_networks
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, record_checkpoint
+from neuron_reach.workflows.mapping_summary import (
+    TRAINED,
+    Example,
+    MappingSummary,
+    Pair,
+    summarize,
+    write_mapping,
+)
 
 Runs = tuple[ActivityRecord, ActivityRecord]
 """One network in the sample episodes X and in the validation episodes X_V."""
@@ -46,145 +61,109 @@ Runs = tuple[ActivityRecord, ActivityRecord]
 Task = tuple[str, int, str, NDArray[np.float64]]
 """Kind of mapping, number of the source, name of the transform, and its matrix."""
 
-TRAINED = 'trained'
-REFLEXIVE, RANDOM, RANDOM_BOTH, PERMUTED = 'reflexive', 'random', 'random-both', 'permuted'
 
-METRICS = ('error', 'sample_error', 'saturation', 'coverage')
+def run_mapping(
+    source: Path,
+    target: Path,
+    folder: Path,
+    options: MapOptions,
+    *,
+    progress: ShowProgress,
+    namespaces: Sequence[str] = (),
+    validation: Path | None = None,
+) -> MappingSummary:
+    """Map the networks at one path onto those at another, and write the results to a folder.
 
+    Args:
+        source: networks that predict, see `find_networks`.
+        target: networks that are predicted.
+        folder: of the results; earlier results of the same paths are replaced.
+        options: how.
+        progress: shows how many pairs are done.
+        namespaces: of the topics of all bags, or of those of the source and of the target; needed
+            only where a bag holds several robots.
+        validation: a bag with the fresh episodes of a single target; None: they are played.
 
-@dataclasses.dataclass(frozen=True)
-class MapOptions:
-    """How networks are mapped.
-
-    Attributes:
-        transforms: input transforms by name (see `input_transform`) or as YAML files.
-        regularisations: lambda of each linear projection.
-        greedy: make greedy projections as well.
-        baselines: some of reflexive (each target onto itself), random (a random network as
-            source), random-both (as source and as target, on the inputs of the real target) and
-            permuted (the source on the same inputs in another order).
-        random_hidden: hidden layer sizes of random networks; None: those of the network that they
-            stand for.
-        inputs: the input neurons take part.
-        tolerance: observations that differ by at most this are duplicates.
-        episodes: sample episodes, and as many fresh ones for validation.
-        seed: root of the random streams.
-        validation: a bag with the fresh episodes, of a single target.
+    Raises:
+        UserError: a path cannot be used, there is no pair to map, or the folder cannot be used.
     """
+    spaces: Sequence[str | None] = namespaces or [None]
+    sources = find_networks(source, spaces[0])
+    targets = find_networks(target, spaces[-1])
+    mapper = PairMapper(sources, targets, options, validation)
+    inputs = {'source': str(source.resolve()), 'target': str(target.resolve())}
 
-    transforms: tuple[str, ...] = ('balanced',)
-    regularisations: tuple[float, ...] = (REGULARISATION,)
-    greedy: bool = False
-    baselines: tuple[str, ...] = ()
-    random_hidden: tuple[int, ...] | None = None
-    inputs: bool = False
-    tolerance: float = 0.0
-    episodes: int = VALIDATION_EPISODES
-    seed: int = 0
-    validation: Path | None = None
+    def report(done: int, note: str) -> None:
+        progress('mapping', done, len(sources) * len(targets), 'pairs', note)
 
-
-@dataclasses.dataclass(frozen=True)
-class Pair:
-    """One mapping of one pair of networks, in plain numbers."""
-
-    kind: str
-    source: str
-    target: str
-    source_joints: int
-    target_joints: int
-    transform: str
-    method: str
-    regularisation: float | None
-    error: float
-    sample_error: float
-    saturation: float
-    coverage: float
-    samples: int
-    live_sources: int
-    live_targets: int
-    dead_targets: int
-    unmapped_targets: int
-    kkt_residual: float | None
-    source_layers: dict[str, int]
-    target_layers: dict[str, int]
-    layers: NDArray[np.float64]
-
-    @property
-    def group(self) -> tuple[Any, ...]:
-        """What the pairs that are averaged have in common."""
-        return (
-            self.kind,
-            self.source_joints,
-            self.target_joints,
-            self.transform,
-            self.method,
-            self.regularisation,
+    with claimed_folder(folder, 'map', inputs):
+        pairs, examples = mapper.run(report)
+        if not pairs:
+            raise UserError('source and target are the same network; nothing else to map')
+        summary = MappingSummary(
+            source=inputs['source'],
+            target=inputs['target'],
+            notes=tuple(mapper.notes),
+            options={
+                **to_json(options),
+                'validation': None if validation is None else str(validation),
+            },
+            versions=versions(),
+            groups=tuple(summarize(pairs, mapper.same_networks, options.seed)),
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Group:
-    """Pairs of the same kind, joint counts, transform and method.
-
-    Attributes:
-        pairs: all of them.
-        metrics: mean and 95 % bootstrap interval over networks, by `METRICS`.
-        layers: mean layer-to-layer projection, (source layers, target layers); None where the
-            networks have different numbers of layers.
-    """
-
-    pairs: list[Pair]
-    metrics: dict[str, Interval]
-    layers: NDArray[np.float64] | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """The projection of the first pair of a group, to be drawn or saved."""
-
-    pair: Pair
-    projection: Projection
+        write_mapping(folder, summary, examples)
+    return summary
 
 
 class PairMapper:
     """Maps every source network onto every target network.
 
-    A network is mapped onto itself only where that is asked for: as a baseline, or as the only
-    pair there is.
+    A network is mapped onto itself only as a baseline, or if it is the only pair.
 
     Attributes:
         same_networks: sources and targets are the same networks.
-        notes: what was found wrong with recordings, a line each.
+        notes: defects of the recordings, a line each.
     """
 
     def __init__(
-        self, sources: Sequence[Network], targets: Sequence[Network], options: MapOptions
+        self,
+        sources: Sequence[Network],
+        targets: Sequence[Network],
+        options: MapOptions,
+        validation: Path | None = None,
     ) -> None:
         """Load the source networks.
+
+        Args:
+            sources: networks that predict.
+            targets: networks that are predicted.
+            options: how.
+            validation: a bag with the fresh episodes of a single target; None: they are played.
 
         Raises:
             UserError: a source has no checkpoint, or options contradict each other.
         """
-        self.options = options
+        self.options, self.validation = options, validation
         self.targets = targets
         self.notes: list[str] = []
         self.sources = [(source, source.load('a source is run anew')) for source in sources]
         self.alone = len(sources) == len(targets) == 1
         self.same_networks = all(
-            any(one.same(other) for other in others)
-            for these, others in ((sources, targets), (targets, sources))
-            for one in these
+            any(network.same(other) for other in others)
+            for networks, others in ((sources, targets), (targets, sources))
+            for network in networks
         )
-        self.files = {name: load_yaml(name) for name in options.transforms if name not in KINDS}
-        if options.validation is not None and len(targets) > 1:
+        self.files = {
+            name: load_yaml(name) for name in options.transforms if name not in TRANSFORMS
+        }
+        if validation is not None and len(targets) > 1:
             raise UserError('a validation bag is for a single target network')
 
     def run(self, report: Callable[[int, str], None]) -> tuple[list[Pair], list[Example]]:
         """Map all pairs.
 
         Args:
-            report: told how many of the sources times targets are done, and what comes next.
+            report: called with how many of the sources times targets are done, and what is next.
 
         Returns:
             The results, and for each group of trained or reflexive pairs its first projection.
@@ -228,7 +207,7 @@ class PairMapper:
                 target_validation=onto[1],
                 source_validation=runs[1],
                 samples=samples,
-                regularisations=options.regularisations,
+                regularisations=options.lams,
                 greedy=options.greedy,
                 inputs=options.inputs,
             ):
@@ -284,16 +263,16 @@ class PairMapper:
             record = record.first(options.episodes)
         else:
             record = record_checkpoint(target.load('a target'), options.episodes)
-        if options.validation is not None:
-            bag = find_bag(options.validation)
+        if self.validation is not None:
+            bag = find_bag(self.validation)
             fresh = dataclasses.replace(target, bag=bag).recorded()
             self.notes += [f'{bag}: {note}' for note in fresh.notes]
         else:
             checkpoint = target.load('fresh episodes have to be played (or --validation BAG given)')
             goals = map_fresh_goals(options.seed, checkpoint.setup.training.seed)
             fresh = record_checkpoint(checkpoint, options.episodes, goals)
-        for where, found in ((target.bag, record), (options.validation or target.bag, fresh)):
-            _check_layers(where or target.checkpoint, found)
+        for where, episodes in ((target.bag, record), (self.validation or target.bag, fresh)):
+            _check_layers(where or target.checkpoint, episodes)
         if record.sizes != fresh.sizes:
             raise UserError(
                 f'{target.name}: its network has layers of {record.sizes} neurons, but the '
@@ -307,7 +286,7 @@ class PairMapper:
         """Yield the transforms that are not the same as one before, by name."""
         seen: list[NDArray[np.float64]] = []
         for name in self.options.transforms:
-            if name in KINDS:
+            if name in TRANSFORMS:
                 matrix = input_transform(target=target_joints, source=source_joints, kind=name)
             else:
                 matrix = transform_from_values(
@@ -345,7 +324,7 @@ def _pair(mapping: Mapping, **place: Any) -> Pair:
     return Pair(
         **place,
         method=mapping.method,
-        regularisation=projection.regularisation,
+        lam=projection.regularisation,
         error=mapping.error,
         sample_error=mapping.sample_error,
         saturation=mapping.saturation,
@@ -360,43 +339,3 @@ def _pair(mapping: Mapping, **place: Any) -> Pair:
         target_layers=mapping.target_layers,
         layers=mapping.layers,
     )
-
-
-def summarise(pairs: Sequence[Pair], same_networks: bool, seed: int) -> list[Group]:
-    """Average the pairs of each group, with bootstrap intervals over networks.
-
-    Args:
-        pairs: results of `PairMapper.run`.
-        same_networks: the attribute of `PairMapper`.
-        seed: of the bootstrap.
-    """
-    groups: dict[tuple[Any, ...], list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault(pair.group, []).append(pair)
-    return [_summarise(members, same_networks, seed) for members in groups.values()]
-
-
-def _summarise(pairs: list[Pair], same_networks: bool, seed: int) -> Group:
-    sources = list(dict.fromkeys(pair.source for pair in pairs))
-    targets = list(dict.fromkeys(pair.target for pair in pairs))
-    first = pairs[0]
-    # Random sources and targets are other networks, also where they stand for the same ones.
-    same = same_networks and first.kind in (TRAINED, PERMUTED)
-    metrics = {}
-    for metric in METRICS:
-        values = np.full((len(sources), len(targets)), np.nan)
-        for pair in pairs:
-            place = sources.index(pair.source), targets.index(pair.target)
-            values[place] = getattr(pair, metric)
-        metrics[metric] = bootstrap_pairs(
-            np.diagonal(values) if first.kind == REFLEXIVE else values,
-            resampling_stream(seed),
-            same_networks=same and first.source_joints == first.target_joints,
-        )
-    layers = None
-    if len({pair.layers.shape for pair in pairs}) == 1:
-        stacked = np.stack([pair.layers for pair in pairs])
-        there = np.isfinite(stacked)
-        count = np.where(there.any(axis=0), there.sum(axis=0), np.nan)
-        layers = np.where(there, stacked, 0.0).sum(axis=0) / count
-    return Group(pairs, metrics, layers)

@@ -175,11 +175,14 @@ def failing(*arguments):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (['--lambda', '-1'], '--lambda must be at least 0, not -1'),
-        (['--lambda', 'nan'], '--lambda must be at least 0, not nan'),
-        (['--episodes', '0'], '--episodes must be at least 1'),
-        (['--tolerance', '-0.1'], '--tolerance must be at least 0'),
-        (['--random-hidden', '0'], '--random-hidden must be at least 1'),
+        (
+            ['--lambda', '-1'],
+            "--lambda must be a number or a list of numbers, each of at least 0, not '-1'",
+        ),
+        (['--lambda', 'nan'], "each of at least 0, not 'nan'"),
+        (['--episodes', '0'], '--episodes must be a whole number of at least 1'),
+        (['--tolerance', '-0.1'], '--tolerance must be a number of at least 0'),
+        (['--random-hidden', '5', '0'], "of whole numbers, each of at least 1, not '0'"),
         (['--transform', 'best'], 'naive, balanced, duplicate or a .yaml file'),
         (['--transform', 'missing.yaml'], 'missing.yaml: cannot be read'),
     ],
