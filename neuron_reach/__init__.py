@@ -1,6 +1,48 @@
-"""Look inside the networks that move robots: reach, record, prune and map."""
+"""Look inside the networks that move robots: reach, record, prune and map.
+
+The public functions and classes are in `__all__`, and described in docs/python.md. Each is
+imported when it is first used, so that `import neuron_reach` is quick.
+"""
+
+from typing import TYPE_CHECKING
 
 from neuron_reach.common import caches
 from neuron_reach.common.versions import __version__ as __version__
 
 caches.provide()  # before any of the libraries is loaded
+
+__all__ = [
+    'ActivityRecord',
+    'Policy',
+    'UserError',
+    '__version__',
+    'analyze',
+    'distances',
+    'load',
+    'map',
+    'prune',
+    'read_bag',
+]
+
+if TYPE_CHECKING:
+    from neuron_reach.api.functions import analyze, distances, map, prune, read_bag
+    from neuron_reach.errors import UserError
+    from neuron_reach.policies.loading import load
+    from neuron_reach.policies.policy import Policy
+    from neuron_reach.records.record import ActivityRecord
+else:
+    from neuron_reach.common.lazy import lazy_names
+
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            'api.functions': 'analyze distances map prune read_bag',
+            'errors': 'UserError',
+            'policies.loading': 'load',
+            'policies.policy': 'Policy',
+            'records.record': 'ActivityRecord',
+        },
+    )
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

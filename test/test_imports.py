@@ -149,3 +149,47 @@ def test_no_module_imports_itself_by_way_of_others():
     trees = modules()
     graph = {module: set(imports(tree, trees)) - {module} for module, tree in trees.items()}
     assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+# --- the public API -----------------------------------------------------------------------------
+
+
+def test_importing_the_package_is_quick_and_loads_no_library():
+    libraries = {'numpy', 'torch', 'numba', 'scipy', 'gymnasium', 'yaml', *ROS, *PLOTS}
+    assert not imported('neuron_reach') & libraries
+
+
+def test_importing_the_package_takes_less_than_a_tenth_of_a_second():
+    code = 'import time; a = time.perf_counter(); import neuron_reach; print(time.perf_counter()-a)'
+    times = [
+        float(subprocess.run([sys.executable, '-c', code], capture_output=True, check=True).stdout)
+        for _ in range(5)
+    ]
+    assert min(times) < 0.1
+
+
+def test_every_public_name_is_there_and_listed():
+    for name in neuron_reach.__all__:
+        assert getattr(neuron_reach, name) is not None
+    assert set(neuron_reach.__all__) <= set(dir(neuron_reach))
+    with pytest.raises(AttributeError, match="'neuron_reach' has no attribute 'laod'"):
+        neuron_reach.laod  # noqa: B018  # what a typo does
+
+
+def test_lazy_names_are_those_that_type_checkers_see():
+    (branch,) = (
+        node for node in ast.parse((ROOT / '__init__.py').read_text()).body if type(node) is ast.If
+    )
+    typed = {
+        (node.module.removeprefix('neuron_reach.'), alias.name)
+        for node in branch.body
+        for alias in node.names
+    }
+    (table,) = (node for node in ast.walk(branch) if isinstance(node, ast.Dict))
+    lazy = {
+        (module, name)
+        for module, names in ast.literal_eval(table).items()
+        for name in names.split()
+    }
+    assert typed == lazy
+    assert {name for _, name in lazy} | {'__version__'} == set(neuron_reach.__all__)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuron_reach.analysis.bootstrap import bounds, draw_networks
 from neuron_reach.analysis.metrics import (
     coverage,
     layer_projection,
@@ -26,8 +27,11 @@ from neuron_reach.analysis.projection import (
 from neuron_reach.analysis.samples import network_activations, unique_samples
 from neuron_reach.analysis.transforms import transform_observations
 from neuron_reach.common.arrays import Array, Flags, Integers, Single
+from neuron_reach.common.random_streams import resampling_stream
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.record import ActivityRecord
+
+RESAMPLES = 5000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -174,7 +178,9 @@ def map_records(
     fresh = activations(source_validation, target_validation)
     fresh_steps = np.flatnonzero(step_mask(target_validation))
     equations = normal_equations(**on_samples, samples=samples)
-    projections = solve_projection(equations, list(regularisations), threads=threads)
+    projections = []
+    if regularisations:
+        projections = solve_projection(equations, list(regularisations), threads=threads)
     if greedy:
         parts = {'source': source.select(layers[0]), 'target': target.select(layers[1])}
         projections.insert(0, greedy_projection(**parts))
@@ -206,3 +212,39 @@ def map_records(
         )
 
     return [mapping(projection) for projection in projections]
+
+
+def error_interval(
+    projection: Projection,
+    *,
+    source: ActivityRecord,
+    target: ActivityRecord,
+    resamples: int = RESAMPLES,
+) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the error E(P, X_V) over episodes.
+
+    It says how much the error depends on the episodes, not on the networks.
+
+    Args:
+        projection: see `map_records`.
+        source: the source network in the validation episodes.
+        target: the target network in these.
+        resamples: how often episodes are drawn again.
+
+    Returns:
+        Bounds; NaN where all targets are silent.
+    """
+    first_source = source.neurons - projection.source_scale.size
+    first_target = target.neurons - projection.target_scale.size
+    sums = np.zeros((target.episodes, 2))  # numerator and denominator of equation 6
+    for episode, length in enumerate(target.lengths):
+        if length:
+            errors = target_errors(
+                projection,
+                source=source.activations[episode, :length, first_source:],
+                target=target.activations[episode, :length, first_target:],
+            )
+            sums[episode] = [error.sum() for error in errors]
+    drawn = draw_networks(target.episodes, resampling_stream(), resamples) @ sums
+    known = drawn[:, 1] > 0.0
+    return bounds(drawn[known, 0] / drawn[known, 1])

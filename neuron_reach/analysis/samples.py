@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -64,18 +65,19 @@ def network_activations(network: QNetwork, observations: ArrayLike) -> Single:
         ValueError: the network has another number of inputs.
     """
     values = np.asarray(observations, np.float32)
-    if values.shape[-1] != network.sizes[0]:
+    if values.shape[-1:] != network.sizes[:1]:
         raise ValueError(
-            f'a network with {network.sizes[0]} inputs cannot be run on observations of '
-            f'{values.shape[-1]} numbers'
+            f'a network with {network.sizes[0]} inputs cannot be run on observations of shape '
+            f'{values.shape}'
         )
-    samples = torch.from_numpy(np.ascontiguousarray(values.reshape(1, -1, values.shape[-1])))
+    rows = np.ascontiguousarray(values.reshape(1, math.prod(values.shape[:-1]), values.shape[-1]))
+    samples = torch.from_numpy(rows)
     result = np.empty((samples.shape[1], sum(network.sizes)), np.float32)
     for start in range(0, len(result), CHUNK):
         part = slice(start, start + CHUNK)
         layers = network.activations(samples[:, part])
         np.concatenate([layer[0].numpy() for layer in layers], axis=1, out=result[part])
-    return result.reshape(*values.shape[:-1], -1)
+    return result.reshape(*values.shape[:-1], sum(network.sizes))
 
 
 def random_network(sizes: Sequence[int], generator: torch.Generator) -> QNetwork:

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neuron_reach.analysis.clusters import leaves
 from neuron_reach.analysis.merging import Clustering
-from neuron_reach.figures.style import COLORS, HATCHES
+from neuron_reach.figures.style import COLORS, HATCHES, Figure
 from neuron_reach.records.record import ActivityRecord
 
 Array = NDArray[np.float64]

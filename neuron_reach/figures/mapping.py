@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.projection import Projection
-from neuron_reach.figures.style import COLORS, HATCHES
+from neuron_reach.figures.style import COLORS, HATCHES, Figure
 
 Values = TypeVar('Values')
 Bars = dict[str, dict[str, dict[str, Values]]]

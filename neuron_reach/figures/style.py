@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import matplotlib as mpl
-from matplotlib.figure import Figure
+from matplotlib import figure as figures
 
 from neuron_reach.common.files import atomic_file
 from neuron_reach.common.names import PICTURES, beside
@@ -29,7 +30,17 @@ HATCHES = ('', '//', '..', 'xx', '\\\\', 'oo', '--', '++')
 DOTS_PER_INCH = 200
 
 
-def save(figure: Figure, path: Path) -> list[Path]:
+class Figure(figures.Figure):
+    """A figure without a window or the state of `pyplot`, which notebooks show."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture; IPython asks for it."""
+        content = io.BytesIO()
+        self.savefig(content, format='png')
+        return content.getvalue()
+
+
+def save(figure: figures.Figure, path: Path) -> list[Path]:
     """Write a figure as PNG and as SVG, each atomically.
 
     Args:

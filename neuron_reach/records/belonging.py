@@ -18,7 +18,7 @@ TOLERANCE = 1e-4
 """Tolerance for arithmetic on other machines, relative to the largest activation of a layer."""
 
 
-def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -> str | None:
+def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: object) -> str | None:
     """Check that a record is of this network.
 
     Compares the digest in the recording, or, without one, recomputes the activations.
@@ -26,7 +26,7 @@ def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: Path) -
     Args:
         checkpoint: the network.
         record: the record to check.
-        source: the bag, for the message.
+        source: what the record is called in the message, such as its bag.
 
     Returns:
         None; or the reason why the check is inconclusive.

@@ -1,0 +1,1 @@
+"""What `import neuron_reach` offers: functions for notebooks and their results."""

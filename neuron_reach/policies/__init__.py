@@ -1,0 +1,1 @@
+"""Policies: networks that act, whatever they come from."""

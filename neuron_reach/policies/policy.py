@@ -1,0 +1,125 @@
+"""What all policies have in common, whatever library trained them."""
+
+from __future__ import annotations
+
+import abc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neuron_reach import messages
+from neuron_reach.common.arrays import Single
+
+if TYPE_CHECKING:
+    from neuron_reach.analysis.merging import Clustering
+    from neuron_reach.analysis.options import PruningOptions
+    from neuron_reach.records.record import ActivityRecord
+
+
+class Policy(abc.ABC):
+    """A feed-forward network that acts on observations.
+
+    Get one with `neuron_reach.load`. Observations are (batch, inputs); any number of dimensions in
+    front of the inputs is accepted, none included, and kept in the result.
+    """
+
+    joints: int | None = None
+    """Joints of its arm in the reaching task; None for other tasks."""
+
+    seed: int = 0
+    """Seed of its training, from which its sample episodes follow; 0 where it is unknown."""
+
+    @property
+    @abc.abstractmethod
+    def sizes(self) -> tuple[int, ...]:
+        """Neurons of every layer, input and output included."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers: `input`, `hidden_1`, ..., `output`."""
+        return messages.layer_names(len(self.sizes) - 2)
+
+    def outputs(self, observations: ArrayLike) -> Single:
+        """Return what the network computes, (batch, outputs).
+
+        Raises:
+            ValueError: observations that do not fit the network's inputs.
+        """
+        return self._checked(observations)[..., -self.sizes[-1] :]
+
+    def activations(self, observations: ArrayLike) -> dict[str, Single]:
+        """Return the activations of each hidden layer and of the output, (batch, neurons), by name.
+
+        Those of hidden layers are what the next layer receives, after the activation function.
+
+        Raises:
+            ValueError: observations that do not fit the network's inputs.
+        """
+        ends = np.cumsum(self.sizes)[:-1]
+        parts = np.split(self._checked(observations), ends, axis=-1)
+        return dict(zip(self.layers[1:], parts[1:], strict=True))
+
+    def _checked(self, observations: ArrayLike) -> Single:
+        values, inputs = np.asarray(observations), self.sizes[0]
+        if values.dtype.kind not in 'biuf':
+            raise ValueError(f'observations must be real numbers, not {values.dtype}')
+        if values.shape[-1:] != (inputs,):
+            raise ValueError(f'observations of shape {values.shape} do not fit (batch, {inputs})')
+        return self.compute(values.astype(np.float32))
+
+    @abc.abstractmethod
+    def compute(self, observations: Single) -> Single:
+        """Return the activations of all layers side by side, input included, (..., neurons).
+
+        Args:
+            observations: (..., inputs), checked.
+        """
+
+    @abc.abstractmethod
+    def act(self, observation: ArrayLike) -> Any:
+        """Return what the policy does on observations, as its environment expects actions."""
+
+    @abc.abstractmethod
+    def record(
+        self, episodes: int = 300, seed: int | np.random.Generator | None = None
+    ) -> ActivityRecord:
+        """Play episodes and record the activations of every layer.
+
+        Args:
+            episodes: how many, at least 1.
+            seed: draws how they start; by default that of the policy, the same at every call.
+        """
+
+    @abc.abstractmethod
+    def run(self, record: ActivityRecord, transform: ArrayLike | None = None) -> ActivityRecord:
+        """Run the policy on the inputs of a record, without acting.
+
+        Args:
+            record: of any policy, with its inputs.
+            transform: J, where its observations are of another arm, see `input_transform`.
+
+        Returns:
+            The same episodes with the activations of this policy.
+        """
+
+    @abc.abstractmethod
+    def pruned(self, record: ActivityRecord, options: PruningOptions) -> tuple[Policy, Clustering]:
+        """Merge the neurons of each cluster; return the new policy and the clusters.
+
+        Args:
+            record: of this policy, with all hidden layers.
+            options: of clustering and merging.
+        """
+
+    @abc.abstractmethod
+    def save(self, folder: str | Path) -> Path:
+        """Write a folder that `neuron_reach.load` reads, and return it.
+
+        Raises:
+            UserError: the folder holds anything else, or cannot be written.
+        """
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({"-".join(map(str, self.sizes))})'

@@ -1,0 +1,112 @@
+"""Policies that were trained here: Q-networks for the reaching task."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neuron_reach.analysis.mapping import run_network
+from neuron_reach.analysis.merging import Pruned, prune
+from neuron_reach.analysis.options import PruningOptions
+from neuron_reach.analysis.samples import network_activations
+from neuron_reach.common.arrays import Integers, Single
+from neuron_reach.common.names import METADATA, MODEL
+from neuron_reach.errors import UserError
+from neuron_reach.learning.checkpoint import (
+    Checkpoint,
+    describe,
+    network_digest,
+    save_checkpoint,
+)
+from neuron_reach.learning.training import Member
+from neuron_reach.policies.policy import Policy
+from neuron_reach.records.belonging import check_record
+from neuron_reach.records.record import ActivityRecord
+from neuron_reach.records.recording import record_checkpoint
+
+UNSAVED = Path('unsaved policy')
+"""Stands for the path of a policy that is not on disk."""
+
+
+class ReachingPolicy(Policy):
+    """A Q-network that moves an arm towards a goal.
+
+    Attributes:
+        checkpoint: the network, its arm and its task.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.joints = checkpoint.setup.arm.joints
+        self.seed = checkpoint.setup.training.seed
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Neurons of every layer, input and output included."""
+        return self.checkpoint.network.sizes
+
+    def compute(self, observations: Single) -> Single:
+        """Return the activations of all layers side by side, input included, (..., neurons)."""
+        return network_activations(self.checkpoint.network, observations)
+
+    def act(self, observation: ArrayLike) -> Integers:
+        """Return the number of the action of greatest Q, (batch,); see `arm.task.action_table`."""
+        best: Integers = self.outputs(observation).argmax(axis=-1)
+        return best
+
+    def record(
+        self, episodes: int = 300, seed: int | np.random.Generator | None = None
+    ) -> ActivityRecord:
+        """Play greedy episodes of the reaching task and record the activations of every layer.
+
+        Args:
+            episodes: how many, at least 1.
+            seed: of the goals; by default the record is that of the commands.
+
+        Raises:
+            UserError: no episodes.
+        """
+        if episodes < 1:
+            raise UserError(f'episodes must be at least 1, not {episodes}')
+        goals = None if seed is None else np.random.default_rng(seed)
+        record = record_checkpoint(self.checkpoint, episodes, goals)
+        known = {'digest': network_digest(self.checkpoint.network)}
+        if self.checkpoint.path != UNSAVED:
+            known = {**record.network, **known}
+        return dataclasses.replace(record, network=known)
+
+    def run(self, record: ActivityRecord, transform: ArrayLike | None = None) -> ActivityRecord:
+        """Run the network on the inputs of a record, see `run_network`."""
+        return run_network(self.checkpoint.network, record, transform)
+
+    def pruned(
+        self, record: ActivityRecord, options: PruningOptions
+    ) -> tuple[ReachingPolicy, Pruned]:
+        """Merge the neurons of each cluster; return the new policy and the clusters.
+
+        Raises:
+            UserError: the record is of another network.
+            ValueError: it is of one of another shape.
+        """
+        ours = self.checkpoint
+        found = prune(ours.network, record, options)
+        check_record(ours, record, 'the record')
+        setup = ours.setup.with_hidden(found.network.sizes[1:-1])
+        metadata = describe(setup, Member(ours.metadata['seed']), None)
+        return ReachingPolicy(Checkpoint(UNSAVED, found.network, metadata, setup, True)), found
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a checkpoint, which replaces only what was saved so before.
+
+        Raises:
+            UserError: the folder holds anything else, or cannot be written.
+        """
+        folder = Path(folder)
+        if folder.exists() and (
+            not folder.is_dir() or {item.name for item in folder.iterdir()} - {METADATA, MODEL}
+        ):
+            raise UserError(f'{folder}: holds other files; name a new or empty folder')
+        return save_checkpoint(folder, self.checkpoint.network, self.checkpoint.metadata)
