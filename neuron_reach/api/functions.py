@@ -12,13 +12,13 @@ from neuron_reach.analysis.activity import analyze as analyze_record
 from neuron_reach.analysis.activity import choose_layers
 from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.analysis.mapping import error_interval, input_samples, map_records
-from neuron_reach.analysis.options import PruningOptions
+from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.analysis.projection import REGULARISATION
 from neuron_reach.analysis.transforms import input_transform
 from neuron_reach.api.results import ActivityResult, MapResult, PruneResult
 from neuron_reach.common.arrays import Array
+from neuron_reach.common.lookup import find_bag
 from neuron_reach.common.options import fill
-from neuron_reach.common.paths import find_bag
 from neuron_reach.common.random_streams import map_fresh_goals
 from neuron_reach.policies.policy import Policy
 from neuron_reach.records.record import ActivityRecord
@@ -135,7 +135,7 @@ def map(
     transform: str | ArrayLike = 'balanced',
     record: ActivityRecord | None = None,
     validation: ActivityRecord | None = None,
-    episodes: int = 300,
+    episodes: int = SAMPLE_EPISODES,
     seed: int = 0,
 ) -> MapResult:
     """Predict the neurons of a target from those of a source on the same inputs.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuron_reach.analysis.activity import Activity, layer_summaries, neuron_lines, pairs, spread
+from neuron_reach.analysis.activity import Activity, neuron_lines, pairs, spread, summarize_layers
 from neuron_reach.analysis.mapping import Mapping as NetworkMapping
 from neuron_reach.analysis.merging import Clustering
 from neuron_reach.common.arrays import Array
@@ -65,14 +65,18 @@ class ActivityResult(Activity, Result):
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers of each layer."""
+        everything = spread(pairs(self.distances))
         return {
             'episodes': self.record.episodes,
             'steps': int(self.record.lengths.sum()),
             'options': self.options,
-            'all_to_all': {'neurons': self.record.neurons, **spread(pairs(self.distances))},
+            'all_to_all': {
+                'neurons': self.record.neurons,
+                **spread(pairs(self.distances))._asdict(),
+            },
             'layers': [
-                {**layer, 'dormant': self.dormant.get(layer['layer'])}
-                for layer in layer_summaries(self)
+                {**vars(layer), 'dormant': self.dormant.get(layer.layer)}
+                for layer in summarize_layers(self)
             ],
         }
 

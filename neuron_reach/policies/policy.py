@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuron_reach import messages
+from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.common.arrays import Single
 
 if TYPE_CHECKING:
     from neuron_reach.analysis.merging import Clustering
-    from neuron_reach.analysis.options import PruningOptions
     from neuron_reach.records.record import ActivityRecord
 
 
@@ -83,7 +83,7 @@ class Policy(abc.ABC):
 
     @abc.abstractmethod
     def record(
-        self, episodes: int = 300, seed: int | np.random.Generator | None = None
+        self, episodes: int = SAMPLE_EPISODES, seed: int | np.random.Generator | None = None
     ) -> ActivityRecord:
         """Play episodes and record the activations of every layer.
 

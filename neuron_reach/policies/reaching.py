@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.mapping import run_network
 from neuron_reach.analysis.merging import Pruned, prune
-from neuron_reach.analysis.options import PruningOptions
+from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.analysis.samples import network_activations
 from neuron_reach.common.arrays import Integers, Single
 from neuron_reach.common.names import METADATA, MODEL
@@ -58,7 +58,7 @@ class ReachingPolicy(Policy):
         return best
 
     def record(
-        self, episodes: int = 300, seed: int | np.random.Generator | None = None
+        self, episodes: int = SAMPLE_EPISODES, seed: int | np.random.Generator | None = None
     ) -> ActivityRecord:
         """Play greedy episodes of the reaching task and record the activations of every layer.
 
