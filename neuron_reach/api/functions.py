@@ -12,8 +12,7 @@ from neuron_reach.analysis.activity import analyze as analyze_record
 from neuron_reach.analysis.activity import choose_layers
 from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.analysis.mapping import error_interval, input_samples, map_records
-from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
-from neuron_reach.analysis.projection import REGULARISATION
+from neuron_reach.analysis.options import LAMBDA, SAMPLE_EPISODES, PruningOptions
 from neuron_reach.analysis.transforms import input_transform
 from neuron_reach.api.results import ActivityResult, MapResult, PruneResult
 from neuron_reach.common.arrays import Array
@@ -130,7 +129,7 @@ def map(
     *,
     source: Policy,
     target: Policy,
-    lam: float = REGULARISATION,
+    lam: float = LAMBDA,
     greedy: bool = False,
     transform: str | ArrayLike = 'balanced',
     record: ActivityRecord | None = None,

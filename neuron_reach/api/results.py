@@ -70,10 +70,7 @@ class ActivityResult(Activity, Result):
             'episodes': self.record.episodes,
             'steps': int(self.record.lengths.sum()),
             'options': self.options,
-            'all_to_all': {
-                'neurons': self.record.neurons,
-                **spread(pairs(self.distances))._asdict(),
-            },
+            'all_to_all': {'neurons': self.record.neurons, **everything._asdict()},
             'layers': [
                 {**vars(layer), 'dormant': self.dormant.get(layer.layer)}
                 for layer in summarize_layers(self)

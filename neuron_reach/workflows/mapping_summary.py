@@ -260,7 +260,7 @@ def _figures(groups: Sequence[Group], examples: Sequence[Example]) -> dict[str, 
             table = group.layers, list(pair.source_layers), list(pair.target_layers)
             name = f'{LAYERS_FIGURE}_{pair.kind}_{pair.label}'.replace(' = ', '')
             tables.setdefault(name, {})[f'{place}: {series}'] = table
-    figures = {METRICS_FIGURE: metric_bars(metrics, values)}
+    figures: dict[str, Figure] = {METRICS_FIGURE: metric_bars(metrics, values)}
     figures |= {name: layer_tables(by_place) for name, by_place in tables.items()}
     for example in examples:
         pair = example.pair

@@ -51,7 +51,7 @@ def test_layers_are_chosen_by_name_or_role():
     assert choose_layers(record, [], everything=False) == ['fc1', 'fc2']
     assert choose_layers(record, ['fc2', 'fc1'], everything=False) == ['fc1', 'fc2']
     assert choose_layers(record, [], everything=True) == ['input', 'fc1', 'fc2', 'output']
-    with pytest.raises(UserError, match="no layer 'fc3' .*; there are input, fc1, fc2, output"):
+    with pytest.raises(UserError, match=r"no layer 'fc3' .*; there are input, fc1, fc2, output"):
         choose_layers(record, ['fc3'], everything=False)
     with pytest.raises(UserError, match='fc1, output do not follow each other'):
         choose_layers(record, ['fc1', 'output'], everything=False)
