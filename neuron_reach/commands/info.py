@@ -7,10 +7,11 @@ from typing import Any
 
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path
 
-SUMMARY = 'Describe what a run folder, a checkpoint or a bag holds.'
+SUMMARY = 'Describe what any command left in a folder or a file.'
 EXAMPLES = """
 neuron_reach info runs/joints3_seed0
 neuron_reach info runs/joints3_seed0/bag
+neuron_reach info runs/reproduce
 """
 
 

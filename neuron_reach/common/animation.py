@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from neuron_reach.common.files import atomic_file
+from neuron_reach.common.names import FILMS
 from neuron_reach.errors import UserError
 
-FORMATS = {'.gif': 'GIF', '.png': 'PNG'}
+FORMATS = dict(zip(FILMS, ('GIF', 'PNG'), strict=True))
 COLORS = 64
 PALETTE_FRAMES = 8
 """Frames that the palette is chosen from."""
@@ -23,7 +24,7 @@ def check_name(file: Path) -> None:
         UserError: it is not that of an animated picture.
     """
     if file.suffix not in FORMATS:
-        raise UserError(f'{file}: the name of the file must end in .gif or .png')
+        raise UserError(f'{file}: the name of the file must end in {" or ".join(FILMS)}')
 
 
 def write_animation(
@@ -62,3 +63,23 @@ def write_animation(
             )
     except OSError as error:
         raise UserError(f'{file}: cannot be written: {error.strerror or error}') from None
+
+
+def read_animation(file: Path) -> tuple[tuple[int, int], int, float]:
+    """Return width and height in pixels, the number of frames, and the duration in seconds.
+
+    Raises:
+        UserError: it is no animated picture, or damaged.
+    """
+    try:
+        with Image.open(file) as picture:
+            durations = []
+            for frame in ImageSequence.Iterator(picture):
+                frame.load()
+                durations.append(float(frame.info.get('duration', 0.0)))
+            size = picture.size
+    except Exception:  # whatever a damaged file makes the decoder raise
+        raise UserError(f'{file}: is no picture, or damaged') from None
+    if len(durations) < 2:
+        raise UserError(f'{file}: is a picture that does not move, not a film')
+    return size, len(durations), sum(durations) / 1000.0

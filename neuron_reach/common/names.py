@@ -90,11 +90,21 @@ FAILURE = '.error.txt'
 REPORT, FIGURES = 'report.html', 'figures'
 """In the folder of a study at a scale: the report, and a folder of its figures."""
 
+PARTS = (
+    *(METADATA, MODEL, STATE_TENSORS, STATE_COUNTERS, BAG_METADATA, SEAL),
+    *(NEURON_TABLE, DISTANCES, LINKAGE, PAIR_TABLE, GROUP_TABLE, SUMMARY, SUMMARY_TABLE),
+    *(VALUES, ARRAYS, RECORD, REPORT, LOCK, *RESULTS.values()),
+)
+"""Files that belong to the folder in which they are."""
+
 # --- Gazebo ---------------------------------------------------------------------------------------
 
 GAZEBO_TREE, GAZEBO_PLUGINS, GAZEBO_HOME, GAZEBO_APT = 'tree', 'plugins-', 'home', 'apt'
 """In the folder of an installation: Debian's packages unpacked, plugins by the digest of their
 sources, the home folder of Gazebo's programs, and downloads while they are needed."""
+
+FILMS = ('.gif', '.png')
+"""Endings of an animated picture."""
 
 # --- names that are made --------------------------------------------------------------------------
 

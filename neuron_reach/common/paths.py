@@ -15,13 +15,18 @@ from neuron_reach.common.names import (
     BAG_METADATA,
     CHECKPOINT,
     FAILURE,
+    FIGURES,
+    FILMS,
     GAZEBO_PLUGINS,
     GAZEBO_TREE,
     LOCK,
+    MATRIX,
     METADATA,
     MODEL,
     NETWORKS,
     PARTIAL,
+    PARTS,
+    PICTURES,
     PRUNED,
     RECORD,
     REPORT,
@@ -66,6 +71,7 @@ class PathKind(enum.Enum):
     JOB_RESULT = 'a job result of reproduce'
     JOB_FAILURE = 'the error of a job of reproduce'
     REPORT = 'a report of reproduce'
+    FILM = 'a film'
     GAZEBO = 'an installation of Gazebo'
     NETWORKS = 'a folder of networks'
     OTHER = 'nothing that neuron_reach writes'
@@ -103,7 +109,9 @@ def kind_of(path: Path) -> PathKind:
 def _kind_of_file(path: Path) -> PathKind:
     if is_storage(path.name):
         return PathKind.BAG
-    return PathKind.JOB_FAILURE if path.name.endswith(FAILURE) else PathKind.OTHER
+    if path.name.endswith(FAILURE):
+        return PathKind.JOB_FAILURE
+    return PathKind.FILM if path.suffix in FILMS else PathKind.OTHER
 
 
 def _kind_of_folder(path: Path) -> PathKind:
@@ -188,9 +196,28 @@ def holds_nothing(bag: Path) -> bool:
     return count is not None and int(count[1]) == 0 and small
 
 
-def results_in(folder: Path) -> list[str]:
-    """Return the commands whose results a folder holds."""
-    return [command for command in _RESULTS if (folder / RESULTS[command]).exists()]
+def results_in(folder: Path, name: str | None = None) -> list[str]:
+    """Return the commands whose results a folder holds, or that write the file of this name."""
+    names = {RESULTS[command]: command for command in _RESULTS}
+    return [names[mark] for mark in names if name in (None, mark) and (folder / mark).exists()]
+
+
+def owner_of(path: Path) -> Path | None:
+    """Return the folder that a file belongs to, as part of what lies there; None: to none.
+
+    Files with messages of a bag are bags themselves, and belong to none.
+
+    Raises:
+        UserError: see `kind_of`.
+    """
+    folder = path.parent.parent if path.parent.name == FIGURES else path.parent
+    if path.is_dir():
+        folder = path.parent if path.name == FIGURES else path
+    if folder == path or is_storage(path.name):
+        return None
+    drawn = path.suffix in (*PICTURES, MATRIX) and (folder != path.parent or results_in(folder))
+    part = path.is_dir() or path.name in PARTS or drawn
+    return folder if part and kind_of(folder) not in (PathKind.NETWORKS, PathKind.OTHER) else None
 
 
 def saved_states(run_dir: Path) -> list[Path]:
