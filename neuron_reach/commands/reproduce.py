@@ -89,7 +89,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     if options.workers is not None and options.workers < 1:
         raise UserError(f'--workers must be at least 1, not {options.workers}')
     if options.workers is not None and options.scheduler is not None:
-        raise UserError('--workers applies to this machine; leave it out with --scheduler')
+        raise UserError('--workers is for this machine; leave it out with --scheduler')
     from neuron_reach.study.engine.executors import ClusterExecutor, LocalExecutor, processors
     from neuron_reach.study.engine.runner import Outcome, Work
     from neuron_reach.study.engine.store import Store
@@ -176,7 +176,7 @@ class Notes:
             self._worked = time.monotonic()
         else:
             idle = time.monotonic() - self._worked
-            note = f'no workers for {duration(idle)}: waiting for workers'
+            note = f'no workers for {duration(idle)}: waiting for some'
         if status.failed:
             note += f', {status.failed} failed'
         before, self._reported = self._reported, idle >= NO_WORKERS
@@ -195,7 +195,7 @@ def _forecast(work: Work, workers: int) -> str:
     lines = [f'{name:<20}{every:>8}{missing:>8}{time:>12}' for name, every, missing, time in rows]
     basis = f'from the {work.estimates.count} jobs that are done'
     if not work.estimates.count:
-        basis = 'from the times on the machine of docs/benchmarks.md'
+        basis = 'from what it took on the machine of docs/benchmarks.md'
     lines += ['', *(f'  {job.label}' for job in work.todo.values())] if work.todo else ['']
     plural = '' if workers == 1 else 's'
     lines.append(f'about {duration(work.duration(workers))} on {workers} worker{plural}, {basis}')
