@@ -116,6 +116,7 @@ setup(
             'distributed',
             'hypothesis',
             'mypy',
+            'pandas',
             'pytest',
             'ruff',
             'scikit-learn',

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from record_bags import write_record
 
+import neuron_reach as nr
 from neuron_reach.analysis import PruningOptions, prune
 from neuron_reach.common.files import lock_folder, read_json
 from neuron_reach.learning.checkpoint import load_checkpoint
@@ -25,6 +26,9 @@ def test_a_trained_network_is_pruned(tmp_path, trained, command):
     expected = prune(source.network, record_checkpoint(source, 50), PruningOptions(tau=0.3))
     assert pruned.network.sizes == expected.network.sizes
     assert pruned.network.flat.equal(expected.network.flat)
+    policy = nr.load(trained)
+    by_api = nr.prune(policy, policy.record(50), tau=0.3)
+    assert by_api.sizes == nr.load(out).sizes == pruned.network.sizes
     results = read_json(out / 'pruning.json')
     files = {path.name for path in out.iterdir()} - {'.lock', 'pruning.json'}
     assert {**pruned.metadata['pruning'], 'files': sorted(files)} == results

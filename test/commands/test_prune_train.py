@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import neuron_reach as nr
 from neuron_reach.common.random_streams import step_seed
 from neuron_reach.learning.checkpoint import load_checkpoint
 
@@ -37,6 +38,8 @@ def reduced(tmp_path_factory, trained):
 def test_every_step_is_kept_and_summed_up(trained, reduced):
     summary = json.loads((reduced / 'summary.json').read_text())
     assert summary['finished']
+    last = sorted(reduced.glob('step_*'))[-1]
+    assert nr.load(reduced).sizes == nr.load(last).sizes != nr.load(trained).sizes
     assert summary['source'] == str(trained.resolve())
     assert summary['before']['hidden'] == [16, 12]
     before = [16, 12]
