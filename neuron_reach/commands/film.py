@@ -22,7 +22,10 @@ def add(commands: Any) -> Parser:
     parser = add_command(commands, 'film', SUMMARY, _film, leaves=LEAVES, examples=EXAMPLES)
     files = parser.add_argument_group('input and output')
     files.add_argument(
-        'checkpoint', type=path, metavar='CHECKPOINT', help='trained network, or its run folder'
+        'checkpoint',
+        type=path,
+        metavar='CHECKPOINT',
+        help='checkpoint, or a folder with one network',
     )
     files.add_argument(
         '-o',

@@ -55,7 +55,11 @@ def _add_validate(commands: Any) -> Parser:
     )
     networks = command.add_argument_group('networks')
     networks.add_argument(
-        'checkpoints', nargs='+', type=path, metavar='CHECKPOINT', help='trained networks'
+        'checkpoints',
+        nargs='+',
+        type=path,
+        metavar='CHECKPOINT',
+        help='checkpoints, or folders with one network',
     )
     networks.add_argument(
         '--episodes', type=whole, default=300, metavar='N', help='of each network (default: 300)'
@@ -77,7 +81,9 @@ def _add_film(commands: Any) -> Parser:
         examples=EXAMPLES.splitlines()[3],
     )
     files = command.add_argument_group('input and output')
-    files.add_argument('checkpoint', type=path, metavar='CHECKPOINT', help='trained network')
+    files.add_argument(
+        'checkpoint', type=path, metavar='CHECKPOINT', help='or a folder with one network'
+    )
     files.add_argument('file', type=path, metavar='FILE', help='such as arm.gif or arm.png')
     files.add_argument(
         '--episodes', type=whole, default=3, metavar='N', help='to film (default: 3)'

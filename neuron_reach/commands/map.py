@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 SUMMARY = 'Map networks onto each other: how well one predicts the other, neuron by neuron.'
 DETAILS = """\
-SOURCE and TARGET are a checkpoint, a run folder, a bag, or a folder of these; of folders, all pairs
-are mapped. The inputs are those of the target's sample episodes: of its bag if it has one,
-otherwise they are played. A bag as a source needs the checkpoint that it was recorded with."""
+SOURCE and TARGET are a checkpoint, a folder with one network (a run, results of prune or of a
+finished prune-train), a bag, or a folder of these; of folders, all pairs are mapped. The inputs are
+those of the target's sample episodes: of its bag if it has one, otherwise they are played. A bag as
+a source needs the checkpoint that it was recorded with."""
 LEAVES = """\
 In DIR: mapping.json, tables of errors, saturation, coverage and layers (.csv), and figures."""
 EXAMPLES = """

@@ -56,7 +56,10 @@ def add(commands: Any) -> Parser:
 def add_network(files: Adder) -> None:
     """Add the network to prune, the folder of the results, and the number of sample episodes."""
     files.add_argument(
-        'checkpoint', type=path, metavar='CHECKPOINT', help='trained network, or its run folder'
+        'checkpoint',
+        type=path,
+        metavar='CHECKPOINT',
+        help='checkpoint, or a folder with one network',
     )
     add_output(files)
     files.add_argument(
