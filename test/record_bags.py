@@ -12,7 +12,7 @@ STRING = 'std_msgs/msg/String'
 
 
 def multiarray(kind, fill, *args, **options):
-    """Serialise a multi-array that one of the functions of `layout` fills."""
+    """Serialize a multi-array that a function of `messages` fills."""
     dimension = TYPES.types['std_msgs/msg/MultiArrayDimension']
     empty = TYPES.types['std_msgs/msg/MultiArrayLayout']([], 0)
     message = TYPES.types[kind](empty, np.zeros(0, 'f' if kind == FLOAT32 else 'd'))
