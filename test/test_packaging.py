@@ -131,6 +131,28 @@ def test_every_file_named_for_contributors_exists():
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
+def sources():
+    """Return all files with code."""
+    folders = ('benchmarks', 'launch', 'neuron_reach', 'test')
+    files = [file for folder in folders for file in (ROOT / folder).rglob('*.py')]
+    files += [*(ROOT / 'scripts').iterdir(), *ROOT.glob('neuron_reach/**/*.cc')]
+    return [ROOT / 'run', ROOT / 'setup.py', *(file for file in files if file.stat().st_size)]
+
+
+def test_every_source_begins_with_the_copyright_lines():
+    # Those that ament_copyright asks for. To add them: ament_copyright --add-missing, or copy them.
+    _, *license_lines = (ROOT / 'setup.py').read_text().split('\n\n')[0].splitlines()
+    assert license_lines[0].startswith('# Licensed under the Apache License, Version 2.0')
+    for file in sources():
+        first, *others = file.read_text().splitlines()
+        if first.startswith('#!'):
+            first, *others = others
+        assert re.fullmatch(r'(#|//) Copyright 20\d\d neuron_reach maintainers', first), file
+        mark = first.split()[0]
+        expected = [line.replace('#', mark, 1) for line in license_lines]
+        assert others[: len(expected) + 1] == [*expected, ''], file
+
+
 def test_the_changelog_has_the_sections_of_keep_a_changelog():
     text = CHANGELOG.read_text()
     releases = re.findall(r'^## (.+)$', text, re.MULTILINE)
