@@ -4,6 +4,13 @@ from contextlib import contextmanager
 from unittest.mock import MagicMock
 
 import pytest
+from workflow_fixtures import command as command
+from workflow_fixtures import no_figures as no_figures
+from workflow_fixtures import refused as refused
+from workflow_fixtures import run_dir as run_dir
+from workflow_fixtures import runs as runs
+from workflow_fixtures import trained as trained
+from workflow_fixtures import untrained as untrained
 
 from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.install import NoPackagesError, install

@@ -223,7 +223,7 @@ class PairMapper:
                 yield pair, mapping.projection, index
 
     def _tasks(self, target: Network, joints: int) -> Iterator[Task]:
-        """Yield what is to be mapped onto a target with so many joints."""
+        """Yield the mappings to compute onto a target with this number of joints."""
         others = [kind for kind in self.options.baselines if kind != REFLEXIVE]
         same = [source.same(target) for source, _ in self.sources]
         if REFLEXIVE in self.options.baselines or (self.alone and same[0]):
@@ -239,7 +239,7 @@ class PairMapper:
     def _source_runs(
         self, kind: str, index: int, number: int, episodes: Runs, matrix: NDArray[np.float64]
     ) -> Runs:
-        """Run a source, or what stands for it, on the episodes of target `number`."""
+        """Run a source, or the random network in its place, on the episodes of target `number`."""
         network = self.sources[index][1].network
         name = self.sources[index][0].name
         if kind in (RANDOM, RANDOM_BOTH):
@@ -283,7 +283,7 @@ class PairMapper:
     def _transforms(
         self, target_joints: int, source_joints: int
     ) -> Iterator[tuple[str, NDArray[np.float64]]]:
-        """Yield the transforms that are not the same as one before, by name."""
+        """Yield the transforms by name, except repetitions of an earlier one."""
         seen: list[NDArray[np.float64]] = []
         for name in self.options.transforms:
             if name in TRANSFORMS:
@@ -301,7 +301,7 @@ class PairMapper:
             yield 'none' if identity else Path(name).stem, matrix
 
     def _random(self, sizes: Sequence[int], side: int, number: int) -> QNetwork:
-        """Return the random network that stands for a source or a target."""
+        """Return the random network that replaces a source or a target."""
         hidden = self.options.random_hidden or sizes[1:-1]
         seed = stand_in_seed(self.options.seed, side, number)
         generator = torch.Generator().manual_seed(seed)
@@ -319,7 +319,7 @@ def _run_both(network: QNetwork, episodes: Runs, matrix: NDArray[np.float64] | N
 
 
 def _pair(mapping: Mapping, **place: Any) -> Pair:
-    """Return the numbers of a mapping; `place` are the fields of `Pair` that say what of."""
+    """Return the numbers of a mapping; `place` has the fields of `Pair` that identify it."""
     projection = mapping.projection
     return Pair(
         **place,

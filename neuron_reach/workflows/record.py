@@ -1,4 +1,4 @@
-"""Recordings of sample episodes become bags when they have been found whole."""
+"""Check recordings of sample episodes; complete ones get the name of a bag."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
     """Check the recording `<bag>.partial`, seal it and give it its name.
 
     Args:
-        bag: the name that it gets.
-        checkpoint: the network whose activity it is.
-        episodes: how many were asked for.
+        bag: its final name.
+        checkpoint: the network whose activity was recorded.
+        episodes: the number requested.
 
     Returns:
-        What is in it.
+        A summary of the bag.
 
     Raises:
-        UserError: it is not whole, or not of this network; it then stays where it is, and is taken
-            for no bag.
+        UserError: it is incomplete, or of another network; it then keeps its name, and is not
+            used as a bag.
     """
     partial = beside(bag, PARTIAL)
     if not is_bag(partial):
@@ -57,7 +57,7 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
     seal(partial, episodes, digest)
     if not holds_nothing(bag):
         raise UserError(f'{bag}: exists already; what was recorded is in {partial}')
-    shutil.rmtree(bag, ignore_errors=True)  # what a failed recording left
+    shutil.rmtree(bag, ignore_errors=True)  # left by a failed recording
     for item in (*partial.iterdir(), partial):
         fsync(item)
     partial.rename(bag)
@@ -66,15 +66,14 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
 
 
 def remove_unfinished(bag: Path, checkpoint: Path) -> list[Path]:
-    """Remove what earlier tries to record this bag left; return what else was set aside there.
+    """Remove unfinished earlier recordings of this bag; return the other ones beside it.
 
     Args:
-        bag: found whole; unfinished recordings in its place were moved to `<bag>.partial-<n>`.
-        checkpoint: the network whose activity it is.
+        bag: a complete one; unfinished recordings in its place were moved to `<bag>.partial-<n>`.
+        checkpoint: the network whose activity was recorded.
 
     Returns:
-        Recordings of other networks, those that had been found whole, and what cannot be read or
-        removed.
+        Recordings of other networks, complete ones, and those that cannot be read or removed.
     """
     digest = network_digest(load_checkpoint(checkpoint).network)
     name = re.compile(re.escape(f'{bag.name}{PARTIAL}-') + r'\d+')
@@ -88,7 +87,7 @@ def remove_unfinished(bag: Path, checkpoint: Path) -> list[Path]:
 
 
 def _is_of(folder: Path, network: str) -> bool:
-    """Tell whether all there is in a folder is an unfinished recording of a network."""
+    """Return whether a folder holds nothing but an unfinished recording of a network."""
     if holds_nothing(folder):
         return True
     if (folder / SEAL).exists() or not is_bag(folder):
@@ -103,12 +102,12 @@ def _is_of(folder: Path, network: str) -> bool:
 
 
 def check(bag: Path, checkpoint: Path, episodes: int) -> None:
-    """Make sure that a bag is of a network, and whole.
+    """Make sure that a bag is complete and of a network.
 
     Args:
         bag: recorded before.
         checkpoint: the network.
-        episodes: how many it must hold at least.
+        episodes: the smallest number that it must hold.
 
     Raises:
         UserError: it is not.

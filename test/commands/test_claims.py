@@ -13,10 +13,7 @@ FEW = ['--episodes', '4']
 PRUNE = [*FEW, '--samples', '1']
 
 
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """Leaves the figures out: they take longer than everything else."""
-    monkeypatch.setattr('neuron_reach.figures.style.save', lambda figure, path: [])
+pytestmark = pytest.mark.usefixtures('no_figures')
 
 
 def test_results_are_replaced_by_the_same_command_for_the_same_input_only(

@@ -230,3 +230,46 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         load_yaml(tmp_path / 'none.yaml')
     with pytest.raises(UserError, match='cannot be read: it is a folder'):
         load_yaml(tmp_path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Lists:
+    shares: tuple[float, ...] = option((0.5,), 'of all', low=0.0, flag='share')
+    kinds: tuple[str, ...] = option((), 'of two', choices=('round', 'square'), item=str)
+    widths: tuple[int, ...] | None = option(None, 'of layers', low=1, item=int)
+    files: tuple[str, ...] = option(('a',), 'to read', path=True)
+
+
+def test_lists_know_what_their_items_are():
+    values = {'shares': ['0', 1], 'kinds': ['square'], 'widths': [3], 'files': ['-x', '~']}
+    lists = fill(Lists, values, 'test')
+    assert lists.shares == (0.0, 1.0)
+    assert all(isinstance(share, float) for share in lists.shares)
+    assert lists.kinds == ('square',)
+    assert lists.widths == (3,)
+    assert all(file.startswith('/') for file in lists.files)
+    assert fill(Lists, {}, 'test') == Lists((0.5,), (), None, ('a',))
+
+
+@pytest.mark.parametrize(
+    ('values', 'message'),
+    [
+        (
+            {'shares': ['1', '-2']},
+            "--share must be a number or a list of numbers, each of at least 0, not '-2'",
+        ),
+        ({'shares': ['nan']}, "not 'nan'"),
+        (
+            {'kinds': ['square', 'roud']},
+            "--kinds must be any of round, square, not 'roud' (did you mean round?)",
+        ),
+        ({'widths': [3, 0]}, 'each of at least 1, not 0'),
+    ],
+)
+def test_the_item_of_a_list_that_is_not_allowed_is_named(values, message):
+    def spell(field):
+        return f'--{field.metadata["flag"] or field.name}'
+
+    with pytest.raises(UserError) as error:
+        fill(Lists, values, 'test', spell)
+    assert message in str(error.value)

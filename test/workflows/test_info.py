@@ -10,7 +10,7 @@ import pytest
 from mutations import mutations
 from PIL import Image
 from record_bags import write_record
-from study import study_functions as functions
+from study.engine import study_functions as functions
 
 from neuron_reach.cli import main
 from neuron_reach.common.animation import write_animation
