@@ -1,9 +1,9 @@
-"""What the messages on the project's topics look like; nothing else knows it.
+"""The layout of the messages on the project's topics, defined only here.
 
-Numbers travel as ``std_msgs`` multi-arrays with named dimensions. What identifies a message (its
-episode and step, or its sequence number) stands in front of the values, and
-``layout.data_offset`` says how many entries that is, so nothing depends on the order of arrival.
-Works on the message objects of rclpy and of ``rosbags`` alike, and imports neither.
+Numbers are sent as ``std_msgs`` multi-arrays with named dimensions. The identification of a message
+(its episode and step, or its sequence number) precedes the values, and ``layout.data_offset`` gives
+the number of these entries, so nothing depends on the order of arrival. The functions accept the
+message objects of rclpy and of ``rosbags``; this module imports neither.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EPISODE_FIELDS = ('number', 'goal_x', 'goal_z', 'steps', 'final_reward', 'succes
 _MOST_DIMENSIONS = 4
 _LONGEST_PATH, _LONGEST_NAME = 4095, 255  # bytes, of Linux
 LARGEST_COUNT = 2**53
-"""Up to this, numbers of double precision are exact."""
+"""Largest integer up to which all integers are exact in double precision."""
 
 _FLOAT32_ARRAY = 'std_msgs/msg/Float32MultiArray'
 _FLOAT64_ARRAY = 'std_msgs/msg/Float64MultiArray'
@@ -49,17 +49,17 @@ _MESSAGE_TYPES: dict[str, tuple[str, ...]] = {
 
 
 class LayoutError(ValueError):
-    """A message does not have the layout its topic asks for."""
+    """A message does not have the layout of its topic."""
 
 
 def layer_names(hidden_layers: int) -> tuple[str, ...]:
-    """Names of a network's layers, from ``input`` over ``hidden_1`` to ``output``."""
+    """Return the names of a network's layers, ``input``, ``hidden_1`` and so on, ``output``."""
     hidden = (f'hidden_{number}' for number in range(1, hidden_layers + 1))
     return ('input', *hidden, 'output')
 
 
 def depth(layer: str) -> tuple[int, int]:
-    """Sort key of a layer's name: its place in the network."""
+    """Return a sort key for the name of a layer: its position in the network."""
     if layer == 'output':
         return 2, 0
     number = layer.rpartition('_')[2]
@@ -67,31 +67,31 @@ def depth(layer: str) -> tuple[int, int]:
 
 
 def activation_topic(layer: str) -> str:
-    """Topic that carries one layer's activations."""
+    """Return the topic of one layer's activations."""
     return f'{ACTIVATIONS}/{layer}'
 
 
 def recorded_topics(hidden_layers: int) -> tuple[str, ...]:
-    """Topics that go into a bag: what the arm did, and what the network computed."""
+    """Return the topics that a bag contains: the motion of the arm, and the activations."""
     layers = tuple(activation_topic(layer) for layer in layer_names(hidden_layers))
     return (JOINT_STATES, COMMANDS, GOAL, OBSERVATION, *layers, EPISODE, CHECKPOINT)
 
 
 def message_types(topic: str) -> tuple[str, ...]:
-    """Message types a relative topic may carry; empty for a topic that is never recorded."""
+    """Return the message types that a relative topic may have; empty for topics never recorded."""
     if (layer := layer_of(topic)) is not None and topic == activation_topic(layer):
         return (_FLOAT32_ARRAY,)
     return _MESSAGE_TYPES.get(topic, ())
 
 
-def own_topic(recorded: str, msgtype: str) -> tuple[str, str] | None:
-    """Namespace and relative name of a recorded topic if name and type are ours, else None.
+def project_topic(recorded: str, msgtype: str) -> tuple[str, str] | None:
+    """Return namespace and relative name of a recorded topic of this project, else None.
 
-    Programs of others may use a name of ours for messages of another type, and may even lay out
-    messages of the same type in another way; those the `read_...` functions refuse.
+    Other programs may use the same name for messages of another type, and even for messages of the
+    same type with another layout; the `read_...` functions raise `LayoutError` for these.
 
     Returns:
-        The namespace as `/name`, `` for none; and the name as in `recorded_topics`.
+        The namespace as `/name`, or empty; and the name as in `recorded_topics`.
     """
     for slashes in (1, 2):
         parts = f'/{recorded.lstrip("/")}'.rsplit('/', slashes)
@@ -102,13 +102,13 @@ def own_topic(recorded: str, msgtype: str) -> tuple[str, str] | None:
 
 
 def layer_of(recorded: str) -> str | None:
-    """Layer whose activations a recorded topic carries, in whatever namespace; else None."""
+    """Return the layer of a recorded topic of activations, in any namespace; else None."""
     parents, _, layer = recorded.rpartition('/')
     return layer if is_topic(parents, ACTIVATIONS) and _LAYER.fullmatch(layer) else None
 
 
 def is_topic(recorded: str, name: str) -> bool:
-    """Whether a recorded topic is ``name``, in whatever namespace it was recorded."""
+    """Tell whether a recorded topic is ``name``, in any namespace."""
     return f'/{recorded}'.endswith(f'/{name.lstrip("/")}')
 
 
@@ -121,15 +121,15 @@ def fill_multiarray(
 ) -> None:
     """Put ``prefix`` and ``values`` into a Float32MultiArray or Float64MultiArray.
 
-    Meant for one message object used again and again: its dimensions are built anew only when
-    the shape changes.
+    Meant for a message object that is reused: its dimensions are created again only when the shape
+    changes.
 
     Args:
         message: the multi-array to fill.
-        dimension_type: the ``MultiArrayDimension`` class that belongs to the message.
+        dimension_type: the ``MultiArrayDimension`` class of the message's library.
         values: array of any shape, stored in C order.
         labels: one name for each dimension of ``values``.
-        prefix: numbers in front of the values; must be exact in the message's precision.
+        prefix: numbers before the values; must be exact in the message's precision.
 
     Raises:
         LayoutError: labels and dimensions differ in number, or a prefix entry is not exact.
@@ -154,12 +154,12 @@ def fill_multiarray(
                 labels, values.shape, _strides(values.shape), strict=True
             )
         ]
-    # A list or an ndarray would be checked and copied entry by entry by rclpy's setter.
+    # The setter of rclpy would check and copy a list or an ndarray entry by entry.
     message.data = np.frombuffer(data, dtype=code) if for_rosbags else data
 
 
 def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
-    """Read what `fill_multiarray` wrote, without copying the values.
+    """Read a message filled by `fill_multiarray`, without copying the values.
 
     Returns:
         The prefix (data_offset,), and the values in the shape of the dimensions and the precision
@@ -174,7 +174,7 @@ def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[
         shape = tuple(dim.size for dim in message.layout.dim)
         strides = tuple(dim.stride for dim in message.layout.dim)
     except AttributeError:
-        raise LayoutError(f'{type(message).__name__} is no multi-array message') from None
+        raise LayoutError(f'{type(message).__name__} is not a multi-array message') from None
     if data.ndim != 1 or data.dtype.kind != 'f':
         raise LayoutError('the data are not a flat list of floats')
     if offset > data.size:
@@ -183,23 +183,23 @@ def read_multiarray(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[
     if not shape:
         return prefix, values
     if len(shape) > _MOST_DIMENSIONS:
-        raise LayoutError(f'{len(shape)} dimensions are more than any message of ours has')
+        raise LayoutError(f'{len(shape)} dimensions are too many')
     expected = _strides(shape)
     if expected[0] != values.size:
         raise LayoutError(
             f'dimensions {shape} take {expected[0]} entries, the message holds {values.size}'
         )
-    # Publishers that leave the strides at zero mean C order.
+    # Strides of zero, as some publishers leave them, mean C order.
     if any(given not in (0, right) for given, right in zip(strides, expected, strict=True)):
         raise LayoutError(f'strides {strides} of dimensions {shape} are not C order {expected}')
     try:
         return prefix, values.reshape(shape)
-    except ValueError:  # one dimension is zero, others are absurd
-        raise LayoutError(f'no array has the dimensions {shape}') from None
+    except ValueError:  # one dimension is zero and others are far too large
+        raise LayoutError(f'dimensions {shape} are impossible') from None
 
 
 def _strides(shape: Sequence[int]) -> tuple[int, ...]:
-    """Entries from each dimension on, as std_msgs/MultiArrayLayout defines a stride."""
+    """Return the strides as std_msgs/MultiArrayLayout defines them: entries from a dimension on."""
     strides = []
     entries = 1
     for size in reversed(shape):
@@ -228,7 +228,7 @@ def fill_fleet_step(
 
     Args:
         message: Float32MultiArray to fill.
-        dimension_type: the ``MultiArrayDimension`` class that belongs to the message.
+        dimension_type: the ``MultiArrayDimension`` class of the message's library.
         values: (arms, neurons).
         episode: number of the first arm's episode, at most 2**24.
         step: control cycle within the episode, from 0.
@@ -247,20 +247,20 @@ def read_fleet_step(message: Any) -> FleetStep:
         Episode of the first arm, step from 0, values (arms, neurons) in float32.
 
     Raises:
-        LayoutError: the message is not laid out so.
+        LayoutError: the message has another layout.
     """
     prefix, values = read_multiarray(message)
     if prefix.size != 2 or values.ndim != 2 or not values.size:
         raise LayoutError(
             f'expected [episode, step] and (arm, neuron), got {prefix.size} entries '
-            f'in front and {values.ndim} dimensions'
+            f'before the values and {values.ndim} dimensions'
         )
     return FleetStep(_count(prefix[0], 'episode'), _count(prefix[1], 'step'), values)
 
 
 def _count(entry: float, name: str) -> int:
     if not (0 <= entry <= LARGEST_COUNT and float(entry).is_integer()):
-        raise LayoutError(f'{name} is {entry}, which is no count')
+        raise LayoutError(f'{name} is {entry}, which is not a count')
     return int(entry)
 
 
@@ -271,7 +271,7 @@ def fill_episodes(
 
     Args:
         message: Float64MultiArray to fill.
-        dimension_type: the ``MultiArrayDimension`` class that belongs to the message.
+        dimension_type: the ``MultiArrayDimension`` class of the message's library.
         results: (episodes, fields), columns as in ``EPISODE_FIELDS``; goals in m, success 0 or 1.
 
     Raises:
@@ -286,16 +286,16 @@ def read_episodes(message: Any) -> npt.NDArray[np.float64]:
     """Read results of finished episodes: (episodes, fields), columns as in ``EPISODE_FIELDS``.
 
     Raises:
-        LayoutError: the message is not laid out so.
+        LayoutError: the message has another layout.
     """
     prefix, values = read_multiarray(message)
     if prefix.size or values.ndim != 2 or values.shape[1] != len(EPISODE_FIELDS):
         raise LayoutError(f'expected (episode, field) with the fields {EPISODE_FIELDS}')
     counts = values[:, [EPISODE_FIELDS.index(name) for name in ('number', 'steps')]]
     if not ((counts >= 0) & (counts <= LARGEST_COUNT) & (counts == np.floor(counts))).all():
-        raise LayoutError('the number or the steps of an episode are no count')
+        raise LayoutError('the number or the steps of an episode are not counts')
     if not np.isin(values[:, EPISODE_FIELDS.index('success')], (0.0, 1.0)).all():
-        raise LayoutError('an episode is neither a success nor none')
+        raise LayoutError('the success of an episode is neither 0 nor 1')
     return values.astype(np.float64, copy=False)
 
 
@@ -309,9 +309,9 @@ def fill_commands(
 
     Args:
         message: Float64MultiArray to fill.
-        dimension_type: the ``MultiArrayDimension`` class that belongs to the message.
+        dimension_type: the ``MultiArrayDimension`` class of the message's library.
         joint_angles: (arms, joints), rad.
-        sequence: number of the command, by which the arm notices a lost or repeated one.
+        sequence: number of the command, by which the arm detects lost and repeated commands.
 
     Raises:
         LayoutError: ``joint_angles`` is not two-dimensional.
@@ -325,16 +325,16 @@ def read_commands(message: Any) -> tuple[int | None, npt.NDArray[np.float64]]:
 
     Returns:
         The sequence number or None, and the angles (arms, joints) in rad. Data without a layout,
-        as any publisher to a ros2_control position controller sends them, are one arm's.
+        as sent by publishers for a ros2_control position controller, belong to one arm.
 
     Raises:
-        LayoutError: the message is not laid out so.
+        LayoutError: the message has another layout.
     """
     prefix, values = read_multiarray(message)
     if prefix.size > 1 or values.ndim > 2:
         raise LayoutError(
             f'expected at most a sequence number and (arm, joint), got {prefix.size} entries '
-            f'in front and {values.ndim} dimensions'
+            f'before the values and {values.ndim} dimensions'
         )
     sequence = _count(prefix[0], 'sequence') if prefix.size else None
     joint_angles = values if values.ndim == 2 else values[np.newaxis]
@@ -347,9 +347,9 @@ class CheckpointMessage(NamedTuple):
     Attributes:
         path: folder of the newest ones.
         version: counts the checkpoints.
-        first_episode: the first episode that was acted in with these weights.
+        first_episode: the first episode that was played with these weights.
         network: content digest of the weights; None in messages of older versions.
-        episodes: sample episodes that were asked for; None: no number, or not known.
+        episodes: number of requested sample episodes; None if there was none or it is unknown.
     """
 
     path: str
@@ -360,7 +360,7 @@ class CheckpointMessage(NamedTuple):
 
 
 def _is_path(text: str) -> bool:
-    """Whether there could be a folder of that name: the system is not asked for any other."""
+    """Tell whether Linux allows a path of that length; only then the file system is queried."""
     path = text.encode(errors='replace')
     longest = max(map(len, path.split(b'/')))
     return 0 < len(path) <= _LONGEST_PATH and longest <= _LONGEST_NAME
@@ -381,7 +381,7 @@ def decode_checkpoint(text: str) -> CheckpointMessage:
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise LayoutError(f'checkpoint message is no JSON: {error}') from None
+        raise LayoutError(f'checkpoint message is not JSON: {error}') from None
     needed = set(CheckpointMessage._fields) - CheckpointMessage._field_defaults.keys()
     if not isinstance(fields, dict) or not needed <= set(fields) <= set(CheckpointMessage._fields):
         raise LayoutError(

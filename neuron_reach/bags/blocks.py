@@ -1,7 +1,7 @@
 """Activations of a bag in blocks: many messages decoded as one array.
 
-Messages of one topic mostly differ in nothing but their floats, so that a run of equally long ones
-is decoded by laying their bytes side by side: about as fast as reading the bytes.
+Messages of one topic mostly differ only in their floats. So messages of equal length are stacked as
+rows of bytes and decoded together, about as fast as the bytes can be read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.storage import Channel
 
 BLOCK_BYTES = 64 * 2**20
-"""Serialised messages kept until they are decoded together."""
+"""Bytes of serialized messages that are collected before they are decoded together."""
 
 
 class Block(NamedTuple):
@@ -38,55 +38,55 @@ class Block(NamedTuple):
 
 
 def read_blocks(
-    reader: BagReader, topics: Collection[str], left_alone: Counter[str]
+    reader: BagReader, topics: Collection[str], ignored: Counter[str]
 ) -> Iterator[Block | tuple[str, Any]]:
     """Yield activations in blocks, and other messages as (topic, message), in any order.
 
     Args:
         reader: of one or more bags.
-        topics: full names; what else was recorded under these names is left alone.
-        left_alone: counts, by topic, the messages of the right type that are no activations.
+        topics: full names; messages of other types under these names are skipped.
+        ignored: counts, by topic, messages of the right type that are not laid out as expected.
 
     Raises:
         UserError: a file cannot be read.
     """
 
     def wanted(channel: Channel) -> bool:
-        return channel.own is not None and '/'.join(channel.own) in topics
+        return channel.project_topic is not None and '/'.join(channel.project_topic) in topics
 
-    waiting: dict[Channel, list[bytes]] = {}
+    pending: dict[Channel, list[bytes]] = {}
     size = 0
     for channel, _, data in reader.read(wanted):
         if messages.layer_of(channel.topic) is None:
             try:
                 yield channel.topic, reader.decode(channel, data)
             except messages.LayoutError:
-                left_alone[channel.topic] += 1
+                ignored[channel.topic] += 1
             continue
-        waiting.setdefault(channel, []).append(data)
+        pending.setdefault(channel, []).append(data)
         size += len(data)
         if size >= BLOCK_BYTES:
-            yield from _decode_all(reader, waiting, left_alone)
+            yield from _decode_all(reader, pending, ignored)
             size = 0
-    yield from _decode_all(reader, waiting, left_alone)
+    yield from _decode_all(reader, pending, ignored)
 
 
 def _decode_all(
-    reader: BagReader, waiting: dict[Channel, list[bytes]], left_alone: Counter[str]
+    reader: BagReader, pending: dict[Channel, list[bytes]], ignored: Counter[str]
 ) -> Iterator[Block]:
-    for channel, payloads in waiting.items():
+    for channel, payloads in pending.items():
         by_size: dict[int, list[bytes]] = {}
         for data in payloads:
             by_size.setdefault(len(data), []).append(data)
         for equally_long in by_size.values():
             blocks = list(_decode(reader, channel, equally_long))
-            left_alone[channel.topic] += len(equally_long) - sum(len(one.step) for one in blocks)
+            ignored[channel.topic] += len(equally_long) - sum(len(block.step) for block in blocks)
             yield from blocks
-    waiting.clear()
+    pending.clear()
 
 
 def _decode(reader: BagReader, channel: Channel, payloads: list[bytes]) -> Iterator[Block]:
-    """Decode those messages of the same length that are activations."""
+    """Decode those of the equally long messages that are activations."""
     first = next((data for data in payloads if _decode_one(reader, channel, data)), None)
     if first is None:
         return
@@ -94,11 +94,11 @@ def _decode(reader: BagReader, channel: Channel, payloads: list[bytes]) -> Itera
     count = values.size + 2
     head = len(first) - 4 * count
     little_endian = first[1] == 1
-    alike = np.zeros(len(payloads), bool)
+    same_layout = np.zeros(len(payloads), bool)
     if little_endian and int.from_bytes(first[head - 4 : head], 'little') == count:
         table = np.frombuffer(b''.join(payloads), np.uint8).reshape(len(payloads), -1)
-        alike = (table[:, :head] == np.frombuffer(first, np.uint8, head)).all(axis=1)
-        rows = table[:, head:] if alike.all() else table[alike, head:]
+        same_layout = (table[:, :head] == np.frombuffer(first, np.uint8, head)).all(axis=1)
+        rows = table[:, head:] if same_layout.all() else table[same_layout, head:]
         floats = np.ascontiguousarray(rows).view('<f4')
         numbers = floats[:, :2]
         counts = (
@@ -108,7 +108,7 @@ def _decode(reader: BagReader, channel: Channel, payloads: list[bytes]) -> Itera
             floats, numbers = floats[good], numbers[good]
         episode, step = numbers.astype(np.int64).T
         yield Block(channel.topic, episode, step, floats[:, 2:].reshape(-1, *values.shape))
-    for index in np.flatnonzero(~alike):  # another layout of the same length
+    for index in np.flatnonzero(~same_layout):  # the same length, but another layout
         if block := _decode_one(reader, channel, payloads[index]):
             yield block
 

@@ -1,4 +1,4 @@
-"""Which control cycles of which episodes are in a bag, and whether any is missing."""
+"""Control cycles and episodes in a bag, and which of them are missing."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from neuron_reach import messages
 
 @dataclass(frozen=True)
 class Continuity:
-    """Whether the control cycles on one topic follow each other without gap or repetition.
+    """Gaps and repetitions in the control cycles of one topic.
 
-    Cycles lost at the end of an episode do not show here, but in `Episodes.problems`.
+    Cycles lost at the end of an episode are not counted here but found by `Episodes.problems`.
 
     Attributes:
         messages: control cycles recorded.
         missing_steps: cycles missing before a recorded one of the same episode.
-        missing_episodes: episodes of which nothing is there, between recorded ones.
-        duplicates: cycles that came again, or late.
+        missing_episodes: episodes without any cycle, between recorded ones.
+        duplicates: cycles that were recorded again or late.
     """
 
     messages: int = 0
@@ -33,13 +33,13 @@ class Continuity:
 
     @property
     def unbroken(self) -> bool:
-        """Whether nothing is missing and nothing came twice."""
+        """Whether nothing is missing or repeated."""
         return not (self.missing_steps or self.missing_episodes or self.duplicates)
 
     def __add__(self, other: Continuity) -> Continuity:
-        """Return that of one bag after the other."""
+        """Return the counts of two bags together."""
         pairs = zip(astuple(self), astuple(other), strict=True)
-        return Continuity(*(one + another for one, another in pairs))
+        return Continuity(*(first + second for first, second in pairs))
 
     def __str__(self) -> str:
         """Text for a terminal."""
@@ -56,14 +56,14 @@ class Track:
 
     Attributes:
         continuity: of these messages.
-        steps: without repetitions, summed over the arms.
-        arms: the most that moved at once.
-        widths: values of each arm, each number once.
-        first: episode and step that it begins with.
+        steps: recorded steps without repetitions, summed over the arms.
+        arms: largest number of arms that moved at once.
+        widths: numbers of values per arm.
+        first: first episode and step.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start without messages."""
         self.steps = self.arms = 0
         self.widths: set[int] = set()
         self.first: tuple[int, int] | None = None
@@ -74,21 +74,21 @@ class Track:
 
     @property
     def continuity(self) -> Continuity:
-        """Whether anything is missing or came twice."""
+        """Gaps and repetitions so far."""
         missing = self._missing_steps, self._missing_episodes
         return Continuity(self._messages, *missing, self._duplicates)
 
     @property
     def lengths(self) -> set[int]:
-        """Steps of its episodes, each length once."""
+        """Lengths of the episodes, in steps."""
         return self._lengths | {self._last[1] + 1}
 
     def follow(self, episode: int, step: int, shape: tuple[int, ...]) -> None:
-        """Take down the control cycle of a message, and the shape of what it holds."""
+        """Count the control cycle of a message with values of a shape (arms, width)."""
         self._messages += 1
         arms, width = shape
         self.widths.add(width)
-        if self.first is None:  # a recording may begin anywhere; from then on nothing may lack
+        if self.first is None:  # a recording may start anywhere, but must be complete from there on
             self.first = episode, step
         elif (episode, step) <= self._last:
             self._duplicates += 1
@@ -109,25 +109,25 @@ class Episodes:
     """The episodes of one robot in one bag.
 
     Attributes:
-        tracks: the control cycles of each topic that has them, by relative name.
+        tracks: the control cycles by topic, relative name.
         announced: the messages on `checkpoint`.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start without messages."""
         self.tracks: dict[str, Track] = collections.defaultdict(Track)
         self.announced: list[messages.CheckpointMessage] = []
         self._results: list[NDArray[np.float64]] = []
 
-    def take(self, name: str, message: Any) -> None:
-        """Take down a message.
+    def add(self, name: str, message: Any) -> None:
+        """Add a message.
 
         Args:
-            name: of its topic, without namespace; one that tells nothing of episodes is left alone.
+            name: of its topic, without namespace; topics without episodes are ignored.
             message: from `BagReader.decode`.
 
         Raises:
-            LayoutError: it is not laid out as that topic's messages are.
+            LayoutError: it does not have the layout of its topic.
         """
         if name == messages.EPISODE:
             self._results.append(messages.read_episodes(message))
@@ -143,58 +143,58 @@ class Episodes:
         return np.concatenate([np.empty((0, len(messages.EPISODE_FIELDS))), *self._results])
 
     @property
-    def asked(self) -> int | None:
-        """Episodes that were asked for; None: no number, or not known."""
-        return next((one.episodes for one in self.announced if one.episodes), None)
+    def requested(self) -> int | None:
+        """Number of requested episodes; None if there was no number or it is unknown."""
+        return next((each.episodes for each in self.announced if each.episodes), None)
 
     @property
     def network(self) -> str | None:
-        """Content digest of the only network in it; None: not known, or several."""
-        networks = {one.network for one in self.announced}
+        """Content digest of the network; None if it is unknown or there are several."""
+        networks = {each.network for each in self.announced}
         return networks.pop() if len(networks) == 1 else None
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Layers whose activations are there, from input to output."""
+        """Layers with activations, from input to output."""
         layers = [layer for topic in self.tracks if (layer := messages.layer_of(topic))]
         return tuple(sorted(layers, key=messages.depth))
 
-    def problems(self, asked: int | None = None) -> list[str]:
-        """Return what is missing or came twice, in a few words each.
+    def problems(self, requested: int | None = None) -> list[str]:
+        """Return descriptions of everything that is missing or repeated.
 
         Args:
-            asked: episodes that must be there, numbered from 0; by default those that the bag
-                itself says were asked for, and if it says nothing, those from the first one on.
+            requested: number of episodes that must be in the bag, numbered from 0. By default
+                the number in the bag itself; without one, the episodes from the first one on.
         """
-        asked = asked or self.asked
+        requested = requested or self.requested
         results = self.results
         numbers, lengths = results[:, 0].astype(np.int64), results[:, 3].astype(np.int64)
         known, counts = np.unique(numbers, return_counts=True)
-        found = []
-        if asked is not None and len(known) != asked:
-            found.append(f'{len(known)} of {asked} episodes')
-        elif asked is not None and known[-1] != asked - 1:
-            found.append(f'{asked} of {asked} episodes, but other ones than 0 to {asked - 1}')
-        elif asked is None and not len(known):
-            found.append('no episode')
-        elif asked is None and known[-1] - known[0] + 1 != len(known):
-            found.append(f'results of {known[-1] - known[0] + 1 - len(known)} episodes missing')
+        problems = []
+        if requested is not None and len(known) != requested:
+            problems.append(f'{len(known)} of {requested} episodes')
+        elif requested is not None and known[-1] != requested - 1:
+            problems.append(f'{requested} of {requested} episodes, but not 0 to {requested - 1}')
+        elif requested is None and not len(known):
+            problems.append('no episode')
+        elif requested is None and known[-1] - known[0] + 1 != len(known):
+            problems.append(f'results of {known[-1] - known[0] + 1 - len(known)} episodes missing')
         if repeated := int((counts - 1).sum()):
-            found.append(f'results of {repeated} episodes repeated')
-        if len(self.announced) > 1 and asked is not None:
-            found.append(f'{len(self.announced)} announcements of weights')
+            problems.append(f'results of {repeated} episodes repeated')
+        if len(self.announced) > 1 and requested is not None:
+            problems.append(f'{len(self.announced)} announcements of weights')
         first = (int(known[0]) if len(known) else 0, 0)
-        return found + self._layer_problems() + self._cycle_problems(first, lengths)
+        return problems + self._layer_problems() + self._cycle_problems(first, lengths)
 
     def _layer_problems(self) -> list[str]:
         expected = messages.layer_names(sum(name.startswith('hidden_') for name in self.layers))
-        absent = [name for name in expected if name not in self.layers]
-        return [f'no activations of {", ".join(absent)}'] if absent else []
+        missing = [name for name in expected if name not in self.layers]
+        return [f'no activations of {", ".join(missing)}'] if missing else []
 
     def _cycle_problems(self, first: tuple[int, int], lengths: NDArray[np.int64]) -> list[str]:
-        """Compare the cycles on every topic with the first one and the lengths of episodes."""
+        """Compare the cycles of every topic with the first episode and the lengths of episodes."""
         steps, allowed = int(lengths.sum()), set(lengths.tolist())
-        found: dict[str, list[str]] = {}
+        topics_by_problem: dict[str, list[str]] = {}
         for topic, track in sorted(self.tracks.items()):
             problem = None
             if not track.continuity.unbroken:
@@ -204,10 +204,10 @@ class Episodes:
             elif track.steps != steps or not track.lengths <= allowed:
                 problem = f'{track.steps} steps, but finished episodes have {steps}'
             if problem:
-                found.setdefault(problem, []).append(topic)
+                topics_by_problem.setdefault(problem, []).append(topic)
         if messages.OBSERVATION not in self.tracks:
-            found['nothing'] = [messages.OBSERVATION]
-        return [f'{_list(topics)}: {problem}' for problem, topics in found.items()]
+            topics_by_problem['nothing'] = [messages.OBSERVATION]
+        return [f'{_list(topics)}: {problem}' for problem, topics in topics_by_problem.items()]
 
 
 def _list(topics: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
-"""Reads MCAP files from front to back, as far as they are whole.
+"""Reads MCAP files from front to back, up to any damage.
 
-A linear scan needs no index, so it reads a file that a killed recorder left as well as a finished
-one, in the order of recording and one chunk at a time. Checksums are checked where there are any;
-the summary at the end must agree with what comes before it. Format: https://mcap.dev/spec
+A linear scan needs no index, so it also reads the file of a killed recorder, in the order of
+recording and one chunk at a time. Checksums are verified if present, and the summary at the end
+must agree with the data before it. Format: https://mcap.dev/spec
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _LARGEST_SUMMARY = 64 * 2**20
 
 @dataclass
 class _Channels:
-    """What schema and channel records say.
+    """Content of the schema and channel records.
 
     Attributes:
-        schemas: names of message types; 0 stands for none.
-        by_number: channels by the number that messages have.
+        schemas: names of message types by number; 0 stands for none.
+        by_number: channels by the number that messages refer to.
     """
 
     schemas: dict[int, str] = field(default_factory=lambda: {0: ''})
@@ -65,7 +65,7 @@ class _Channels:
             raise DamageError(f'topic {topic!r} has no message type')
         channel = Channel(topic, self.schemas[schema], encoding)
         if number not in self.by_number and len(self.by_number) >= MOST_TOPICS:
-            raise DamageError(f'more than {MOST_TOPICS} topics are those of no recording')
+            raise DamageError(f'more than {MOST_TOPICS} topics')
         if self.by_number.setdefault(number, channel) != channel:
             raise DamageError(
                 f'topics {self.by_number[number].topic!r} and {topic!r} have the same number'
@@ -77,21 +77,21 @@ class McapFile:
 
     Args:
         path: of the file.
-        unpacked: its content, where the file itself is compressed.
+        unpacked: its decompressed content if the file is compressed.
 
     Attributes:
-        incomplete: why not everything that was recorded is in the file, as far as known; else None.
-        has_checksum: there is a checksum over all messages.
+        incomplete: why recorded messages are known to be missing from the file, or None.
+        has_checksum: whether there is a checksum over all messages.
 
     Raises:
-        UserError: not an MCAP file, or cut off before its first record.
+        UserError: not an MCAP file, or truncated before its first record.
     """
 
     def __init__(self, path: Path, unpacked: IO[bytes] | None = None) -> None:
         self.path = path
         self.incomplete: str | None = None
         self._unpacked = unpacked  # keeps it open
-        # Opened anew by each pass, as several may be under way.
+        # Every pass opens it again, because several may run at the same time.
         self._content = path if unpacked is None else Path(f'/proc/self/fd/{unpacked.fileno()}')
         self._counts: dict[int, int] | None = None
         self._summary: dict[int, Channel] = {}
@@ -106,14 +106,14 @@ class McapFile:
                 self.incomplete = str(error)
 
     def channels(self) -> tuple[Channel, ...]:
-        """All that was recorded; scans the whole file if it has no summary."""
+        """Return all recorded channels; scans the whole file if it has no summary."""
         if not self._summary:
             for _ in self.messages(lambda _: False):
                 pass
         return tuple(self._summary.values())
 
     def messages(self, wanted: Callable[[Channel], bool]) -> Iterator[Message]:
-        """Yield the messages of the wanted channels; damage ends it, and shows in `incomplete`."""
+        """Yield the messages of the wanted channels up to damage, which sets `incomplete`."""
         channels = _Channels()
         counts: Counter[int] = Counter()
         try:
@@ -124,16 +124,16 @@ class McapFile:
         self._summary = self._summary or channels.by_number
 
     def _compare(self, channels: _Channels, counts: Counter[int]) -> None:
-        """Raise DamageError unless the summary tells what was found."""
+        """Raise DamageError unless the summary agrees with the data."""
         for number, channel in channels.by_number.items():
             if self._summary.get(number, channel) != channel:
-                raise DamageError(f'topic {channel.topic!r} is another one in the summary')
+                raise DamageError(f'topic {channel.topic!r} differs in the summary')
         if self._counts is not None and self._counts != counts:
             expected, found = sum(self._counts.values()), counts.total()
             raise DamageError(f'there are {found} messages, but its statistics say {expected}')
 
     def _read_header(self, start: bytes) -> int:
-        """Check what the file begins with, and return where its data begin."""
+        """Check the header, and return the offset of the data."""
         try:
             opcode, length = _RECORD.unpack_from(start, len(MAGIC))
         except struct.error:
@@ -142,16 +142,18 @@ class McapFile:
         if end > self._size:
             raise UserError(f'{self.path} is cut off before its first record')
         if opcode != _HEADER:
-            raise UserError(f'{self.path} does not begin as an MCAP file does')
+            raise UserError(f'{self.path} does not start like an MCAP file')
         return end
 
     def _read_end(self, file: IO[bytes]) -> None:
-        """Read what closes the file: where its data end, and the summary."""
+        """Read the end of the file: the offset where the data end, and the summary."""
         footer = self._size - _TAIL_SIZE
         file.seek(max(self._data_start, footer))
         tail = file.read()
         if not tail.endswith(MAGIC) or tail[:1] != bytes([_FOOTER]):
-            raise DamageError('the file does not end as it should, as if its recorder was stopped')
+            raise DamageError(
+                'the file does not end properly; its recorder was killed or is still running'
+            )
         start, _, checksum = _FOOTER_FIELDS.unpack_from(tail, _RECORD.size)
         begin = start or footer
         data_end = begin - _DATA_END_SIZE
@@ -192,7 +194,7 @@ class McapFile:
                 if block[position] != _MESSAGE:
                     opcode, position, stop = _read_record(block, position)
                     if opcode not in (_SCHEMA, _CHANNEL):
-                        raise DamageError('a chunk holds a record that does not belong there')
+                        raise DamageError('a chunk contains a record of a wrong kind')
                     channels.read(opcode, block, position)
                     position = stop
                     continue
@@ -201,7 +203,7 @@ class McapFile:
                 _, length, number, _, time, _ = unpack(block, position)
                 stop = position + fields + length
                 if stop > end or length < head - fields:
-                    raise DamageError('a message is of the wrong length')
+                    raise DamageError('a message has a wrong length')
                 if number not in chosen:
                     channel = channels.by_number.get(number)
                     if channel is None:
@@ -213,7 +215,7 @@ class McapFile:
                 position = stop
 
     def _blocks(self) -> Iterator[bytes]:
-        """Yield runs of whole records: the content of each chunk, and each record outside."""
+        """Yield blocks of complete records: the content of each chunk, and each record outside."""
         allowance = Allowance(self._size)
         checksum = 0
         with open_regular(self._content) as file:
@@ -248,7 +250,7 @@ class McapFile:
                     skip(length)
                     continue
                 if length > LARGEST:
-                    raise DamageError(f'a record of {length} bytes is no message')
+                    raise DamageError(f'a record of {length} bytes is too long for a message')
                 content = take(length)
                 yield _unpack_chunk(content, allowance) if opcode == _CHUNK else head + content
             if self._data_end is None:
@@ -260,7 +262,7 @@ class McapFile:
 
 
 def _read_record(block: bytes, position: int) -> tuple[int, int, int]:
-    """Opcode, begin and end of the content of the record at a position."""
+    """Return the opcode, and the start and end of the content, of the record at a position."""
     if position + _RECORD.size > len(block):
         raise DamageError('a record is cut off')
     opcode, length = _RECORD.unpack_from(block, position)
@@ -277,7 +279,7 @@ def _read_number(block: bytes, position: int, size: int) -> int:
 
 
 def _read_text(block: bytes, position: int) -> tuple[str, int]:
-    """Text at a position, and where it ends."""
+    """Return the text at a position, and the position after it."""
     end = position + 4 + _read_number(block, position, 4)
     if end > len(block):
         raise DamageError('a record is too short')
@@ -288,7 +290,7 @@ def _read_text(block: bytes, position: int) -> tuple[str, int]:
 
 
 def _read_counts(block: bytes, position: int) -> dict[int, int] | None:
-    """Messages of each channel by the statistics; None if they do not say."""
+    """Return the messages of each channel from the statistics, None if they are not there."""
     total = _read_number(block, position, 8)
     start = position + 42
     size = _read_number(block, start, 4)
@@ -314,7 +316,7 @@ def _unpack_chunk(content: bytes, allowance: Allowance) -> bytes:
         raise DamageError('a chunk is too short')
     allowance.take(size)
     try:
-        # One byte of room more than promised shows a chunk that holds too much.
+        # One byte more than the declared size reveals a chunk that is too long.
         if compression == '':
             records = packed
         elif compression == 'zstd':

@@ -1,4 +1,4 @@
-"""Reads what is needed of the metadata.yaml of a bag, of which nothing is taken for granted."""
+"""Reads the metadata.yaml of a bag; any part of it may be missing or wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LARGEST = 2**20
 
 
 def read_metadata(file: Path) -> tuple[list[str], str | None]:
-    """Return the names of the storage files in the order of recording, and what is wrong.
+    """Return the names of the storage files in the order of recording, and any problem.
 
     Raises:
         UserError: it cannot be read, or the bag is compressed in a way that cannot be read.
@@ -23,19 +23,19 @@ def read_metadata(file: Path) -> tuple[list[str], str | None]:
         with open_regular(file) as opened:
             content = opened.read(_LARGEST + 1)
     except FileNotFoundError:
-        return [], f'there is no {BAG_METADATA}, as if the recorder was stopped'
+        return [], f'there is no {BAG_METADATA}; the recorder was killed or is still running'
     if len(content) > _LARGEST:
-        return [], f'{BAG_METADATA} is too large to be that of a bag'
+        return [], f'{BAG_METADATA} is too large'
     try:
         information = plain_yaml.parse(content.decode())['rosbag2_bagfile_information']
-        # Older recordings list paths from another folder's point of view.
+        # Older recordings list paths relative to another folder.
         paths = information['relative_file_paths']
         if not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
             raise ValueError('no list of paths')
         names = [PurePosixPath(path).name for path in paths]
         compression = str(information.get('compression_format') or '')
         mode = str(information.get('compression_mode') or '')
-    # Whatever a damaged text makes the parser raise, the storage files tell their own tale.
+    # Damaged text may raise any error; the storage files can be read without it.
     except Exception:
         return [], f'{BAG_METADATA} is damaged'
     if mode.lower() in ('file', 'message') and compression not in ('', 'zstd'):

@@ -1,6 +1,6 @@
-"""Unpacks what ``ros2 bag record`` compressed with zstd, and no more than a file can promise.
+"""Decompresses bags that ``ros2 bag record`` compressed with zstd, within limits of size.
 
-A few kilobytes may unpack to gigabytes, so that every size is weighed before anything is unpacked.
+A few kilobytes may decompress to gigabytes, so every size is checked before decompression.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from neuron_reach.common.files import open_regular
 from neuron_reach.errors import UserError
 
 MAGIC = b'\x28\xb5\x2f\xfd'
-"""Of zstd; a message of ROS 2 never begins so, as its first byte is zero."""
+"""Of zstd; a ROS 2 message never starts with it, because its first byte is zero."""
 
 LARGEST = 512 * 2**20
-"""Bytes of a chunk or a message; those that recorders write are far smaller."""
+"""Most bytes of a chunk or a message; those of real recordings are far smaller."""
 
 _ROOM, _RATIO = 64 * 2**20, 200
 _PART = 2**20
 
 
 class Allowance:
-    """How much may still be unpacked from a file: 64 MiB, and 200 times its size."""
+    """How many bytes may still be decompressed from a file: 64 MiB plus 200 times its size."""
 
     def __init__(self, size: int) -> None:
-        """Begin with all that a file of so many bytes may hold."""
+        """Start with the allowance of a file of `size` bytes."""
         self._left = _ROOM + _RATIO * size
 
     def take(self, size: int) -> None:
-        """Use some of it.
+        """Use `size` bytes of the allowance.
 
         Raises:
-            DamageError: there is not so much left, or nobody needs so much at a time.
+            DamageError: less is left, or it is more than one chunk or message may have.
         """
         if size > min(LARGEST, self._left):
             raise DamageError(f'{size} bytes are far more than it can hold')
         self._left -= size
 
     def unpack(self, data: bytes) -> bytes:
-        """Return what a zstd frame holds.
+        """Return the content of a zstd frame.
 
         Raises:
-            DamageError: it is damaged, or holds too much.
+            DamageError: it is damaged or too large.
         """
-        most = min(LARGEST, self._left)
+        limit = min(LARGEST, self._left)
         decompressor = zstd.ZstdDecompressor()
         try:
-            content: bytes = decompressor.decompress(data, max_length=most + 1)
+            content: bytes = decompressor.decompress(data, max_length=limit + 1)
         except (zstd.ZstdError, MemoryError) as error:
             raise DamageError(f'a message cannot be decompressed ({error})') from None
         self.take(len(content))
@@ -61,19 +61,19 @@ class Allowance:
         return content
 
 
-def unpack_file(path: Path, place: IO[bytes]) -> str | None:
-    """Unpack a compressed file into another one.
+def unpack_file(path: Path, target: IO[bytes]) -> str | None:
+    """Decompress a file into another one.
 
     Args:
         path: the compressed file.
-        place: where its content goes.
+        target: open file for its content.
 
     Returns:
-        Why it ends early, None if it is whole.
+        Why it is incomplete, None if it is complete.
 
     Raises:
         OSError: the file cannot be read.
-        UserError: it holds too much, or there is no room for its content.
+        UserError: its content is too large, or there is no disk space for it.
     """
     with open_regular(path) as file:
         start = file.read(64)
@@ -81,8 +81,8 @@ def unpack_file(path: Path, place: IO[bytes]) -> str | None:
             size = zstd.get_frame_info(start).decompressed_size or 0
         except zstd.ZstdError as error:
             raise UserError(f'{path} cannot be decompressed ({error})') from None
-        most = _ROOM + _RATIO * path.stat().st_size
-        if size > most:
+        limit = _ROOM + _RATIO * path.stat().st_size
+        if size > limit:
             raise UserError(f'{path}: {size} bytes are far more than it can hold')
         if size > shutil.disk_usage(tempfile.gettempdir()).free:
             raise _no_room(path, f'it unpacks to {size / 1e9:.1f} GB')
@@ -99,11 +99,11 @@ def unpack_file(path: Path, place: IO[bytes]) -> str | None:
                 if not part:
                     return None
                 written += len(part)
-                if written > most:
+                if written > limit:
                     raise UserError(f'{path}: it unpacks to far more than it can hold')
                 try:
-                    place.write(part)
-                    place.flush()
+                    target.write(part)
+                    target.flush()
                 except OSError as error:
                     raise _no_room(path, str(error.strerror)) from None
 

@@ -1,4 +1,4 @@
-"""Reads recorded bags: our own and those of ``ros2 bag record``, whole or cut short."""
+"""Reads bags of this package and of ``ros2 bag record``, complete or truncated."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class _File(NamedTuple):
     storage: StorageFile
     sealed: StoredFile | None
 
-    def altered(self) -> str | None:
-        """Say if the file is not what was found when its recording was checked."""
+    def change(self) -> str | None:
+        """Describe how the file differs from its recording; None if it does not."""
         if self.sealed is None:
             return None
         if isinstance(self.storage, sqlite.SqliteFile) and self.storage.logs:
@@ -47,17 +47,17 @@ class _File(NamedTuple):
 
 
 class BagReader:
-    """Reads one or many bags, one after the other, message by message.
+    """Reads one or more bags message by message, as if they were concatenated.
 
-    Takes folders (also split recordings, and ``.partial`` ones of a killed recorder) and single
-    storage files, compressed or not, and never writes beside them. What is damaged or cut off is
-    read up to the last whole record.
+    Accepts folders (also split recordings, and ``.partial`` folders of killed recorders) and single
+    storage files, compressed or not, and never writes beside them. Damaged or truncated files are
+    read up to the last complete record.
 
     Args:
         paths: one path, or several in the order in which to read them.
 
     Raises:
-        UserError: a path is missing, empty, unreadable, or no bag.
+        UserError: a path is missing, empty, unreadable, or not a bag.
     """
 
     def __init__(self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> None:
@@ -76,7 +76,7 @@ class BagReader:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """All that was recorded; a topic may have been recorded with several types."""
+        """All recorded channels; a topic may have several types."""
         channels = (channel for file in self._files for channel in file.storage.channels())
         return tuple(dict.fromkeys(channels))
 
@@ -105,9 +105,9 @@ class BagReader:
 
     @property
     def incomplete(self) -> str | None:
-        """Why not everything recorded can be read, in one line; None if it can.
+        """Why recorded messages cannot be read, in one line; None if all can.
 
-        Damage inside a file shows only when it has been read up to there.
+        Damage inside a file is detected only when it has been read up to there.
         """
         files = [
             f'{file.path}: {file.storage.incomplete}'
@@ -124,7 +124,7 @@ class BagReader:
         """
         for file in self._files:
             try:
-                file.storage.incomplete = file.altered() or file.storage.incomplete
+                file.storage.incomplete = file.change() or file.storage.incomplete
                 allowance = packed.Allowance(file.path.stat().st_size)
                 for message in file.storage.messages(wanted):
                     if message.data[:4] != packed.MAGIC or message.channel.encoding != 'cdr':
@@ -137,14 +137,14 @@ class BagReader:
                 raise UserError(f'cannot read {file.path}: {error.strerror or error}') from error
 
     def check_digests(self) -> None:
-        """Make sure that every file is what was found when its recording was checked.
+        """Check every file against the digest in the seal of its recording, if it has one.
 
         Raises:
-            UserError: one is not, or cannot be read; those that nobody checked are let pass.
+            UserError: a file differs or cannot be read.
         """
         for file in self._files:
             try:
-                reason = file.altered()
+                reason = file.change()
             except OSError as error:
                 reason = f'cannot be read: {error.strerror or error}'
             if reason:
@@ -156,13 +156,13 @@ class BagReader:
         """Yield the messages in the order of recording, bag after bag.
 
         Args:
-            topics: relative names; each stands for that topic in any namespace. None: all.
-            raw: give the serialized bytes instead of message objects.
+            topics: relative names, which match in any namespace; None: all.
+            raw: yield the serialized bytes instead of message objects.
 
         Yields:
             Full topic name, time of receipt in ns, message (an object of ``rosbags`` with the
-            fields of the ROS message, arrays as numpy arrays). What is no message of a type that
-            ROS 2 Humble has comes as bytes.
+            fields of the ROS message, arrays as numpy arrays). Messages of types that ROS 2 Humble
+            does not have are yielded as bytes.
 
         Raises:
             UserError: a file cannot be read any more.
@@ -183,7 +183,7 @@ class BagReader:
         """Return the message object for serialized bytes.
 
         Raises:
-            LayoutError: they are no message of the channel's type, or ROS 2 Humble has no such.
+            LayoutError: they are not a message of the channel's type, or Humble lacks that type.
         """
         if channel.encoding != 'cdr' or channel.msgtype not in self._typestore.fielddefs:
             raise messages.LayoutError(f'{channel.msgtype} in {channel.encoding} cannot be decoded')
@@ -195,8 +195,8 @@ class BagReader:
     def _add(self, path: Path) -> None:
         if not path.exists():
             raise UserError(f'{path} does not exist; {_ALLOWED}')
-        found = read_seal(path)
-        sealed = {} if found is None else found.files
+        seal = read_seal(path)
+        sealed = {} if seal is None else seal.files
         if not path.is_dir():
             self._files.append(_open_file(path, sealed))
             return
@@ -204,8 +204,8 @@ class BagReader:
         if note:
             self._notes.append(f'{path}: {note}')
         names = {member.name for member in members}
-        if absent := [name for name in sealed if name not in names]:
-            self._notes.append(f'{path}: {_list(absent, f"of its {SEAL} ")} missing')
+        if missing := [name for name in sealed if name not in names]:
+            self._notes.append(f'{path}: {_list(missing, f"of its {SEAL} ")} missing')
         failures = []
         opened: list[_File] = []
         for member in members:
@@ -221,7 +221,7 @@ class BagReader:
 
 @functools.lru_cache(maxsize=1024)
 def _describe(path: Path, *state: int) -> StoredFile:
-    """Return size and digest of a file; computed once, as long as its state stays the same."""
+    """Return size and digest of a file; cached while its state stays the same."""
     return describe_file(path)
 
 
@@ -234,7 +234,7 @@ def _open_file(path: Path, sealed: Mapping[str, StoredFile]) -> _File:
         return _File(path, _open_storage(path, start), sealed.get(path.name))
     with tempfile.NamedTemporaryFile(prefix='neuron_reach-') as named:
         note = packed.unpack_file(path, named)
-        # Stays when the name is gone, and goes with the process whatever happens to it.
+        # Opened before the file is unlinked; it then disappears with the process in any case.
         unpacked = open_regular(Path(named.name))
         storage = _open_storage(path, unpacked.read(len(start)), unpacked)
     storage.incomplete = note or storage.incomplete
@@ -250,21 +250,21 @@ def _open_storage(path: Path, start: bytes, unpacked: IO[bytes] | None = None) -
 
 
 def _members(folder: Path) -> tuple[list[Path], str | None]:
-    """Storage files of a bag in the order of recording, and what is wrong with the folder."""
-    found = {item.name: item for item in folder.iterdir() if is_storage(item.name)}
-    for name in [name for name in found if name.removesuffix(COMPRESSED) != name]:
-        if name.removesuffix(COMPRESSED) in found:  # a recorder was stopped while it compressed
-            del found[name]
-    if not found:
+    """Return the storage files of a bag in the order of recording, and any problem."""
+    files = {item.name: item for item in folder.iterdir() if is_storage(item.name)}
+    for name in [name for name in files if name.removesuffix(COMPRESSED) != name]:
+        if name.removesuffix(COMPRESSED) in files:  # the recorder was killed during compression
+            del files[name]
+    if not files:
         raise UserError(f'{folder} holds no .mcap or .db3 file; {_ALLOWED}')
     listed, note = read_metadata(folder / BAG_METADATA)
-    names = [name for name in listed if name in found] or sorted(found, key=_by_number)
-    if missing := [name for name in listed if name not in found]:
+    names = [name for name in listed if name in files] or sorted(files, key=_by_number)
+    if missing := [name for name in listed if name not in files]:
         note = f'{_list(missing)} missing'
-    if unlisted := sorted(found.keys() - set(names), key=_by_number):
-        left_out = f'{_list(unlisted)} not named by {BAG_METADATA} and left out'
-        note = left_out if note is None else f'{note}; {left_out}'
-    return [found[name] for name in names], note
+    if unlisted := sorted(files.keys() - set(names), key=_by_number):
+        ignored = f'{_list(unlisted)} not listed in {BAG_METADATA} and ignored'
+        note = ignored if note is None else f'{note}; {ignored}'
+    return [files[name] for name in names], note
 
 
 def _list(names: list[str], what: str = '') -> str:

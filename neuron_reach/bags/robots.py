@@ -1,4 +1,4 @@
-"""Which robots of ours are in a bag, beside whatever else was recorded with them."""
+"""Robots of this project in a bag, which may contain topics of other programs, too."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MOST_LISTED = 10
 
 
 class Robot(NamedTuple):
-    """A robot in a bag: a namespace with activations of our type, laid out as ours are.
+    """A robot in a bag: a namespace with activations in this project's layout.
 
     Attributes:
         namespace: of its topics, as `/name`, or empty.
-        layers: whose activations were recorded, from input to output.
+        layers: layers with recorded activations, from input to output.
     """
 
     namespace: str
@@ -31,20 +31,20 @@ class Robot(NamedTuple):
 
 
 def find_robots(reader: BagReader) -> list[Robot]:
-    """Return the robots in a bag, read up to where each of their topics has begun.
+    """Return the robots in a bag, which is read until each of their topics has a message.
 
     Raises:
         UserError: a file cannot be read.
     """
     undecided: dict[Channel, tuple[str, str]] = {}
     for channel in reader.channels:
-        ours = channel.own
-        if ours and (layer := messages.layer_of(ours[1])):
-            undecided[channel] = ours[0], layer
-    silent = dict(undecided)  # announced, but without any message
-    found: dict[str, set[str]] = {}
+        topic = channel.project_topic
+        if topic and (layer := messages.layer_of(topic[1])):
+            undecided[channel] = topic[0], layer
+    unused = dict(undecided)  # channels without any message
+    layers_of: dict[str, set[str]] = {}
     for channel, _, data in reader.read(undecided.__contains__):
-        silent.pop(channel, None)
+        unused.pop(channel, None)
         if channel not in undecided:
             continue
         try:
@@ -52,15 +52,15 @@ def find_robots(reader: BagReader) -> list[Robot]:
         except messages.LayoutError:
             continue
         namespace, layer = undecided.pop(channel)
-        found.setdefault(namespace, set()).add(layer)
+        layers_of.setdefault(namespace, set()).add(layer)
         if not undecided:
             break
-    for namespace, layer in silent.values():
-        if namespace in found:
-            found[namespace].add(layer)
+    for namespace, layer in unused.values():
+        if namespace in layers_of:
+            layers_of[namespace].add(layer)
     return [
         Robot(namespace, tuple(sorted(layers, key=messages.depth)))
-        for namespace, layers in sorted(found.items())
+        for namespace, layers in sorted(layers_of.items())
     ]
 
 
@@ -73,26 +73,26 @@ def choose_robot(bag: Path, reader: BagReader, namespace: str | None = None) -> 
     robots = find_robots(reader)
     if not robots:
         raise UserError(f'{bag}: holds no activations (no topic {messages.ACTIVATIONS}/<layer>)')
-    said = list_namespaces(robot.namespace for robot in robots)
+    names = list_namespaces(robot.namespace for robot in robots)
     if namespace is None:
         if len(robots) > 1:
             raise UserError(
-                f'{bag}: holds several robots; name one of the namespaces {said} with --namespace'
+                f'{bag}: holds several robots; name one of the namespaces {names} with --namespace'
             )
         return robots[0]
     for robot in robots:
         if robot.namespace == topic_prefix(namespace):
             return robot
-    raise UserError(f'{bag}: has no activations in namespace {namespace!r}, but in {said}')
+    raise UserError(f'{bag}: has no activations in namespace {namespace!r}, but in {names}')
 
 
 def list_namespaces(namespaces: Iterable[str]) -> str:
-    """Return namespaces as a list for a message; not all of them if they are many."""
+    """Return namespaces as text for a message, shortened if there are many."""
     names = sorted(name or '/' for name in namespaces)
     rest = len(names) - _MOST_LISTED
     return ', '.join(names[:_MOST_LISTED]) + (f' and {rest} others' if rest > 0 else '')
 
 
 def topic_prefix(given: str) -> str:
-    """Return a namespace as topics have it, `/name` or empty, however it was given."""
+    """Return a namespace in the form that topics have, `/name` or empty."""
     return f'/{given.strip("/")}'.rstrip('/')

@@ -1,7 +1,7 @@
-"""What makes a recording a whole one: a file beside its messages that says what is in them.
+"""The seal of a complete recording: a file beside its messages that describes their content.
 
-`recording.json` is written when a recording has been checked, by whoever checked it; rosbag2 and
-`ros2 bag` take no notice of it. Bags recorded by other programs or older versions have none.
+`recording.json` is written after a recording has been checked; rosbag2 and `ros2 bag` ignore it.
+Bags recorded by other programs or older versions have none.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class StoredFile:
 
 @dataclasses.dataclass(frozen=True)
 class Seal:
-    """What was found when a recording was checked.
+    """The result of checking a recording.
 
     Attributes:
-        episodes: numbers 0 up to this were asked for, and are all there.
+        episodes: number of requested episodes; all of them, from 0 on, are in the recording.
         network: content digest of the network (see `learning.checkpoint.network_digest`).
-        files: the files that hold the messages, by name.
+        files: the files with the messages, by name.
     """
 
     episodes: int
@@ -52,7 +52,7 @@ class Seal:
 
 
 def seal(bag: Path, episodes: int, network: str) -> None:
-    """Write down that a bag was checked and found whole.
+    """Write the seal of a bag that was checked and is complete.
 
     Raises:
         UserError: a file cannot be read or written.
@@ -67,16 +67,16 @@ def seal(bag: Path, episodes: int, network: str) -> None:
 
 
 def read_seal(bag: Path) -> Seal | None:
-    """Return what a bag's seal says, None if it has none.
+    """Return the seal of a bag, None if it has none.
 
     Args:
         bag: a folder, or one of the files in it.
 
     Raises:
-        UserError: the seal is damaged, or no file.
+        UserError: the seal is damaged or not a file.
     """
     file = (bag if bag.is_dir() else bag.parent) / SEAL
-    if not os.path.lexists(file):  # a link that leads nowhere is a seal that cannot be read
+    if not os.path.lexists(file):  # also a dangling link, which then cannot be read
         return None
     values = read_json(file, _KINDS)
     if values['format'] != _FORMAT:

@@ -1,4 +1,4 @@
-"""Reads the SQLite files of ``ros2 bag``, as far as they are whole, and never changes them."""
+"""Reads the SQLite files of ``ros2 bag`` up to any damage, and never changes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neuron_reach.errors import UserError
 MAGIC = b'SQLite format 3\0'
 
 _HEADER_SIZE = 100
-_DAMAGE = (sqlite3.Error, DamageError, MemoryError)  # the last one of an absurd length
+_DAMAGE = (sqlite3.Error, DamageError, MemoryError)  # MemoryError: an absurd length
 
 
 class SqliteFile:
@@ -27,14 +27,14 @@ class SqliteFile:
 
     Args:
         path: of the file.
-        unpacked: its content, where the file itself is compressed; need keep its name only for now.
+        unpacked: its decompressed content if the file is compressed; may be unlinked afterwards.
 
     Attributes:
-        incomplete: why not everything that was recorded is in the file, as far as known; else None.
-        logs: ends of the names of the logs beside it; a finished recording has none, or empty ones.
+        incomplete: why recorded messages are known to be missing from the file, or None.
+        logs: suffixes of the logs beside it; a finished recording has none, or empty ones.
 
     Raises:
-        UserError: not the database of a bag, or cut off before its first page ends.
+        UserError: not the database of a bag, or truncated within its first page.
     """
 
     has_checksum = False
@@ -42,29 +42,29 @@ class SqliteFile:
     def __init__(self, path: Path, unpacked: IO[bytes] | None = None) -> None:
         self.path = path
         self.incomplete: str | None = None
-        # SQLite has the logs of a linked file beside the file itself.
+        # The logs of a linked database are beside the target of the link.
         self._content = path.resolve() if unpacked is None else Path(unpacked.name)
         self._copy: sqlite3.Connection | None = None
         self.logs = [end for end in ('-wal', '-journal') if _is_log(Path(f'{self._content}{end}'))]
         try:
-            if not (self.logs and self._begin_with_logs()):
+            if not (self.logs and self._open_unclosed()):
                 self._copy = self._cut_to_pages()
                 if unpacked is not None and self._copy is None:
                     self._copy = _open(self._content, 'immutable=1')
                 with self._connection() as database:
                     self._channels = _read_channels(database)
         except _DAMAGE as error:
-            raise UserError(f'{path} is no readable database of a bag ({error})') from None
+            raise UserError(f'{path} is not a readable database of a bag ({error})') from None
 
     def channels(self) -> tuple[Channel, ...]:
-        """All that was recorded, with or without messages."""
+        """Return all recorded channels, including those without messages."""
         return tuple(self._channels.values())
 
     def messages(self, wanted: Callable[[Channel], bool]) -> Iterator[Message]:
-        """Yield the messages of the wanted channels; damage ends it, and shows in `incomplete`."""
+        """Yield the messages of the wanted channels up to damage, which sets `incomplete`."""
         unwanted = [str(key) for key, channel in self._channels.items() if not wanted(channel)]
-        # Filtered by SQLite, as it then need not load the data of the others; a topic that is not
-        # known comes too, as it is a sign of damage.
+        # Filtered by SQLite, which then does not load the data of the others. Messages of unknown
+        # topics are included, because they are a sign of damage.
         query = (
             "SELECT id, topic_id, timestamp, CASE WHEN typeof(data) = 'blob' "
             f'AND length(data) <= {LARGEST} THEN data END '
@@ -85,7 +85,7 @@ class SqliteFile:
             self.incomplete = self.incomplete or str(error) or 'the database is damaged'
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a query with a WHERE, in the order of their keys, up to damage."""
+        """Yield the rows of a query that has a WHERE clause, ordered by key, up to damage."""
         last: Any = None
         with self._connection() as database:
             try:
@@ -93,7 +93,7 @@ class SqliteFile:
                     last = row[0]
                     yield row
             except sqlite3.Error:
-                # Python looks for the next row before it gives one away, and so has lost the last.
+                # Python fetches one row ahead, so the last row before the error was not returned.
                 after = '' if last is None else f'AND id > {int(last)}'
                 yield from database.execute(f'{query} {after} ORDER BY id LIMIT 1').fetchmany(1)
                 raise
@@ -103,39 +103,41 @@ class SqliteFile:
         if self._copy is not None:
             yield self._copy
             return
-        # SQLite would otherwise leave lock files next to the file.
+        # Without immutable=1 SQLite would leave lock files beside the database.
         with closing(_open(self._content, 'immutable=1')) as database:
             yield database
 
-    def _begin_with_logs(self) -> bool:
-        """Open what a stopped recorder left, whose newest messages are in a log only.
+    def _open_unclosed(self) -> bool:
+        """Open a database that was not closed, whose newest messages are in a log only.
 
         Returns:
-            Whether that can be read; a log may also be one of another database.
+            Whether it can be read; a log may belong to another database.
         """
         names = [f'{self._content}{end}' for end in self.logs]
         if all(Path(name).is_file() for name in names):
-            self.incomplete = 'the database was not closed, as if its recorder was stopped'
+            self.incomplete = (
+                'the database was not closed; its recorder was killed or is still running'
+            )
             with suppress(*_DAMAGE):
                 self._copy = self._open_with_logs()
                 self._channels = _read_channels(self._copy)
                 return True
         listed = ' and '.join(Path(name).name for name in names)
-        self.incomplete = f'what is in {listed} is not of this database, or no log'
+        self.incomplete = f'{listed}: not a log of this database'
         return False
 
     def _open_with_logs(self) -> sqlite3.Connection:
         if '-wal' in self.logs and Path(f'{self._content}-shm').is_file():
-            # Maybe still being recorded; SQLite then sees to it that what is read is consistent.
+            # A recorder may still be writing; with mode=ro SQLite reads a consistent state.
             with suppress(sqlite3.Error):
                 return _open(self._content, 'mode=ro')
-        # Else SQLite would have to write beside the file, to read the log.
+        # SQLite would have to write beside the file in order to read the log.
         return self._copied(['', *self.logs])
 
     def _cut_to_pages(self) -> sqlite3.Connection | None:
-        """Return a database without the half page at the end of a file that was cut.
+        """Return a copy without the partial page at the end of a truncated file, else None.
 
-        SQLite takes what is missing of a page for zeros, and would make up messages from them.
+        SQLite would read the missing bytes of the page as zeros, and return messages made of them.
         """
         with open_regular(self._content) as file:
             header = file.read(_HEADER_SIZE)
@@ -149,28 +151,28 @@ class SqliteFile:
         self.incomplete = self.incomplete or 'the file was cut off'
         return self._copied([''], size - size % page) if size % page else None
 
-    def _copied(self, ends: list[str], size: int | None = None) -> sqlite3.Connection:
-        """Open a copy that has no name any more: it is gone when the connection is.
+    def _copied(self, suffixes: list[str], size: int | None = None) -> sqlite3.Connection:
+        """Open a copy that is unlinked at once, so that it disappears with the connection.
 
         Args:
-            ends: of the names of the files to copy, `` for the database itself.
-            size: bytes to cut the database to.
+            suffixes: of the files to copy; '' is the database itself.
+            size: bytes to truncate the database to.
         """
         try:
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder, 'copy.db3')
-                for end in ends:
+                for suffix in suffixes:
                     with (
-                        open_regular(Path(f'{self._content}{end}')) as file,
-                        Path(f'{copy}{end}').open('wb') as place,
+                        open_regular(Path(f'{self._content}{suffix}')) as file,
+                        Path(f'{copy}{suffix}').open('wb') as target,
                     ):
-                        shutil.copyfileobj(file, place)
-                        if not end:
-                            place.truncate(size)
+                        shutil.copyfileobj(file, target)
+                        if not suffix:
+                            target.truncate(size)
                 return _open(copy, 'mode=rw')
         except OSError as error:
             raise UserError(
-                f'{self.path}: only a copy of it could be read, and cannot be made in '
+                f'{self.path}: can be read only from a copy, which cannot be made in '
                 f'{tempfile.gettempdir()} ({error.strerror}); choose another place with TMPDIR'
             ) from None
 
@@ -182,7 +184,7 @@ def _is_log(path: Path) -> bool:
 def _open(path: Path, mode: str) -> sqlite3.Connection:
     database = sqlite3.connect(f'{path.absolute().as_uri()}?{mode}', uri=True)
     try:
-        # Else a file that lost its last pages is refused as a whole.
+        # Without this pragma a file without its last pages would be refused entirely.
         database.execute('PRAGMA writable_schema=ON')
         database.execute('PRAGMA trusted_schema=OFF')
         database.execute('PRAGMA cell_size_check=ON')
@@ -194,7 +196,7 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _read_channels(database: sqlite3.Connection) -> dict[int, Channel]:
-    """Topics by their key in the table."""
+    """Return the channels by their key in the table of topics."""
     _check_tables(database)
     channels = {}
     query = 'SELECT id, name, type, serialization_format FROM topics ORDER BY id'
@@ -203,16 +205,16 @@ def _read_channels(database: sqlite3.Connection) -> dict[int, Channel]:
             raise DamageError('the table of topics is damaged')
         channels[key] = Channel(*texts)
         if len(channels) > MOST_TOPICS:
-            raise DamageError(f'more than {MOST_TOPICS} topics are those of no recording')
+            raise DamageError(f'more than {MOST_TOPICS} topics')
     return channels
 
 
 def _check_tables(database: sqlite3.Connection) -> None:
-    """Raise DamageError unless topics and messages are plain tables, which hold what they hold.
+    """Raise DamageError unless topics and messages are plain tables.
 
-    Views, virtual tables and computed columns could make up any amount of data.
+    Views, virtual tables and computed columns could generate any amount of data.
     """
-    # Only tables have a page of the file where they begin.
+    # Only plain tables have a root page.
     tables = {
         name
         for (name,) in database.execute(

@@ -1,4 +1,4 @@
-"""What the reader, the writer and the two storage formats have in common."""
+"""Types shared by the reader, the writer and the two storage formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neuron_reach import messages
 
 @functools.cache
 def humble_types() -> Typestore:
-    """Message types of ROS 2 Humble; made once, as it compiles what it (de)serialises.
+    """Message types of ROS 2 Humble; created once, because it compiles (de)serializers.
 
     Definitions inside a bag are never used: ``rosbags`` would turn them into code and run it.
     """
@@ -22,11 +22,11 @@ def humble_types() -> Typestore:
 
 
 MOST_TOPICS = 10_000
-"""A file with more of them is none that anybody recorded."""
+"""Topics in a file above which it is considered damaged."""
 
 
 class DamageError(Exception):
-    """A file is damaged from here on; what came before is good."""
+    """A file is damaged from the current position on; everything before it is valid."""
 
 
 class Channel(NamedTuple):
@@ -37,13 +37,13 @@ class Channel(NamedTuple):
     encoding: str
 
     @property
-    def own(self) -> tuple[str, str] | None:
-        """Namespace and relative name if name, type and encoding are ours, else None."""
-        return messages.own_topic(self.topic, self.msgtype) if self.encoding == 'cdr' else None
+    def project_topic(self) -> tuple[str, str] | None:
+        """Namespace and relative name of a topic of this project; None for other topics."""
+        return messages.project_topic(self.topic, self.msgtype) if self.encoding == 'cdr' else None
 
 
 class Message(NamedTuple):
-    """One recorded message, not yet decoded; time of receipt in ns."""
+    """One recorded message, not decoded yet, with its time of receipt in ns."""
 
     channel: Channel
     timestamp_ns: int
@@ -54,15 +54,15 @@ class StorageFile(Protocol):
     """A file of recorded messages, of either format.
 
     Attributes:
-        incomplete: why not everything that was recorded is in the file, as far as known; else None.
-        has_checksum: the file has a checksum over all its messages, which is checked.
+        incomplete: why recorded messages are known to be missing from the file, or None.
+        has_checksum: whether the file has a checksum over all its messages, which is verified.
     """
 
     incomplete: str | None
     has_checksum: bool
 
     def channels(self) -> tuple[Channel, ...]:
-        """All that was recorded, with or without messages."""
+        """Return all recorded channels, including those without messages."""
 
     def messages(self, wanted: Callable[[Channel], bool]) -> Iterator[Message]:
-        """Yield the messages of the wanted channels; damage ends it, and shows in `incomplete`."""
+        """Yield the messages of the wanted channels up to damage, which sets `incomplete`."""

@@ -1,4 +1,4 @@
-"""What is in a bag, at a glance, and whether anything is missing."""
+"""A summary of the content of bags, and of what is missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neuron_reach.bags.storage import Channel
 from neuron_reach.common.names import SEAL
 from neuron_reach.errors import UserError, printable
 
-_LONGEST_SHOWN, _MOST_TOLD = 100, 20
+_LONGEST_SHOWN, _MOST_LISTED = 100, 20
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RobotSummary:
 
     Attributes:
         episodes: finished episodes.
-        asked: how many were asked for; None: no number, or not known.
+        requested: number of requested episodes; None if there was no number or it is unknown.
         success_rate: share of the finished episodes that succeeded; None without episodes.
         arms: largest number of arms moving at once.
         steps: recorded control cycles, summed over the arms.
@@ -37,7 +37,7 @@ class RobotSummary:
     """
 
     episodes: int
-    asked: int | None
+    requested: int | None
     success_rate: float | None
     arms: int
     steps: int
@@ -46,11 +46,11 @@ class RobotSummary:
 
     def lines(self) -> list[str]:
         """Text for a terminal."""
-        asked = '' if self.asked is None else f' of {self.asked}'
+        requested = '' if self.requested is None else f' of {self.requested}'
         rate = '' if self.success_rate is None else f', {self.success_rate:.1%} successful'
         layers = ', '.join(f'{layer} {count}' for layer, count in self.neurons.items())
         return [
-            f'Episodes   {self.episodes}{asked}{rate}',
+            f'Episodes   {self.episodes}{requested}{rate}',
             f'Steps      {self.steps} (of {self.arms} {"arm" if self.arms == 1 else "arms"})',
             f'Neurons    {layers or "no activations recorded"}',
         ]
@@ -64,16 +64,16 @@ class BagSummary:
         bags: the paths read.
         storage: ``mcap``, ``sqlite3``, or both.
         duration: recorded time, s, summed over the bags.
-        robots: those of ours, by namespace (`/name`, or empty).
-        messages: messages by topic, with namespace; also those of others.
+        robots: by namespace (`/name`, or empty).
+        messages: messages by full topic name, including topics of other programs.
         types: message types by topic.
-        left_alone: messages of our types that are laid out in another way, by topic.
+        ignored: messages with a topic and type of this project but another layout, by topic.
         continuity: by topic, of the observations and of the activations of each layer.
-        fewer: by how many messages commands and joint states fall short of one for each control
-            cycle, and goals of one for each round of episodes, by topic; only where they do.
-        sealed: there is a digest of every file.
-        has_checksums: every file has a checksum over all its messages.
-        incomplete: what cannot be read, is missing or came twice, in one line; None if nothing.
+        missing: number of missing commands and joint states (one is expected per control cycle)
+            and goals (one per round of episodes), by topic; only topics with missing messages.
+        sealed: whether there is a digest of every file.
+        has_checksums: whether every file has a checksum over all its messages.
+        incomplete: what is unreadable, missing or repeated, in one line; None if nothing is.
     """
 
     bags: tuple[str, ...]
@@ -82,9 +82,9 @@ class BagSummary:
     robots: dict[str, RobotSummary]
     messages: dict[str, int]
     types: dict[str, str]
-    left_alone: dict[str, int]
+    ignored: dict[str, int]
     continuity: dict[str, Continuity]
-    fewer: dict[str, int]
+    missing: dict[str, int]
     sealed: bool
     has_checksums: bool
     incomplete: str | None
@@ -97,7 +97,7 @@ class BagSummary:
                 lines.append(f'Robot      {namespace or "/"}')
             lines += robot.lines()
         if not self.robots:
-            lines.append('Robots     none of ours: no activations recorded')
+            lines.append('Robots     none: no activations recorded')
         lines.append('Messages')
         rows = [(_shown(topic), *self._describe(topic)) for topic in self.messages]
         widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
@@ -105,19 +105,19 @@ class BagSummary:
             line = f'  {topic:{widths[0]}}  {count:>{widths[1]}}  {kind:{widths[2]}}  {note}'
             lines.append(line.rstrip())
         if not (self.sealed or self.has_checksums):
-            lines.append('No digest  damage that leaves the bag readable would not be noticed')
+            lines.append('No digest  damage that leaves the bag readable is not detected')
         elif not self.sealed:
-            lines.append('No digest  damage shows by the checksums of the storage only')
+            lines.append('No digest  damage is detected by the checksums of the storage only')
         return '\n'.join(map(printable, [*lines, self._verdict()]))
 
     def _describe(self, topic: str) -> tuple[str, str, str]:
-        """Return the count and type of a topic, and what there is to say about it."""
+        """Return the count and type of a topic, and notes about it."""
         name = _full(topic)
         notes = [str(self.continuity[name])] if name in self.continuity else []
-        if topic in self.left_alone:
-            notes.append(f'{self.left_alone[topic]} of another layout')
-        if topic in self.fewer:
-            notes.append(f'{self.fewer[topic]} missing')
+        if topic in self.ignored:
+            notes.append(f'{self.ignored[topic]} with another layout')
+        if topic in self.missing:
+            notes.append(f'{self.missing[topic]} missing')
         kind = _shown(self.types[topic]) or 'unknown type'
         return str(self.messages[topic]), kind, ', '.join(notes)
 
@@ -126,15 +126,15 @@ class BagSummary:
             return f'Incomplete {self.incomplete}'
         if not self.robots:
             return 'Everything can be read.'
-        if all(robot.asked is not None for robot in self.robots.values()):
-            if self.fewer:
+        if all(robot.requested is not None for robot in self.robots.values()):
+            if self.missing:
                 return (
-                    f'All episodes are complete; messages are missing of {", ".join(self.fewer)}.'
+                    f'All episodes are complete; messages are missing on {", ".join(self.missing)}.'
                 )
             return 'The bag is complete.'
         announced = any(robot.networks for robot in self.robots.values())
         if announced:
-            reason = 'no number was asked for, so that there may be any number of episodes'
+            reason = 'no number of episodes was requested, so any number is valid'
         else:
             reason = 'the bag does not say how many episodes there should be'
         return f'No gaps; {reason}.'
@@ -147,7 +147,7 @@ def summarize(
 
     Args:
         paths: as for `BagReader`.
-        namespace: of the topics to look at; None: all.
+        namespace: of the topics to summarize; None: all.
 
     Raises:
         UserError: as for `BagReader`; or there is no robot in that namespace.
@@ -155,14 +155,14 @@ def summarize(
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     bags = tuple(str(Path(path)) for path in paths)
-    readers = [BagReader(bag) for bag in bags] or [BagReader(bags)]  # which says what a bag is
+    readers = [BagReader(bag) for bag in bags] or [BagReader(bags)]  # raises the error for no bag
     tally = _Tally(None if namespace is None else topic_prefix(namespace))
     for bag, reader in zip(bags, readers, strict=True):
         tally.add(Path(bag), reader)
     if tally.only is not None and tally.only not in tally.robots:
         found = {robot.namespace for reader in readers for robot in find_robots(reader)}
-        there = f'but in {list_namespaces(found)}' if found else 'nor in another one'
-        raise UserError(f'{", ".join(bags)}: no robot in namespace {namespace!r}, {there}')
+        elsewhere = f'but in {list_namespaces(found)}' if found else 'nor in another one'
+        raise UserError(f'{", ".join(bags)}: no robot in namespace {namespace!r}, {elsewhere}')
     return BagSummary(
         bags=bags,
         storage=' and '.join(sorted({reader.storage for reader in readers})),
@@ -170,9 +170,9 @@ def summarize(
         robots={name: robot.summarize() for name, robot in sorted(tally.robots.items())},
         messages=dict(sorted(tally.messages.items())),
         types={topic: ', '.join(sorted(types)) for topic, types in tally.types.items()},
-        left_alone=dict(tally.left_alone),
+        ignored=dict(tally.ignored),
         continuity=dict(sorted(tally.continuity.items())),
-        fewer=tally.fewer(),
+        missing=tally.missing(),
         sealed=all(reader.sealed for reader in readers),
         has_checksums=all(reader.has_checksums for reader in readers),
         incomplete=_join(tally.problems) or None,
@@ -180,12 +180,12 @@ def summarize(
 
 
 def _join(problems: Sequence[str]) -> str:
-    rest = len(problems) - _MOST_TOLD
-    return '; '.join(problems[:_MOST_TOLD]) + (f'; and {rest} others' if rest > 0 else '')
+    rest = len(problems) - _MOST_LISTED
+    return '; '.join(problems[:_MOST_LISTED]) + (f'; and {rest} others' if rest > 0 else '')
 
 
 def _full(topic: str) -> str:
-    """Return the full name of a topic; other recorders leave the first `/` out, or double it."""
+    """Return the full name of a topic; other recorders omit the first `/`, or double it."""
     return f'/{topic.lstrip("/")}'
 
 
@@ -196,17 +196,17 @@ def _shown(text: str) -> str:
 
 @dataclass
 class _Robot:
-    """One robot in the bags so far, with an entry for each bag."""
+    """One robot in the bags read so far, with one entry per bag."""
 
     episodes: list[Episodes] = field(default_factory=list)
-    asked: list[int | None] = field(default_factory=list)
+    requested: list[int | None] = field(default_factory=list)
     neurons: dict[str, int] = field(default_factory=dict)
 
     def add(self, episodes: Episodes, namespace: str) -> None:
-        """Add what it did in one bag.
+        """Add the episodes of one bag.
 
         Raises:
-            UserError: that was another network.
+            UserError: they have another network.
         """
         self.episodes.append(episodes)
         for topic, track in episodes.tracks.items():
@@ -220,20 +220,20 @@ class _Robot:
                 )
 
     def summarize(self) -> RobotSummary:
-        results = np.concatenate([one.results for one in self.episodes])
-        seen = [
-            one.tracks[messages.OBSERVATION]
-            for one in self.episodes
-            if messages.OBSERVATION in one.tracks
+        results = np.concatenate([each.results for each in self.episodes])
+        observed = [
+            each.tracks[messages.OBSERVATION]
+            for each in self.episodes
+            if messages.OBSERVATION in each.tracks
         ]
         successes = np.count_nonzero(results[:, messages.EPISODE_FIELDS.index('success')])
-        networks = {said.network for one in self.episodes for said in one.announced}
+        networks = {announced.network for each in self.episodes for announced in each.announced}
         return RobotSummary(
             episodes=len(results),
-            asked=None if None in self.asked else sum(filter(None, self.asked)),
+            requested=None if None in self.requested else sum(filter(None, self.requested)),
             success_rate=int(successes) / len(results) if len(results) else None,
-            arms=max((track.arms for track in seen), default=0),
-            steps=sum(track.steps for track in seen),
+            arms=max((track.arms for track in observed), default=0),
+            steps=sum(track.steps for track in observed),
             neurons=dict(sorted(self.neurons.items(), key=lambda item: messages.depth(item[0]))),
             networks=tuple(sorted(filter(None, networks))),
         )
@@ -241,13 +241,17 @@ class _Robot:
 
 @dataclass
 class _Tally:
-    """What has been counted in the bags so far; `only` in this namespace."""
+    """Counts over the bags read so far.
+
+    Attributes:
+        only: the namespace that is counted; None: all.
+    """
 
     only: str | None
     duration_ns: int = 0
     messages: Counter[str] = field(default_factory=Counter)
     types: dict[str, set[str]] = field(default_factory=dict)
-    left_alone: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
     robots: dict[str, _Robot] = field(default_factory=dict)
     continuity: dict[str, Continuity] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -255,7 +259,7 @@ class _Tally:
     def add(self, bag: Path, reader: BagReader) -> None:
         """Count one bag."""
         first = last = None
-        found: dict[str, Episodes] = {}
+        by_namespace: dict[str, Episodes] = {}
         places: dict[Channel, tuple[str, str] | None] = {}
 
         def wanted(channel: Channel) -> bool:
@@ -263,8 +267,8 @@ class _Tally:
                 return False
             self.messages[channel.topic] += 0
             self.types.setdefault(channel.topic, set()).add(channel.msgtype)
-            ours = channel.own
-            places[channel] = ours if self.only in (None, ours and ours[0]) else None
+            topic = channel.project_topic
+            places[channel] = topic if self.only in (None, topic and topic[0]) else None
             return True
 
         for channel in reader.channels:
@@ -275,60 +279,62 @@ class _Tally:
             self.messages[channel.topic] += 1
             if place := places[channel]:
                 try:
-                    episodes = found.get(place[0]) or Episodes()
-                    episodes.take(place[1], reader.decode(channel, data))
-                    found[place[0]] = episodes
+                    episodes = by_namespace.get(place[0]) or Episodes()
+                    episodes.add(place[1], reader.decode(channel, data))
+                    by_namespace[place[0]] = episodes
                 except messages.LayoutError:
-                    self.left_alone[channel.topic] += 1
+                    self.ignored[channel.topic] += 1
         if first is not None and last is not None:
             self.duration_ns += last - first
         if reader.incomplete:
             self.problems.append(reader.incomplete)
-        self._judge(_ours(found, places.values()), read_seal(bag))
+        self._add_robots(_robots(by_namespace, places.values()), read_seal(bag))
 
-    def fewer(self) -> dict[str, int]:
-        """Return by how many messages topics fall short of what was done, see `BagSummary`."""
-        short = {}
+    def missing(self) -> dict[str, int]:
+        """Return the number of missing messages by topic, see `BagSummary.missing`."""
+        missing = {}
         for namespace in self.robots:
             cycles = self.continuity.get(
                 f'{namespace}/{messages.OBSERVATION}', Continuity()
             ).messages
             rounds = self.messages.get(f'{namespace}/{messages.EPISODE}', 0)
-            least = {
+            expected = {
                 messages.COMMANDS: cycles,
                 messages.JOINT_STATES: cycles,
                 messages.GOAL: rounds,
             }
-            for name, count in least.items():
+            for name, count in expected.items():
                 topic = f'{namespace}/{name}'
                 if topic in self.messages and self.messages[topic] < count:
-                    short[topic] = count - self.messages[topic]
-        return short
+                    missing[topic] = count - self.messages[topic]
+        return missing
 
-    def _judge(self, found: dict[str, Episodes], seal: Seal | None) -> None:
-        """Take down what the robots of a bag did, and what is missing."""
-        for namespace, episodes in found.items():
+    def _add_robots(self, by_namespace: dict[str, Episodes], seal: Seal | None) -> None:
+        """Add the robots of a bag, and find what is missing."""
+        for namespace, episodes in by_namespace.items():
             robot = self.robots.setdefault(namespace, _Robot())
             robot.add(episodes, namespace)
-            name = f'{namespace or "/"}: ' if len(found) > 1 else ''
-            asked = seal.episodes if seal else episodes.asked
-            robot.asked.append(asked)
-            self.problems += [f'{name}{problem}' for problem in episodes.problems(asked)]
+            name = f'{namespace or "/"}: ' if len(by_namespace) > 1 else ''
+            requested = seal.episodes if seal else episodes.requested
+            robot.requested.append(requested)
+            self.problems += [f'{name}{problem}' for problem in episodes.problems(requested)]
             if seal and episodes.network not in (None, seal.network):
-                self.problems.append(f'{name}of another network than its {SEAL} says')
+                self.problems.append(f'{name}of another network than {SEAL} says')
             for topic, track in episodes.tracks.items():
                 before = self.continuity.get(f'{namespace}/{topic}', Continuity())
                 self.continuity[f'{namespace}/{topic}'] = before + track.continuity
 
 
-def _ours(
-    found: dict[str, Episodes], places: Iterable[tuple[str, str] | None]
+def _robots(
+    by_namespace: dict[str, Episodes], places: Iterable[tuple[str, str] | None]
 ) -> dict[str, Episodes]:
-    """Return the robots of ours: those with activations.
+    """Return the robots: namespaces with activations.
 
-    If there are none, what else is laid out as ours may be what is left of one; and if nothing is,
-    a robot whose topics were announced may just have said nothing.
+    If there are none, namespaces with other messages of this project are taken for incomplete
+    robots; if there are none either, namespaces with topics for activations but no messages.
     """
-    with_activations = {name: episodes for name, episodes in found.items() if episodes.layers}
+    with_activations = {
+        name: episodes for name, episodes in by_namespace.items() if episodes.layers
+    }
     announced = {place[0]: Episodes() for place in places if place and messages.layer_of(place[1])}
-    return with_activations or found or announced
+    return with_activations or by_namespace or announced

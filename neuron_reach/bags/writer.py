@@ -1,4 +1,4 @@
-"""Writes the bags that ``ros2 bag`` of Humble and later reads, so that a kill loses a second."""
+"""Writes bags for ``ros2 bag`` of Humble and later; a kill loses at most a second."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from neuron_reach.errors import UserError
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 
-# Where the checksum of a chunk is, after the record's begin; and of a footer, after its own. The
-# footer stands before the last 8 bytes.
+# Offsets of the checksums within a chunk and within a footer record. The footer is before the last
+# 8 bytes.
 _CHUNK_CHECKSUM, _FOOTER_CHECKSUM = 9 + 24, 9 + 16
 _FOOTER_SIZE, _DATA_END_SIZE = 9 + 20 + 8, 9 + 4
 _FLUSH_INTERVAL = 1.0  # s
@@ -47,9 +47,9 @@ _WRITE_ERRORS = (OSError, sqlite3.Error, WriterError)
 
 
 class _Mcap(McapWriter):
-    """MCAP whose chunk can be closed at will; by itself it closes one after every MiB.
+    """MCAP whose chunk can be closed at any time; by itself it closes one after every MiB.
 
-    Fills in the checksums that the library leaves at zero, which means "none"; their places are
+    Fills in the checksums that the library leaves at zero, which means "none"; their offsets are
     those of https://mcap.dev/spec.
     """
 
@@ -78,7 +78,7 @@ class _Mcap(McapWriter):
                 file.write(struct.pack('<I', checksum))
 
     def flush(self) -> None:
-        """Hand everything written so far to the operating system, in readable form."""
+        """Pass everything written so far to the operating system, in readable form."""
         if self.chunk.msgs:
             self.close_chunk()
         self.bio.flush()
@@ -95,15 +95,15 @@ def _checksum(file: IO[bytes], start: int, end: int) -> int:
 
 
 class _Sqlite3(Sqlite3Writer):
-    """SQLite that can commit at will.
+    """SQLite that can commit at any time.
 
-    With a write-ahead log what is committed stays readable whatever happens, also to a reader
-    that must not write, which a rollback journal would ask for.
+    With a write-ahead log committed messages stay readable in any case, also for a reader without
+    write access, which a rollback journal would require.
     """
 
     def __init__(self, path: Path, compression: object) -> None:
-        # Instead of the library's own, which opens the path as a URI, where `#`, `?` and `%` are
-        # no letters of a name.
+        # Replaces the library's constructor, which opens the path as a URI, where `#`, `?` and
+        # `%` have a special meaning.
         self.path = path / (path.name + SUFFIXES['sqlite3'])
         self.conn = sqlite3.connect(self.path)
         self.conn.executescript(self.SQLITE_SCHEMA)
@@ -112,12 +112,12 @@ class _Sqlite3(Sqlite3Writer):
         self.conn.execute('PRAGMA synchronous=NORMAL')
 
     def flush(self) -> None:
-        """Hand everything written so far to the operating system, in readable form."""
+        """Pass everything written so far to the operating system, in readable form."""
         self.conn.commit()
 
     def close(self, version: int, metadata: str) -> None:
         self.flush()
-        # Fails while somebody reads the unfinished bag, which then keeps its log.
+        # Fails while a reader has the unfinished bag open; the bag then keeps its log.
         with suppress(sqlite3.OperationalError):
             self.conn.execute('PRAGMA journal_mode=DELETE')
         super().close(version, metadata)
@@ -128,13 +128,12 @@ class _Writer(Writer):
 
 
 class BagWriter:
-    """Writes serialised messages into one bag; a context manager that closes the bag at its end.
+    """Writes serialized messages to one bag; a context manager that closes the bag.
 
-    The bag grows in the folder ``<path>.partial`` and takes its name when it is closed, or, with
-    `keep_partial`, when somebody has checked what is in it (see `keeping`). After a kill
-    `neuron_reach.bags.reader` reads the partial folder up to its last flush, which is at most a
-    second before the end.
-    An unfinished recording that a killed writer left is set aside, never overwritten.
+    The bag is written to the folder ``<path>.partial``, which is renamed when the bag is closed or,
+    with `keep_partial`, by the caller when the content has been checked. After a kill
+    `neuron_reach.bags.reader` reads the partial folder up to the last flush, which is at most a
+    second before the kill. An unfinished recording of a killed writer is moved, never overwritten.
 
     Args:
         path: folder of the bag; must not exist.
@@ -142,9 +141,9 @@ class BagWriter:
         keep_partial: leave the finished bag in the partial folder.
 
     Attributes:
-        finished: where the bag is when it has been closed.
+        finished: path of the bag after it has been closed.
         counts: messages written, by topic.
-        set_aside: where an earlier unfinished recording was moved to, or None.
+        set_aside: path to which an earlier unfinished recording was moved, or None.
 
     Raises:
         UserError: the bag exists, is being recorded, or cannot be written; the storage is unknown.
@@ -190,7 +189,7 @@ class BagWriter:
         reliable: bool = True,
         transient_local: bool = False,
     ) -> None:
-        """Announce a topic; the quality of service is what ``ros2 bag play`` will offer.
+        """Add a topic; the quality of service is the one that ``ros2 bag play`` will offer.
 
         Args:
             name: full topic name, with its namespace.
@@ -203,7 +202,7 @@ class BagWriter:
             UserError: the message type is not one of ROS 2 Humble's.
         """
         if msgtype not in self._typestore.fielddefs:
-            raise UserError(f'{name}: {msgtype} is no message type of ROS 2 Humble')
+            raise UserError(f'{name}: {msgtype} is not a message type of ROS 2 Humble')
         qos = Qos(
             QosHistory.KEEP_LAST,
             depth,
@@ -229,10 +228,10 @@ class BagWriter:
         Args:
             topic: a name given to `add_topic`.
             timestamp_ns: time of receipt, ns since the epoch of the node's clock.
-            cdr_bytes: the message as DDS serialises it, with its four bytes of encapsulation.
+            cdr_bytes: the message as serialized by DDS, with its four bytes of encapsulation.
 
         Raises:
-            UserError: the disk is full or fails; what is written so far is kept.
+            UserError: the disk is full or fails; the messages written so far are kept.
         """
         try:
             self._open_writer().write(self._connections[topic], timestamp_ns, cdr_bytes)
@@ -242,12 +241,12 @@ class BagWriter:
         self.flush_if_due()
 
     def flush_if_due(self) -> None:
-        """Make what was written safe from a kill, at most once a second.
+        """Make the written messages safe from a kill, at most once a second.
 
-        `write` does so by itself; a recorder calls this while nothing arrives.
+        `write` does so by itself; a recorder calls this while no messages are received.
 
         Raises:
-            UserError: the disk is full or fails; what is written so far is kept.
+            UserError: the disk is full or fails; the messages written so far are kept.
         """
         now = time.monotonic()
         if now < self._next_flush:
@@ -259,22 +258,22 @@ class BagWriter:
             raise self._failed(error) from error
 
     def close(self) -> None:
-        """Finish the bag, make sure it is on the disk, and, unless kept, give it its name.
+        """Finish the bag, sync it to the disk, and rename it unless `keep_partial` is set.
 
-        Does nothing when the bag is closed already, or was given up after an error.
+        Does nothing when the bag is closed already, or was abandoned after an error.
 
         Raises:
-            UserError: the disk is full or fails, or the name was taken meanwhile; what is written
-                so far is kept in the partial folder.
+            UserError: the disk is full or fails, or the path exists by now; the messages written so
+                far are kept in the partial folder.
         """
         if self._writer is None:
             return
         writer, storage = self._writer, self._storage()
         try:
             written_as, named = storage.path, self.partial / (self.path.name + self._suffix)
-            storage.path = named  # the name that goes into metadata.yaml
+            storage.path = named  # the name that metadata.yaml will contain
             if not sum(self.counts.values()):
-                writer.min_timestamp = 0  # else an empty bag starts at the end of all time
+                writer.min_timestamp = 0  # or an empty bag would start at the largest possible time
             writer.close()
             _give_name(written_as, named)
             for item in (*self.partial.iterdir(), self.partial):
@@ -295,7 +294,7 @@ class BagWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the bag, also after an error or Ctrl-C: what was received is whole."""
+        """Close the bag, also after an error or Ctrl-C: the received messages are complete."""
         self.close()
 
     def _open_writer(self) -> Writer:
@@ -309,9 +308,9 @@ class BagWriter:
         return storage
 
     def _failed(self, error: Exception) -> UserError:
-        """Give the recording up, keep what there is, and say so."""
+        """Abandon the recording, keep the messages so far, and return the error."""
         if self._writer is not None:
-            # A full disk also refuses the last bytes that closing a file writes.
+            # With a full disk, closing a file fails as well.
             with suppress(*_WRITE_ERRORS):
                 self._writer.abort()
         self._release()
@@ -329,26 +328,26 @@ class BagWriter:
 
 
 def _give_name(written_as: Path, name: Path) -> None:
-    """Rename what was written; a database that keeps its log is copied with what is in there."""
+    """Rename the written file; a database with a log is copied together with the log's content."""
     if not Path(f'{written_as}-wal').exists():
         written_as.rename(name)
         return
     with closing(sqlite3.connect(written_as)) as database:
         database.execute('VACUUM INTO ?', (str(name),))
-    for end in ('', '-wal', '-shm'):
-        Path(f'{written_as}{end}').unlink(missing_ok=True)
+    for suffix in ('', '-wal', '-shm'):
+        Path(f'{written_as}{suffix}').unlink(missing_ok=True)
 
 
 def make_room(bag: Path, *, keep_partial: bool = False) -> Path | None:
-    """Move what a killed recorder left out of the way of a recording; return where to.
+    """Move the unfinished recording of a killed recorder away; return its new path.
 
     Args:
-        bag: what is to be recorded.
-        keep_partial: the bag itself may be there already, without a message.
+        bag: the bag to be recorded.
+        keep_partial: the bag itself may exist already, without messages.
 
     Raises:
         UserError: the bag exists, or is being recorded.
-        OSError: what is left cannot be moved.
+        OSError: the unfinished recording cannot be moved.
     """
     if bag.exists() and not (keep_partial and holds_nothing(bag)):
         raise UserError(f'{bag} exists already; name a bag that does not')
@@ -368,7 +367,7 @@ def make_room(bag: Path, *, keep_partial: bool = False) -> Path | None:
 
 
 def lock(folder: Path) -> int:
-    """Hold a folder until the returned descriptor is closed or the process ends."""
+    """Lock a folder until the returned descriptor is closed or the process ends."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Arms in Gazebo, driven from this process; the same interface as the kinematic fleet."""
+"""Arms in Gazebo, controlled from this process; the same interface as the kinematic fleet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class GazeboArms:
     robot description. Time stands still between control cycles. See `learning.rollout.Arms`.
 
     Attributes:
-        options: the arm; its kinematic controller plays no part here.
+        options: the arm; the options of its kinematic controller are not used.
         gains: of the joints' position PID.
         time: simulated time, s.
         busy: wall time that Gazebo has spent advancing, s.
@@ -41,10 +41,10 @@ class GazeboArms:
 
         Args:
             arm: the arm.
-            arms: how many stand side by side.
-            gazebo: physics steps, payload, error of the gains.
-            extra: further elements of the world.
-            arguments: further ones of gzserver.
+            arms: number of arms, side by side.
+            gazebo: physics steps, payload, factor of the gains.
+            extra: additional XML elements of the world.
+            arguments: additional arguments of gzserver.
 
         Raises:
             UserError: Gazebo is not installed or does not start.
@@ -58,7 +58,7 @@ class GazeboArms:
         try:
             self.set_gains(self.gains)
             self.reset()
-            # What the first steps after the start warm up, later episodes must find warm.
+            # The first steps after the start initialize state that later episodes find initialized.
             self.receive()
             self.reset()
         except BaseException:
@@ -77,7 +77,7 @@ class GazeboArms:
         self.close()
 
     def close(self) -> None:
-        """End Gazebo."""
+        """Stop Gazebo."""
         self._server.close()
 
     @property
@@ -107,14 +107,14 @@ class GazeboArms:
         return self._take(self._server.request(server.RESET, self._targets))
 
     def send(self, targets: ArrayLike) -> None:
-        """Give the controllers new target angles, (arms, n), rad."""
+        """Set the target angles of the controllers, (arms, n), rad."""
         self._targets = self._flat(targets)
 
     def receive(self, physics_steps: int | None = None) -> NDArray[np.float64]:
-        """Advance one control cycle (50 ms), or so many steps; return the angles, (arms, n), rad.
+        """Advance one control cycle (50 ms) or some physics steps; return angles, (arms, n), rad.
 
         Raises:
-            UserError: Gazebo has ended or does not answer.
+            UserError: Gazebo has exited or does not answer.
         """
         steps = self._gazebo.physics_steps if physics_steps is None else physics_steps
         request = np.concatenate(([float(steps)], self._targets))
@@ -126,7 +126,7 @@ class GazeboArms:
         self._server.request(server.GOALS, values)
 
     def set_gains(self, gains: list[world.Gains]) -> None:
-        """Give the joints' controllers other gains, one for each joint of an arm."""
+        """Set the gains of the controllers, one for each joint of an arm."""
         values = [value for joint in gains for value in dataclasses.astuple(joint)]
         self._server.request(server.GAINS, values)
 

@@ -1,4 +1,4 @@
-"""Film arms in Gazebo with a camera of its own, as an animated picture."""
+"""Record an animated picture of arms in Gazebo with a simulated camera."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CAMERA_TIMEOUT = 30.0
 """Seconds for the camera to take its first picture."""
 
 EVERY = 2
-"""One picture in so many control cycles is kept."""
+"""Control cycles per kept picture."""
 
 CAMERA = """
 <model name="camera">
@@ -54,15 +54,15 @@ CAMERA = """
 
 
 def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
-    """Film a trained network's greedy episodes; return how many pictures there are.
+    """Film a trained network's greedy episodes; return the number of pictures.
 
     Args:
         checkpoint: folder of the network.
         file: where to write, `.gif` or `.png` (animated).
-        episodes: one after the other.
+        episodes: number of episodes.
 
     Raises:
-        UserError: no display, no Gazebo, a bad checkpoint or file.
+        UserError: there is no display or no Gazebo, or the checkpoint or file name is invalid.
     """
     file = Path(file)
     check_name(file)
@@ -87,7 +87,7 @@ def film(checkpoint: str | Path, file: str | Path, episodes: int) -> int:
 
 
 def _wait_for_camera(arms: GazeboArms, folder: Path) -> None:
-    """Let time pass until the camera works; from then on it takes a picture in every cycle."""
+    """Advance until the camera works; from then on it takes a picture in every cycle."""
     deadline = time.monotonic() + CAMERA_TIMEOUT
     while not any(folder.iterdir()):
         if time.monotonic() > deadline:
@@ -110,10 +110,10 @@ def _number(path: Path) -> int:
 
 @contextlib.contextmanager
 def display() -> Iterator[None]:
-    """Provide an X display: the one there is, else an invisible one of our own.
+    """Provide an X display: the existing one, or else a virtual one.
 
     Raises:
-        UserError: there is none and Xvfb is not installed or does not start.
+        UserError: there is no display, and Xvfb is not installed or does not start.
     """
     if os.environ.get('DISPLAY'):
         yield

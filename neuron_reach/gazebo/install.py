@@ -1,8 +1,8 @@
 """Install Gazebo 11 for the current user: Debian's packages, unpacked into a cache folder.
 
-Debian bullseye was the last to have Gazebo 11. Its packages come from the mirror that this
-machine's apt is configured for, are verified by apt with the keyring of the distribution, and are
-never installed: apt works on a state of its own, and no script of a package runs.
+Debian bullseye was the last release with Gazebo 11. Its packages are downloaded from the mirror in
+this machine's apt configuration and verified by apt with the keyring of the distribution. They are
+never installed: apt uses a separate state, and no package scripts run.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ HEADER_PACKAGES = (
     'libsdformat-dev',
     'libtinyxml2-dev',
 )
-"""Without what they depend on, which would be another 250 MB: all libraries are in PACKAGES."""
+"""Downloaded without dependencies, another 250 MB: all libraries come with PACKAGES."""
 
-LEFT_TO_THE_HOST = {'libc6', 'libc6-dev', 'libgcc-s1', 'libstdc++6', 'linux-libc-dev'}
-"""The host's own are used: see `tree`."""
+HOST_PACKAGES = {'libc6', 'libc6-dev', 'libgcc-s1', 'libstdc++6', 'linux-libc-dev'}
+"""Not unpacked: those of the host are used, see `tree`."""
 
 HEADER_FOLDERS = ('usr/include/gazebo-*', 'usr/include/sdformat-*', 'usr/include/ignition/*')
 
 
 class NoPackagesError(UserError):
-    """Debian's packages cannot be had on this machine."""
+    """Debian's packages are not available on this machine."""
 
 
 def install() -> None:
-    """Install Gazebo and build the plugins; goes on where an interrupted installation stopped.
+    """Install Gazebo and build the plugins; resumes an interrupted installation.
 
     Raises:
         NoPackagesError: apt, the keyring or the mirror is missing, or does not answer.
@@ -71,7 +71,9 @@ def install() -> None:
 def _require_programs(names: Sequence[str]) -> None:
     for name in names:
         if shutil.which(name) is None:
-            raise UserError(f'to install Gazebo, {name} is needed, which is not on this machine')
+            raise UserError(
+                f'to install Gazebo, {name} is needed, but not installed on this machine'
+            )
 
 
 @contextmanager
@@ -89,7 +91,7 @@ def _run(command: Sequence[str], what: str) -> str:
     """Run a program to its end and return what it printed.
 
     Raises:
-        UserError: it failed; with its last line of complaint.
+        UserError: it failed; the message contains its last error.
     """
     result = subprocess.run(command, capture_output=True, text=True, env=_environment())
     if result.returncode != 0:
@@ -104,14 +106,14 @@ def _environment() -> dict[str, str]:
 
 
 def mirrors() -> list[str]:
-    """Return the addresses of what may be Debian mirrors in this machine's apt configuration.
+    """Return the addresses of possible Debian mirrors in this machine's apt configuration.
 
     Raises:
         UserError: there is none.
     """
     codename = platform.freedesktop_os_release().get('VERSION_CODENAME', '')
     suites = {codename, 'oldstable', 'stable', 'testing', 'unstable', 'sid'}
-    # Not its label or origin: apt knows those only after an update.
+    # Not by label or origin, which apt knows only after an update.
     form = '$(RELEASE) $(COMPONENT) $(REPO_URI)'
     command = ['apt-get', 'indextargets', '--format', form, 'Created-By: Packages']
     found = []
@@ -125,7 +127,7 @@ def mirrors() -> list[str]:
 
 
 def _apt(folder: Path, mirror: str) -> list[str]:
-    """Return apt-get on a state of its own in `folder`, which knows but one source."""
+    """Return the apt-get command with a separate state in `folder` and a single source."""
     if not KEYRING.exists():
         raise UserError(f'{KEYRING} is missing; it is in the package debian-archive-keyring')
     for name in ('state/lists/partial', 'cache/archives/partial'):
@@ -155,13 +157,13 @@ def _apt(folder: Path, mirror: str) -> list[str]:
 
 
 def _download() -> list[Path]:
-    """Fetch all packages that Gazebo needs; those that are there already are not fetched again."""
+    """Download all packages that Gazebo needs, except those downloaded before."""
     folder = tree.cache_folder() / GAZEBO_APT
     apt = _updated(folder)
     archives = folder / 'cache' / 'archives'
     programs = [*apt, 'install', '--download-only', '-y', *PACKAGES]
     headers = [*apt, 'download', *HEADER_PACKAGES]
-    # Asked with another, empty cache: apt would not name what it has already.
+    # With another, empty cache: apt would not list the packages in its cache.
     (folder / 'none' / 'archives' / 'partial').mkdir(parents=True, exist_ok=True)
     nothing = ('--print-uris', '-o', f'Dir::Cache={folder / "none"}')
     files: dict[str, int] = {}
@@ -178,12 +180,12 @@ def _download() -> list[Path]:
     progress.close()
     for name, size in files.items():
         if not (archives / name).is_file() or (archives / name).stat().st_size != size:
-            raise UserError(f'downloading Gazebo failed: {name} is missing or not whole')
+            raise UserError(f'downloading Gazebo failed: {name} is missing or incomplete')
     return [archives / name for name in files]
 
 
 def _updated(folder: Path) -> list[str]:
-    """Return apt-get with a list of packages from the first mirror that has and signs one."""
+    """Return apt-get with the package list of the first mirror that has a signed one."""
     print('reading the list of packages', flush=True)
     problem = None
     for mirror in mirrors():
@@ -220,7 +222,7 @@ def _fetch(command: Sequence[str], archives: Path, progress: Progress, total: in
             raise
     if process.returncode != 0:
         problem = (errors.strip() or 'no message').splitlines()[-1]
-        raise UserError(f'downloading Gazebo failed: {problem}; the same command goes on from here')
+        raise UserError(f'downloading Gazebo failed: {problem}; repeat the command to resume')
 
 
 def _size(folder: Path) -> int:
@@ -228,25 +230,25 @@ def _size(folder: Path) -> int:
     for path in folder.rglob('*'):
         try:
             total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # moved from partial/ just now
+        except OSError:  # just moved out of partial/
             continue
     return total
 
 
 def _unpack(archives: Sequence[Path]) -> None:
-    """Unpack packages into the tree, which appears as a whole; then forget the archives."""
-    wanted = [path for path in archives if path.name.split('_')[0] not in LEFT_TO_THE_HOST]
-    with _aside(tree.tree_folder()) as aside:
-        _unpack_into(aside, wanted)
+    """Unpack the packages into the tree, atomically, and delete the archives."""
+    wanted = [path for path in archives if path.name.split('_')[0] not in HOST_PACKAGES]
+    with _atomic_folder(tree.tree_folder()) as partial:
+        _unpack_into(partial, wanted)
     shutil.rmtree(tree.cache_folder() / GAZEBO_APT)
 
 
-def _unpack_into(aside: Path, wanted: Sequence[Path]) -> None:
-    # Made first: packages bring folders, others bring links of the same name.
-    (aside / 'usr').mkdir()
+def _unpack_into(folder: Path, wanted: Sequence[Path]) -> None:
+    # Created first, because some packages contain folders and others links of the same name.
+    (folder / 'usr').mkdir()
     progress = Progress('unpacking', len(wanted), unit='packages')
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(_run, ['dpkg', '-x', str(p), str(aside)], p.name) for p in wanted]
+        jobs = [pool.submit(_run, ['dpkg', '-x', str(p), str(folder)], p.name) for p in wanted]
         try:
             for done, job in enumerate(concurrent.futures.as_completed(jobs), 1):
                 job.result()
@@ -256,28 +258,28 @@ def _unpack_into(aside: Path, wanted: Sequence[Path]) -> None:
             raise
     progress.close()
     for share in ('doc', 'icons', 'locale', 'man'):
-        shutil.rmtree(aside / 'usr/share' / share, ignore_errors=True)
+        shutil.rmtree(folder / 'usr/share' / share, ignore_errors=True)
 
 
 @contextmanager
-def _aside(folder: Path) -> Iterator[Path]:
-    """Fill a folder that was not there aside; it appears as a whole, or not at all.
+def _atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that is renamed to a new `folder` on success.
 
-    Unlike that of `files.atomic_folder`, its many files are not forced to the disk one by one.
+    Unlike `files.atomic_folder`, it does not sync its many files to the disk one by one.
     """
-    aside = beside(folder, PARTIAL)
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    partial = beside(folder, PARTIAL)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     try:
-        yield aside
+        yield partial
         os.sync()
-        aside.rename(folder)
+        partial.rename(folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _build() -> None:
-    """Build the plugins with the host's compiler; their folder appears as a whole."""
+    """Build the plugins with the host's compiler; their folder is created atomically."""
     print('building the plugins (30 s)', flush=True)
     folder = tree.plugin_folder()
     for old in folder.parent.glob(f'{GAZEBO_PLUGINS}*'):
@@ -287,11 +289,11 @@ def _build() -> None:
     headers += [root / 'usr/include', root / 'usr/include/x86_64-linux-gnu']
     flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-Wall', '-Wextra']
     include = [word for path in headers for word in ('-isystem', str(path))]
-    with _aside(folder) as aside:
+    with _atomic_folder(folder) as partial:
         for source, library, libraries in (
             ('loopback.cc', tree.LOOPBACK, ['-ldl']),
             ('arms.cc', tree.ARMS_PLUGIN, []),
         ):
             command = ['g++', *flags, *(include if source == 'arms.cc' else [])]
-            command += [str(tree.SOURCES / source), '-o', str(aside / library), *libraries]
+            command += [str(tree.SOURCES / source), '-o', str(partial / library), *libraries]
             _run(command, f'building {source}')

@@ -1,4 +1,4 @@
-"""Step responses of the joints: how good the position controllers are."""
+"""Step responses of the joints, to assess the position controllers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Array = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True)
 class Response:
-    """One joint's answer to a step of its target; the other joints hold their pose.
+    """One joint's response to a step of its target; the other joints hold their pose.
 
     Attributes:
         time: (samples,), s from the step.
-        angle: (samples,), share of the step.
-        others: largest motion of any other joint, share of the step.
+        angle: (samples,), fraction of the step.
+        others: largest motion of any other joint, fraction of the step.
     """
 
     time: Array
@@ -37,7 +37,7 @@ class Response:
 
     @property
     def overshoot(self) -> float:
-        """How far beyond the target, share of the step."""
+        """Largest excess over the target, fraction of the step."""
         return max(0.0, float(self.angle.max()) - 1.0)
 
     @property
@@ -48,7 +48,7 @@ class Response:
 
     @property
     def steady_error(self) -> float:
-        """Mean distance from the target over the last 10 %, share of the step."""
+        """Mean distance from the target over the last 10 %, fraction of the step."""
         return float(np.abs(self.angle[-self.angle.size // 10 :] - 1.0).mean())
 
 
@@ -58,7 +58,7 @@ def step_response(
     """Measure the response of a joint of the first arm, from rest in the start pose.
 
     Args:
-        arms: of a fleet, the first is looked at.
+        arms: of which the first is measured.
         joint: counted from 0.
         step: of the joint's target, rad.
         duration: of the measurement, s.
@@ -66,7 +66,7 @@ def step_response(
     """
     target = np.tile(arms.options.start_pose, (arms.arms, 1))
     arms.reset()
-    for _ in range(round(2.0 / CONTROL_PERIOD)):  # the integral takes up the weight
+    for _ in range(round(2.0 / CONTROL_PERIOD)):  # until the integral term carries the weight
         arms.receive()
     start = arms.joint_angles[0]
     target[:, joint] += step

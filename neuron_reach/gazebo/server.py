@@ -1,4 +1,4 @@
-"""A gzserver of our own: started, spoken to and ended; nothing of it is left behind."""
+"""A gzserver process: start, requests and end, without leftovers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ANSWER_TIMEOUT = 30.0
 """Seconds for gzserver to answer a request; it takes milliseconds."""
 
 ATTEMPTS = 5
-"""How often to try another port when somebody takes the chosen one before gzserver does."""
+"""Attempts to start when another process takes the chosen port before gzserver does."""
 
 STATE, ADVANCE, RESET, GAINS, GOALS = range(5)
 """Kinds of requests, as in plugin/arms.cc."""
@@ -36,9 +36,9 @@ Array = NDArray[np.float64]
 
 
 class Server:
-    """A running gzserver with the arms' plugin, headless, on this host only.
+    """A running gzserver with the arms' plugin, headless, reachable on this host only.
 
-    It and this process share a pair of sockets: when either ends, the other notices at once.
+    It is connected with this process by a socket pair: when either exits, the other is notified.
     """
 
     def __init__(self, world: str, joints: int, *arguments: str) -> None:
@@ -46,8 +46,8 @@ class Server:
 
         Args:
             world: the world file's content.
-            joints: of all arms together.
-            arguments: further ones of gzserver.
+            joints: number of joints of all arms together.
+            arguments: additional arguments of gzserver.
 
         Raises:
             UserError: Gazebo is not installed or does not start.
@@ -60,37 +60,37 @@ class Server:
                 return
             except UserError as error:
                 port_was_taken = 'Address already in use' in self._messages()
-                complaint = self._complaint()
+                error_line = self._last_error()
                 self.close()
                 if attempt == ATTEMPTS or not port_was_taken:
-                    raise UserError(f'{error}{complaint}') from None
+                    raise UserError(f'{error}{error_line}') from None
             except BaseException:
                 self.close()
                 raise
 
     def _start(self, world: str, arguments: Sequence[str]) -> None:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
-        self._socket, theirs = socket.socketpair()
-        file = os.memfd_create('world')  # a file that ends with its processes
+        self._socket, child_socket = socket.socketpair()
+        file = os.memfd_create('world')  # exists as long as its processes
         try:
             os.write(file, world.encode())
             self._process = subprocess.Popen(
                 [tree.program('gzserver'), '--verbose', *arguments, f'/proc/self/fd/{file}'],
                 env=tree.environment(
                     GAZEBO_MASTER_URI=f'http://127.0.0.1:{_free_port()}',
-                    NEURON_REACH_SOCKET=str(theirs.fileno()),
+                    NEURON_REACH_SOCKET=str(child_socket.fileno()),
                     LD_PRELOAD=str(tree.plugin_folder() / tree.LOOPBACK),
                 ),
-                pass_fds=[theirs.fileno(), file],
+                pass_fds=[child_socket.fileno(), file],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for this process, which then ends Gazebo
+                start_new_session=True,  # Ctrl-C interrupts this process, which then stops Gazebo
                 preexec_fn=tree.end_with_parent,
             )
         finally:
             os.close(file)
-            theirs.close()
+            child_socket.close()
 
     @property
     def pid(self) -> int:
@@ -98,14 +98,14 @@ class Server:
         return self._process.pid
 
     def send(self, kind: int, values: Sequence[float] | Array = ()) -> None:
-        """Ask for something; `receive` waits for the answer.
+        """Send a request; `receive` waits for the answer.
 
         Args:
             kind: one of the constants above.
-            values: that go with it.
+            values: arguments of the request.
 
         Raises:
-            UserError: gzserver has ended.
+            UserError: gzserver has exited.
         """
         data = np.asarray(values, np.float64).tobytes()
         try:
@@ -114,20 +114,20 @@ class Server:
             raise self._ended() from None
 
     def receive(self, timeout: float = ANSWER_TIMEOUT) -> Array:
-        """Wait for the answer to what was asked for.
+        """Wait for the answer to the last request.
 
         Returns:
             Simulated time, s; wall time that Gazebo has spent advancing, s; angles, rad, and
             velocities, rad/s, of all joints: (2 + 2 joints,).
 
         Raises:
-            UserError: gzserver has ended or does not answer in time.
+            UserError: gzserver has exited or does not answer in time.
         """
         deadline = time.monotonic() + timeout
         answer = memoryview(self._answer)
         while answer:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not select.select([self._socket], [], [], remaining)[0]:
                 raise UserError(f'Gazebo gave no answer within {timeout:g} s')
             try:
                 count = self._socket.recv_into(answer)
@@ -141,12 +141,12 @@ class Server:
     def request(
         self, kind: int, values: Sequence[float] | Array = (), timeout: float = ANSWER_TIMEOUT
     ) -> Array:
-        """Ask for something and return the answer: `send` and `receive`."""
+        """Send a request and return the answer: `send` and `receive`."""
         self.send(kind, values)
         return self.receive(timeout)
 
     def _messages(self) -> str:
-        """Return what gzserver has printed, without colours."""
+        """Return what gzserver has printed, without colors."""
         self._log.seek(0)
         text = self._log.read().decode('utf-8', 'replace')
         return re.sub(r'\x1b\[[0-9;]*m', '', text)
@@ -159,13 +159,13 @@ class Server:
         how = f'signal {-code}' if code < 0 else f'exit code {code}'
         return UserError(f'Gazebo has ended ({how})')
 
-    def _complaint(self) -> str:
+    def _last_error(self) -> str:
         """Return the last error that gzserver has printed."""
         errors = [line.strip() for line in self._messages().splitlines() if '[Err]' in line]
         return f': {errors[-1]}' if errors else ''
 
     def close(self) -> None:
-        """End gzserver, which has nothing to save."""
+        """Kill gzserver, which has nothing to save."""
         if self._log.closed:
             return
         self._socket.close()

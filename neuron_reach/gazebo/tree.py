@@ -1,7 +1,7 @@
-"""Where our Gazebo lives, and how its programs run although it was never installed as a package.
+"""Where Gazebo is installed for this package, and the environment in which its programs run.
 
-The tree holds Debian packages unpacked side by side, without the C and C++ run-time libraries:
-those are the host's, so that the plugins, built by the host's compiler, fit in.
+The tree contains unpacked Debian packages without the C and C++ run-time libraries. Those of the
+host are used, so that plugins built with the host's compiler are compatible.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HOW_TO_INSTALL = 'install it with: neuron_reach gazebo install (1 minute, 1 GB, 
 
 
 def cache_folder() -> Path:
-    """Return the folder of our Gazebo: $NEURON_REACH_GAZEBO or one in the user's cache."""
+    """Return the folder of Gazebo: $NEURON_REACH_GAZEBO, or one in the user's cache."""
     chosen = os.environ.get('NEURON_REACH_GAZEBO')
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -32,19 +32,19 @@ def cache_folder() -> Path:
 
 
 def tree_folder() -> Path:
-    """Return the folder of the unpacked packages; it exists once all of them are unpacked."""
+    """Return the folder of the packages; it exists only when all of them are unpacked."""
     return cache_folder() / GAZEBO_TREE
 
 
 @functools.cache
 def plugin_folder() -> Path:
-    """Return the folder of the plugins built from the present sources, which it is named after."""
+    """Return the folder of the plugins, named after a digest of their present sources."""
     sources = b''.join(path.read_bytes() for path in sorted(SOURCES.glob('*.cc')))
     return cache_folder() / f'{GAZEBO_PLUGINS}{hashlib.sha256(sources).hexdigest()[:16]}'
 
 
 def is_installed() -> bool:
-    """Tell whether Gazebo and the plugins for it are there."""
+    """Tell whether Gazebo and its plugins are installed."""
     return tree_folder().is_dir() and plugin_folder().is_dir()
 
 
@@ -58,13 +58,13 @@ def library_folders(tree: Path) -> list[Path]:
     """Return the folders of a tree that hold shared libraries."""
     folders = [tree / 'lib', tree / 'usr/lib']
     folders += [folder / 'x86_64-linux-gnu' for folder in folders]
-    own = folders[-1]
-    # What a package's installation would have linked into the folder above.
+    libraries = folders[-1]
+    # Installing the packages would have linked the content of these into the folder above.
     folders += [
-        own / 'blas',
-        own / 'lapack',
-        own / 'pulseaudio',
-        *sorted(own.glob('gazebo-*/plugins')),
+        libraries / 'blas',
+        libraries / 'lapack',
+        libraries / 'pulseaudio',
+        *sorted(libraries.glob('gazebo-*/plugins')),
     ]
     return [folder for folder in folders if folder.is_dir()]
 
@@ -75,7 +75,7 @@ def environment(**more: str) -> dict[str, str]:
     libraries = tree / 'usr/lib/x86_64-linux-gnu'
     home = cache_folder() / GAZEBO_HOME
     home.mkdir(parents=True, exist_ok=True)
-    own = {
+    variables = {
         'HOME': str(home),
         'PATH': f'{tree / "usr/bin"}:{os.environ.get("PATH", os.defpath)}',
         'LD_LIBRARY_PATH': _join(library_folders(tree)),
@@ -91,7 +91,7 @@ def environment(**more: str) -> dict[str, str]:
         'LIBGL_DRIVERS_PATH': str(libraries / 'dri'),
     }
     kept = ('DISPLAY', 'XAUTHORITY', 'LANG', 'LC_ALL', 'TMPDIR', 'OMP_NUM_THREADS')
-    return {**{key: os.environ[key] for key in kept if key in os.environ}, **own, **more}
+    return {**{key: os.environ[key] for key in kept if key in os.environ}, **variables, **more}
 
 
 def _join(paths: Iterable[Path]) -> str:
@@ -102,7 +102,7 @@ def program(name: str) -> str:
     """Return the path of a program of the tree.
 
     Raises:
-        UserError: Gazebo is not installed, or lacks the program.
+        UserError: Gazebo is not installed, or the program is missing.
     """
     require()
     path = tree_folder() / 'usr/bin' / name
@@ -111,10 +111,12 @@ def program(name: str) -> str:
     return str(path)
 
 
-_LIBC = ctypes.CDLL(None)  # not loaded after a fork: another thread may hold the loader's lock
+_LIBC = ctypes.CDLL(
+    None
+)  # loaded before a fork, after which another thread may hold the loader's lock
 
 
 def end_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends (for `preexec_fn`)."""
+    """Make the kernel kill this process when its parent exits (for `preexec_fn`)."""
     pr_set_pdeathsig = 1
     _LIBC.prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Does a policy that learned on the kinematic arm reach in Gazebo as well?"""
+"""Measure in Gazebo the success rate of a policy trained on the kinematic arm."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Result:
     """Greedy episodes of one network.
 
     Attributes:
-        joints: of the arm.
-        successes: of so many episodes.
-        episodes: played.
+        joints: joints of the arm.
+        successes: successful episodes.
+        episodes: played episodes.
         cycles: control cycles per second of wall time and arm.
-        physics_share: share of the wall time that Gazebo spent advancing; 0 for the kinematic arm.
+        physics_share: fraction of the wall time that Gazebo spent advancing; else 0.
     """
 
     joints: int
@@ -47,13 +47,13 @@ class Result:
 def validate(
     checkpoint: str | Path, gazebo: GazeboOptions | None, episodes: int, arms: int
 ) -> Result:
-    """Play greedy episodes on goals that training never saw, the same ones for every simulation.
+    """Play greedy episodes with goals not used in training, the same for every simulator.
 
     Args:
         checkpoint: folder of a trained network.
-        gazebo: how to simulate; None for the kinematic arm.
-        episodes: how many to play.
-        arms: in one fleet.
+        gazebo: options of the simulation; None for the kinematic arm.
+        episodes: number of episodes.
+        arms: number of arms in the fleet.
 
     Raises:
         UserError: the checkpoint is damaged, or Gazebo is missing or fails.
@@ -81,7 +81,13 @@ def validate(
             won, duration = play(fleet)
             busy = fleet.busy - before
     cycles = setup.task.episode_steps * -(-episodes // arms) / duration
-    return Result(setup.arm.joints, int(won.sum()), episodes, cycles, busy / duration)
+    return Result(
+        joints=setup.arm.joints,
+        successes=int(won.sum()),
+        episodes=episodes,
+        cycles=cycles,
+        physics_share=busy / duration,
+    )
 
 
 class _Counter:

@@ -1,4 +1,4 @@
-"""The world that Gazebo loads: the world file, with arms made from the robot description."""
+"""The world that Gazebo loads: the world file with arms from the robot description."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Gains:
         p: N m/rad.
         i: N m/(rad s).
         d: N m s/rad, on the error.
-        integral_limit: largest share of the integral, N m.
-        effort_limit: largest torque, N m.
+        integral_limit: limit of the integral term, N m.
+        effort_limit: limit of the torque, N m.
     """
 
     p: float
@@ -50,8 +50,8 @@ def robot_description(arm: ArmOptions, options: GazeboOptions, **more: str) -> s
 
     Args:
         arm: joints, length, start pose.
-        options: payload and error of the gains.
-        more: further arguments of the xacro file.
+        options: payload and factor of the gains.
+        more: additional arguments of the xacro file.
 
     Raises:
         UserError: xacro is missing.
@@ -67,10 +67,10 @@ def robot_description(arm: ArmOptions, options: GazeboOptions, **more: str) -> s
 
 
 def _one_line(document: Document) -> str:
-    """Return XML that ROS can take for the value of a parameter.
+    """Return XML in a form that ROS accepts as the value of a parameter.
 
-    gazebo_ros2_control hands the robot description to rcl as `-p robot_description:=TEXT`, and rcl
-    reads TEXT as YAML, to which ': ' would be a mapping, ' #' a comment, and a line break a space.
+    gazebo_ros2_control passes the robot description to rcl as `-p robot_description:=TEXT`, and rcl
+    parses TEXT as YAML: there ': ' starts a mapping, ' #' a comment, and a line break is a space.
     """
 
     def strip(node: Any) -> None:
@@ -83,13 +83,13 @@ def _one_line(document: Document) -> str:
                 strip(child)
 
     strip(document)
-    return re.sub('(?<=:) |(?<= )#|[\t\n\r]', lambda found: f'&#{ord(found[0])};', document.toxml())
+    return re.sub('(?<=:) |(?<= )#|[\t\n\r]', lambda match: f'&#{ord(match[0])};', document.toxml())
 
 
 def gains(urdf: str) -> list[Gains]:
-    """Return the gains of the joints as the robot description has them."""
+    """Return the gains of the joints in the robot description."""
     robot = ElementTree.fromstring(urdf)
-    found = []
+    result = []
     for joint in robot.findall('ros2_control/joint'):
         values = {
             param.get('name'): float(param.text or '')
@@ -97,16 +97,16 @@ def gains(urdf: str) -> list[Gains]:
             if param.get('name') != 'pos_antiwindup'
         }
         limit = _find(robot, f"joint[@name='{joint.get('name')}']/limit")
-        found.append(
+        result.append(
             Gains(
-                values['pos_kp'],
-                values['pos_ki'],
-                values['pos_kd'],
-                values['pos_max_integral_error'],
-                float(limit.get('effort', '')),
+                p=values['pos_kp'],
+                i=values['pos_ki'],
+                d=values['pos_kd'],
+                integral_limit=values['pos_max_integral_error'],
+                effort_limit=float(limit.get('effort', '')),
             )
         )
-    return found
+    return result
 
 
 def _find(element: Element, path: str) -> Element:
@@ -118,7 +118,7 @@ def _find(element: Element, path: str) -> Element:
 
 @functools.lru_cache(maxsize=16)
 def model(urdf: str) -> Element:
-    """Return the arm as a model in Gazebo's own format, converted by Gazebo; not to be changed."""
+    """Return the arm as an SDF model, converted by Gazebo; shared, so callers must copy it."""
     with tempfile.NamedTemporaryFile('w', suffix='.urdf') as file:
         file.write(urdf)
         file.flush()
@@ -140,18 +140,18 @@ def build(
 
     Args:
         arm: the arm.
-        arms: how many stand side by side, each with a goal sphere.
-        options: physics steps, payload, error of the gains.
-        extra: further elements of the world, such as a camera's model.
+        arms: number of arms, side by side, each with a goal sphere.
+        options: physics steps, payload, factor of the gains.
+        extra: additional XML elements of the world, such as a model of a camera.
     """
     urdf = robot_description(arm, options)
     root = ElementTree.fromstring(shared_file(WORLD).read_text(encoding='utf-8'))
     world = _find(root, 'world')
-    for plugin in world.findall('plugin'):  # those of ROS
+    for plugin in world.findall('plugin'):  # ROS plugins
         world.remove(plugin)
     physics = _find(world, 'physics')
     _find(physics, 'max_step_size').text = repr(CONTROL_PERIOD / options.physics_steps)
-    _find(physics, 'real_time_update_rate').text = '0'  # the driver sets the pace
+    _find(physics, 'real_time_update_rate').text = '0'  # as fast as requested
     body = model(urdf)
     goal = _find(world, "model[@name='goal_0']")
     for index in range(arms):
@@ -164,11 +164,11 @@ def build(
 
 
 def _place(world: Element, model: Element, name: str, index: int) -> None:
-    own = copy.deepcopy(model)
-    own.set('name', name)
-    for pose in own.findall('pose'):
-        own.remove(pose)
+    placed = copy.deepcopy(model)
+    placed.set('name', name)
+    for pose in placed.findall('pose'):
+        placed.remove(pose)
     pose = ElementTree.Element('pose')
     pose.text = f'0 {index * SPACING:g} 0 0 0 0'
-    own.insert(0, pose)
-    world.append(own)
+    placed.insert(0, pose)
+    world.append(placed)

@@ -172,7 +172,7 @@ def _origin(bag: Path, reader: BagReader, robot: Robot) -> tuple[Path | None, st
     places: list[Path] = []
     digests: set[str | None] = set()
     announcing = robot.namespace, messages.CHECKPOINT
-    for channel, _, data in reader.read(lambda channel: channel.own == announcing):
+    for channel, _, data in reader.read(lambda channel: channel.project_topic == announcing):
         with suppress(messages.LayoutError):  # somebody else's message
             announced = messages.decode_checkpoint(reader.decode(channel, data).data)
             places = [Path(announced.path)]

@@ -42,7 +42,7 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
     digest = network_digest(network)
     problems = [summary.incomplete] if summary.incomplete else []
     robots = list(summary.robots.values())
-    if [robot.asked for robot in robots] != [episodes]:
+    if [robot.requested for robot in robots] != [episodes]:
         problems.append(f'it does not say that {episodes} episodes of one robot were asked for')
     if any(
         robot.networks != (digest,) or tuple(robot.neurons.values()) != network.sizes

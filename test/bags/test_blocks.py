@@ -27,7 +27,7 @@ def write(path, storage, payloads):
     return BagReader(path)
 
 
-def read(reader, left_alone=0):
+def read(reader, ignored=0):
     found, others = {}, Counter()
     for item in read_blocks(reader, {INPUT, OUTPUT, '/a/checkpoint'}, others):
         if isinstance(item, Block):
@@ -35,7 +35,7 @@ def read(reader, left_alone=0):
                 found.setdefault(item.topic, {})[int(episode), int(number)] = values
         else:
             found[item[0]] = item[1].data
-    assert others.total() == left_alone
+    assert others.total() == ignored
     return found
 
 
@@ -60,7 +60,7 @@ def test_blocks_hold_what_was_written(tmp_path, storage, bytes_kept, monkeypatch
         assert all(np.array_equal(found[topic][key], entries[key]) for key in entries)
 
 
-def test_equally_long_messages_of_another_layout_are_read_rightly(tmp_path):
+def test_equally_long_messages_with_another_layout_are_read_correctly(tmp_path):
     first, second = np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(3, 2)
     payloads = [(INPUT, step(first, 0, 0)), (INPUT, step(second, 2, 0)), (INPUT, step(first, 5, 1))]
     found = read(write(tmp_path / 'bag', 'mcap', payloads))[INPUT]
@@ -81,13 +81,13 @@ def test_big_endian_messages_are_read_too(tmp_path):
 @pytest.mark.parametrize('number', [0.5, -1.0, np.nan, np.inf, 3e38])
 @pytest.mark.parametrize('place', [0, 1])
 @pytest.mark.parametrize('first', [0, 1])
-def test_numbers_that_are_no_counts_are_left_alone(tmp_path, number, place, first):
+def test_numbers_that_are_not_counts_are_ignored(tmp_path, number, place, first):
     good, bad = step(np.ones((1, 4)), 0, 0), bytearray(step(np.ones((1, 4)), 1, 1))
     start = len(bad) - 4 * (6 - place)
     bad[start : start + 4] = np.float32(number).tobytes()
     payloads = [(INPUT, good), (INPUT, bytes(bad))]
     reader = write(tmp_path / 'bag', 'mcap', payloads[::-1] if first else payloads)
-    assert list(read(reader, left_alone=1)[INPUT]) == [(0, 0)]
+    assert list(read(reader, ignored=1)[INPUT]) == [(0, 0)]
 
 
 def test_episodes_may_have_any_number_that_is_exact(tmp_path):
@@ -96,18 +96,18 @@ def test_episodes_may_have_any_number_that_is_exact(tmp_path):
     assert list(read(write(tmp_path / 'bag', 'mcap', payloads))[INPUT]) == numbers
 
 
-def test_other_things_on_the_topic_are_left_alone(tmp_path):
+def test_other_messages_on_the_topic_are_ignored(tmp_path):
     plain = multiarray(FLOAT32, messages.fill_multiarray, np.ones(3, 'f'), ('neuron',))
     empty = multiarray(FLOAT32, messages.fill_multiarray, np.ones((0, 9), 'f'), 'ab', (0, 0))
     others = [plain, plain[:9], empty, b'']
     for number, data in enumerate(others):
-        assert read(write(tmp_path / str(number), 'mcap', [(INPUT, data)]), left_alone=1) == {}
+        assert read(write(tmp_path / str(number), 'mcap', [(INPUT, data)]), ignored=1) == {}
     payloads = [(INPUT, data) for data in (*others, step(np.ones((1, 3)), 0, 0), *others)]
-    found = read(write(tmp_path / 'all', 'mcap', payloads), left_alone=8)
+    found = read(write(tmp_path / 'all', 'mcap', payloads), ignored=8)
     assert list(found[INPUT]) == [(0, 0)]
 
 
-def test_topics_of_other_types_are_left_alone(tmp_path):
+def test_topics_of_other_types_are_ignored(tmp_path):
     with BagWriter(tmp_path / 'bag') as bag:
         bag.add_topic(INPUT, STRING)
         bag.write(INPUT, 0, text_message('theirs'))

@@ -49,7 +49,7 @@ def test_both_modes_are_read_with_and_without_metadata(write_compressed, storage
     assert texts_of(BagReader(file.parent)) == TEXTS
 
 
-def test_what_is_unpacked_has_no_name(write_compressed, tmp_path, monkeypatch):
+def test_unpacked_files_are_unlinked(write_compressed, tmp_path, monkeypatch):
     place = tmp_path / 'place'
     place.mkdir()
     monkeypatch.setattr('tempfile.tempdir', str(place))
@@ -58,7 +58,7 @@ def test_what_is_unpacked_has_no_name(write_compressed, tmp_path, monkeypatch):
     assert texts_of(reader) == TEXTS
 
 
-def test_a_recorder_that_was_stopped_while_it_compressed(write_compressed):
+def test_a_recorder_killed_during_compression(write_compressed):
     file = write_compressed('FILE')
     file.with_suffix('').write_bytes(zstd.decompress(file.read_bytes()))
     file.write_bytes(file.read_bytes()[:50])
@@ -68,7 +68,7 @@ def test_a_recorder_that_was_stopped_while_it_compressed(write_compressed):
 
 
 @MODES
-def test_what_is_cut_off_is_read_as_far_as_it_goes(write_compressed, storage, mode):
+def test_truncated_files_are_read_to_their_end(write_compressed, storage, mode):
     file = write_compressed(mode)
     whole = file.read_bytes()
     for content in (whole[:-100], whole[: len(whole) // 2], whole[:-4] + bytes(4)):
@@ -83,7 +83,7 @@ def test_what_is_cut_off_is_read_as_far_as_it_goes(write_compressed, storage, mo
         assert reader.incomplete
 
 
-def test_other_compressions_are_named(write_compressed):
+def test_other_compressions_are_reported(write_compressed):
     file = write_compressed('MESSAGE')
     metadata = file.parent / 'metadata.yaml'
     text = metadata.read_text()
@@ -93,7 +93,7 @@ def test_other_compressions_are_named(write_compressed):
         BagReader(file.parent)
 
 
-def test_nothing_is_unpacked_that_is_too_large(tmp_path, monkeypatch):
+def test_content_that_is_too_large_is_not_unpacked(tmp_path, monkeypatch):
     file = tmp_path / 'x.db3.zstd'
     file.write_bytes(zstd.compress(bytes(300 * 2**20)))
     with pytest.raises(UserError, match='far more than it can hold'):
@@ -106,7 +106,7 @@ def test_nothing_is_unpacked_that_is_too_large(tmp_path, monkeypatch):
         BagReader(file)
 
 
-def test_no_room_is_one_line(write_compressed, monkeypatch):
+def test_a_full_disk_is_reported_in_one_line(write_compressed, monkeypatch):
     file = write_compressed('FILE')
     file.write_bytes(zstd.compress(zstd.decompress(file.read_bytes())))  # says how much it holds
     usage = shutil.disk_usage('/')._replace(free=10)

@@ -92,7 +92,7 @@ def mutations(whole, count, seed):
 
 
 @pytest.mark.parametrize('sealed', [False, True])
-def test_damage_is_never_read_as_good(tmp_path, storage, record_small, sealed):
+def test_damage_is_never_read_as_valid(tmp_path, storage, record_small, sealed):
     bag = tmp_path / 'bag'
     write_record(bag, record_small, storage, 2, checkpoints=[('/x/checkpoint', 3, 0)])
     if sealed:
@@ -173,7 +173,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize('blocks', BOMBS.values(), ids=BOMBS)
-def test_bombs_do_not_go_off(tmp_path, text_message, blocks):
+def test_decompression_bombs_are_refused(tmp_path, text_message, blocks):
     good = topic_records('/checkpoint', STRING, 'cdr', 7) + message_record(7, text_message('text'))
     (tmp_path / 'x.mcap').write_bytes(mcap_file([good, *blocks]))
     payloads, told = everything(tmp_path / 'x.mcap')
@@ -204,12 +204,12 @@ def test_real_checksums_are_written(tmp_path, write_texts):
     assert BagReader(file).incomplete is None
 
 
-def test_a_summary_that_tells_something_else_is_noticed(tmp_path, text_message):
+def test_a_summary_that_disagrees_is_detected(tmp_path, text_message):
     blocks = topic_records('/checkpoint', STRING, 'cdr', 7) + message_record(7, text_message('x'))
     for topic, kind, count, words in (
         ('/checkpoint', STRING, 2, '1 messages, but its statistics say 2'),
-        ('/other', STRING, 1, 'another one in the summary'),
-        ('/checkpoint', 'std_msgs/msg/Int32', 1, 'another one in the summary'),
+        ('/other', STRING, 1, 'differs in the summary'),
+        ('/checkpoint', 'std_msgs/msg/Int32', 1, 'differs in the summary'),
     ):
         data = mcap_file([blocks])[:-50]  # without its end
         summary = topic_records(topic, kind, 'cdr', 7)
@@ -247,7 +247,7 @@ SCHEMAS = {
 
 
 @pytest.mark.parametrize('schema', SCHEMAS.values(), ids=SCHEMAS)
-def test_databases_that_are_none_of_a_bag(tmp_path, schema):
+def test_databases_that_are_not_bags(tmp_path, schema):
     with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
         database.executescript(schema)
     payloads, told = everything(tmp_path / 'x.db3')
@@ -304,7 +304,7 @@ def test_only_files_are_read(tmp_path, name, make):
 
 
 @pytest.mark.parametrize('name', ['metadata.yaml', 'recording.json', 'bag.db3-wal'])
-def test_pipes_beside_the_messages_are_not_waited_for(tmp_path, storage, write_texts, name):
+def test_pipes_beside_the_messages_do_not_block(tmp_path, storage, write_texts, name):
     write_texts(tmp_path / 'bag', storage, ['text'])
     (tmp_path / 'bag' / name).unlink(missing_ok=True)
     os.mkfifo(tmp_path / 'bag' / name)
@@ -322,7 +322,7 @@ def of_another(path):
 
 @pytest.mark.parametrize('kind', ['another', 'garbage', 'zeros', 'pipe', 'folder', 'nowhere'])
 @pytest.mark.parametrize('sealed', [False, True])
-def test_a_log_that_is_none_of_the_database(tmp_path, record_small, sealed, kind):
+def test_a_log_that_does_not_belong_to_the_database(tmp_path, record_small, sealed, kind):
     write_record(tmp_path / 'bag', record_small, 'sqlite3')
     if sealed:
         seal(tmp_path / 'bag', 4, 'a' * 64)
@@ -347,7 +347,7 @@ def test_a_log_that_is_none_of_the_database(tmp_path, record_small, sealed, kind
         assert np.array_equal(activity(tmp_path / 'bag').activations, record_small.activations)
 
 
-def test_texts_in_a_database_may_be_no_texts(tmp_path, write_texts):
+def test_texts_in_a_database_may_have_other_types(tmp_path, write_texts):
     file = write_texts(tmp_path / 'bag', 'sqlite3', ['one', 'two', 'three'])
     with closing(sqlite3.connect(file)) as database:
         database.execute("UPDATE messages SET data = CAST(X'FF00' AS TEXT) WHERE id = 2")
@@ -403,7 +403,7 @@ def many_topics(path, storage, count):
 
 
 @pytest.mark.parametrize(('count', 'refused'), [(1000, False), (20_000, True)])
-def test_topics_beyond_number_are_damage(tmp_path, storage, count, refused):
+def test_too_many_topics_are_damage(tmp_path, storage, count, refused):
     file = tmp_path / ('x.mcap' if storage == 'mcap' else 'x.db3')
     many_topics(file, storage, count)
     try:
@@ -416,7 +416,7 @@ def test_topics_beyond_number_are_damage(tmp_path, storage, count, refused):
     assert ('more than 10000 topics' in told) == refused
 
 
-def test_names_of_strangers_leave_the_terminal_as_it_is(tmp_path, write_texts):
+def test_foreign_names_do_not_control_the_terminal(tmp_path, write_texts):
     write_texts(tmp_path / 'bag', 'mcap', ['text'], topic='/a\x1b[31m\n/checkpoint')
     listed = 'rosbag2_bagfile_information: {relative_file_paths: ["x\\e[31m\\n.mcap", bag.mcap]}'
     (tmp_path / 'bag' / 'metadata.yaml').write_text(listed)
@@ -452,7 +452,7 @@ def absurd(sizes, values, numbers=(0, 0)):
         absurd([1, 2], np.ones((1, 2)), (2**30, 2**30)),
     ],
 )
-def test_numbers_in_messages_take_no_memory(tmp_path, storage, data):
+def test_large_numbers_in_messages_take_no_memory(tmp_path, storage, data):
     good = multiarray(FLOAT32, messages.fill_fleet_step, np.ones((1, 2)), 0, 0)
     with BagWriter(tmp_path / 'bag', storage) as bag:
         for layer in ('input', 'hidden_1', 'output'):

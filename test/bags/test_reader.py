@@ -80,7 +80,7 @@ def test_reading_leaves_no_trace(tmp_path, storage, write_texts):
 
 
 @pytest.mark.parametrize('with_metadata', [True, False])
-def test_parts_of_a_split_bag_come_in_order(tmp_path, storage, write_texts, with_metadata):
+def test_parts_of_a_split_bag_are_read_in_order(tmp_path, storage, write_texts, with_metadata):
     split = tmp_path / 'split'
     split.mkdir()
     names = []
@@ -153,7 +153,7 @@ def test_messages_without_topic_end_reading(tmp_path, text_message):
 
 @pytest.mark.parametrize('profile', ['', 'ros1', 'x'])
 @pytest.mark.parametrize('encoding', ['json', 'protobuf', 'ros1', ''])
-def test_other_encodings_and_profiles_are_left_alone(tmp_path, text_message, profile, encoding):
+def test_other_encodings_and_profiles_are_ignored(tmp_path, text_message, profile, encoding):
     theirs = topic_records('/theirs', 'x/Type', encoding, 9)
     theirs += topic_records('/checkpoint', STRING, encoding, 10)
     theirs += message_record(9, b'{}') + message_record(10, bytes(text_message('theirs')))
@@ -174,7 +174,7 @@ def test_other_encodings_and_profiles_are_left_alone(tmp_path, text_message, pro
         assert reader.incomplete is None
 
 
-def test_channels_without_schema_are_left_alone(tmp_path, text_message):
+def test_channels_without_schema_are_ignored(tmp_path, text_message):
     channel = record(4, struct.pack('<HH', 99, 0) + name('/raw') + name('') + struct.pack('<I', 0))
     blocks = [channel, message_record(99, b'abc'), text_records(TEXTS, text_message)]
     (tmp_path / 'x.mcap').write_bytes(mcap_file([chunk(b''.join(blocks), 'zstd')]))
@@ -193,7 +193,7 @@ def test_databases_of_humble_are_read(tmp_path, text_message):
 
 
 @pytest.mark.parametrize('row', [(2, 5, b''), (1, 'now', b''), (1, 5, 'text')])
-def test_rows_that_make_no_sense_end_reading(tmp_path, text_message, row):
+def test_invalid_rows_end_reading(tmp_path, text_message, row):
     good = (1, 5, bytes(text_message('text')))
     humble_database(tmp_path / 'x.db3', [good, row, good])
     reader = BagReader(tmp_path / 'x.db3')
@@ -201,7 +201,7 @@ def test_rows_that_make_no_sense_end_reading(tmp_path, text_message, row):
     assert reader.incomplete
 
 
-def test_a_message_that_cannot_be_decoded_comes_as_bytes(tmp_path, text_message):
+def test_a_message_that_cannot_be_decoded_is_returned_as_bytes(tmp_path, text_message):
     good, bad = (1, 5, bytes(text_message('text'))), (1, 6, b'\0\1\0\0\xff\xff')
     humble_database(tmp_path / 'x.db3', [good, bad, good])
     reader = BagReader(tmp_path / 'x.db3')
@@ -209,7 +209,7 @@ def test_a_message_that_cannot_be_decoded_comes_as_bytes(tmp_path, text_message)
     assert reader.incomplete is None
 
 
-def test_types_that_humble_does_not_have_come_as_bytes(tmp_path):
+def test_types_that_humble_does_not_have_are_returned_as_bytes(tmp_path):
     humble_database(tmp_path / 'x.db3', [(1, 5, b'bytes')])
     with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
         database.execute("UPDATE topics SET type = 'my_msgs/msg/Own'")
@@ -217,7 +217,7 @@ def test_types_that_humble_does_not_have_come_as_bytes(tmp_path):
     assert list(BagReader(tmp_path / 'x.db3').messages()) == [('/checkpoint', 5, b'bytes')]
 
 
-def test_a_view_is_no_table(tmp_path):
+def test_a_view_is_not_accepted_as_a_table(tmp_path):
     with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
         database.execute('CREATE VIEW topics AS SELECT 1 id')
         database.execute('CREATE VIEW messages AS SELECT 1 id')
@@ -242,13 +242,16 @@ def make_metadata_only(path):
         (lambda path: path.write_text('hello'), 'neither an MCAP nor an SQLite file'),
         (lambda path: path.write_bytes(MAGIC), 'cut off'),
         (lambda path: path.write_bytes(b'SQLite format 3\0'), 'cut off'),
-        (lambda path: path.write_bytes(b'SQLite format 3\0' + bytes(5000)), 'no readable database'),
+        (
+            lambda path: path.write_bytes(b'SQLite format 3\0' + bytes(5000)),
+            'not a readable database',
+        ),
         (lambda path: sqlite3.connect(path).execute('CREATE TABLE x(y)').close(), 'are missing'),
         (make_folder, 'holds no .mcap or .db3 file'),
         (make_metadata_only, 'holds no .mcap or .db3 file'),
     ],
 )
-def test_what_is_no_bag_is_named(tmp_path, make, words):
+def test_paths_that_are_not_bags_are_reported(tmp_path, make, words):
     path = tmp_path / 'thing'
     make(path)
     with pytest.raises(UserError, match=words) as caught:
@@ -257,7 +260,7 @@ def test_what_is_no_bag_is_named(tmp_path, make, words):
     assert '\n' not in str(caught.value)
 
 
-def test_no_path_is_no_bag():
+def test_no_path_is_an_error():
     with pytest.raises(UserError, match='no bag given'):
         BagReader([])
 
@@ -283,7 +286,7 @@ def test_without_usable_metadata_the_files_are_read(tmp_path, storage, write_tex
 
 
 @pytest.mark.parametrize('paths', ['bag.mcap', '[1, 2]', '[[bag.mcap]]', '{bag.mcap: 1}', ''])
-def test_what_is_no_list_of_paths_is_damage(tmp_path, storage, write_texts, paths):
+def test_metadata_without_a_list_of_paths_is_damaged(tmp_path, storage, write_texts, paths):
     write_texts(tmp_path / 'bag', storage, TEXTS)
     text = f'rosbag2_bagfile_information:\n  relative_file_paths: {paths}\n'
     (tmp_path / 'bag' / 'metadata.yaml').write_text(text)
@@ -292,14 +295,14 @@ def test_what_is_no_list_of_paths_is_damage(tmp_path, storage, write_texts, path
     assert 'metadata.yaml is damaged' in reader.incomplete
 
 
-def test_files_that_metadata_does_not_name_are_left_out_and_told(tmp_path, storage, write_texts):
+def test_files_that_metadata_does_not_list_are_ignored_and_reported(tmp_path, storage, write_texts):
     write_texts(tmp_path / 'bag', storage, TEXTS)
     for other in ('a', 'b'):
         file = write_texts(tmp_path / other, storage, ['another'])
         file.rename(tmp_path / 'bag' / file.name)
     reader = BagReader(tmp_path / 'bag')
     assert texts_of(reader) == TEXTS
-    left = f'a{file.suffix}, b{file.suffix} are not named by metadata.yaml and left out'
+    left = f'a{file.suffix}, b{file.suffix} are not listed in metadata.yaml and ignored'
     assert left in reader.incomplete
 
 
@@ -340,7 +343,7 @@ def read_all(path):
     return texts, reader.incomplete
 
 
-def test_a_cut_file_gives_its_beginning(tmp_path, storage, write_texts):
+def test_the_start_of_a_truncated_file_is_read(tmp_path, storage, write_texts):
     whole = write_texts(tmp_path / 'bag', storage, TEXTS).read_bytes()
     cut = tmp_path / 'cut'
     # SQLite's pages make its file 30 times as long.
@@ -410,11 +413,11 @@ def test_a_log_is_read_without_writing_beside_it(tmp_path, logged_database, link
     before = sorted(logged_database.parent.iterdir())
     reader = BagReader(path)
     assert texts_of(reader) == texts_of(reader) == ['old', 'new']
-    assert 'its recorder was stopped' in reader.incomplete
+    assert 'its recorder was killed or is still running' in reader.incomplete
     assert sorted(logged_database.parent.iterdir()) == before
 
 
-def test_a_log_that_cannot_be_copied_is_named(logged_database, monkeypatch):
+def test_a_log_that_cannot_be_copied_is_reported(logged_database, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
@@ -438,7 +441,7 @@ def test_half_a_transaction_is_rolled_back(tmp_path, text_message):
 
 
 @pytest.mark.parametrize('name', ['run#1', 'half?', '50%20', 'a b', 'ä', ':memory:'])
-def test_any_letter_may_be_in_a_path(tmp_path, storage, write_texts, name):
+def test_paths_may_contain_any_character(tmp_path, storage, write_texts, name):
     write_texts(tmp_path / name, storage, TEXTS)
     assert [item.name for item in tmp_path.iterdir()] == [name]
     assert texts_of(BagReader(tmp_path / name)) == TEXTS

@@ -82,7 +82,7 @@ def same(found, expected):
 
 
 @pytest.mark.parametrize(('topic', 'kind', 'data'), OTHERS.values(), ids=OTHERS)
-def test_what_is_not_ours_is_left_alone(write_beside, storage, record, topic, kind, data):
+def test_topics_of_other_programs_are_ignored(write_beside, storage, record, topic, kind, data):
     bag = write_beside(storage, topic, kind, data)
     found = read_records(bag)
     same(found, record)
@@ -97,14 +97,14 @@ def test_what_is_not_ours_is_left_alone(write_beside, storage, record, topic, ki
     assert summary.messages[topic] >= 5
     assert 'bag.' not in summary.incomplete  # nothing is wrong with the file
     if topic.startswith('/arm/'):
-        count = summary.left_alone[topic]
-        assert f'{count} of another layout' in str(summary)
+        count = summary.ignored[topic]
+        assert f'{count} with another layout' in str(summary)
         assert f'{count} messages on {topic} are laid out in another way' in ' '.join(found.notes)
     else:
         assert found.notes == ()
 
 
-def test_a_topic_with_two_types_is_ours_by_one(tmp_path, record):
+def test_a_topic_with_two_types_is_read_with_the_right_one(tmp_path, record):
     write_record(tmp_path / 'own', record)
     own = BagReader(tmp_path / 'own')
     numbers = {topic: number for number, topic in enumerate(own.topics, 1)}
@@ -132,7 +132,7 @@ def as_mcap(bag, encodings=None, slashes='/'):
 
 
 @pytest.mark.parametrize('slashes', ['', '//'])
-def test_names_need_not_begin_with_one_slash(tmp_path, record, slashes):
+def test_names_need_not_start_with_exactly_one_slash(tmp_path, record, slashes):
     write_record(tmp_path / 'own', record, namespace='/a/arm', observations=True)
     (tmp_path / 'x.mcap').write_bytes(mcap_file(as_mcap(tmp_path / 'own', slashes=slashes)))
     same(read_records(tmp_path / 'x.mcap'), record)
@@ -143,13 +143,13 @@ def test_names_need_not_begin_with_one_slash(tmp_path, record, slashes):
 
 
 @pytest.mark.parametrize('encoding', ['json', 'protobuf', 'ros1', ''])
-def test_other_encodings_are_not_ours(tmp_path, record, encoding):
+def test_other_encodings_are_ignored(tmp_path, record, encoding):
     write_record(tmp_path / 'own', record, observations=True)
     topics = BagReader(tmp_path / 'own').topics
     foreign = as_mcap(tmp_path / 'own', dict.fromkeys(topics, encoding))
     (tmp_path / 'x.mcap').write_bytes(mcap_file(foreign))
     summary = summarize(tmp_path / 'x.mcap')
-    assert (summary.robots, summary.left_alone, summary.incomplete) == ({}, {}, None)
+    assert (summary.robots, summary.ignored, summary.incomplete) == ({}, {}, None)
     with pytest.raises(UserError, match='holds no activations'):
         read_records(tmp_path / 'x.mcap')
     beside = [topic_records('/activations/input', FLOAT32, encoding, 99), message_record(99, b'{}')]
@@ -159,7 +159,7 @@ def test_other_encodings_are_not_ours(tmp_path, record, encoding):
     assert found.notes == ()
 
 
-def test_a_name_of_any_length_leaves_a_table(tmp_path, record):
+def test_long_names_do_not_break_the_table(tmp_path, record):
     long = topic_records('/' + 'x' * 60_000, 'y' * 60_000, 'cdr', 1)
     (tmp_path / 'x.mcap').write_bytes(mcap_file([long]))
     assert max(map(len, str(summarize(tmp_path / 'x.mcap')).splitlines())) < 300
@@ -182,7 +182,7 @@ def two_robots(tmp_path, storage, record):
     return tmp_path / 'bag', record, other.first(2)
 
 
-def test_two_robots_are_told_apart(two_robots):
+def test_two_robots_are_distinguished(two_robots):
     bag, _, _ = two_robots
     summary = summarize(bag)
     assert {name: robot.episodes for name, robot in summary.robots.items()} == {
@@ -238,7 +238,7 @@ def test_a_bag_of_others_holds_no_robot(tmp_path):
 
 
 @pytest.mark.parametrize(('value', 'layer'), [(np.nan, 'hidden_1'), (-np.inf, 'input')])
-def test_activations_that_are_no_numbers_are_named(tmp_path, storage, record, value, layer):
+def test_activations_that_are_not_finite_are_reported(tmp_path, storage, record, value, layer):
     record.layer(layer)[2, 1, 1] = value
     write_record(tmp_path / 'bag', record, storage, first=5)
     with pytest.raises(UserError, match=f'activations of {layer} in episode 2 are not finite'):

@@ -17,7 +17,7 @@ def bag(tmp_path):
     return tmp_path
 
 
-def test_a_seal_comes_back_with_the_digests_of_the_messages_files(bag):
+def test_a_seal_contains_the_digests_of_the_storage_files(bag):
     seal(bag, 300, NETWORK)
     content = b'bag_0.mcap' * 1000
     found = read_seal(bag)
@@ -27,12 +27,12 @@ def test_a_seal_comes_back_with_the_digests_of_the_messages_files(bag):
     assert read_seal(bag / 'bag_0.mcap') == found
 
 
-def test_other_peoples_bags_have_none(bag):
+def test_bags_of_other_programs_have_no_seal(bag):
     assert read_seal(bag) is None
 
 
 @pytest.mark.parametrize('make', [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path)])
-def test_a_seal_that_cannot_be_read_is_not_taken_for_none(bag, make):
+def test_an_unreadable_seal_is_not_ignored(bag, make):
     make(bag / SEAL)
     with pytest.raises(UserError, match=r'recording\.json: cannot be read'):
         read_seal(bag)
@@ -51,7 +51,7 @@ def test_a_seal_that_cannot_be_read_is_not_taken_for_none(bag, make):
         {'files': {'bag_0.mcap': {'size': 1.5, 'sha256': ''}}},
     ],
 )
-def test_a_damaged_seal_is_named(bag, change):
+def test_a_damaged_seal_is_reported(bag, change):
     seal(bag, 300, NETWORK)
     values = json.loads((bag / SEAL).read_text())
     changed = json.dumps({**values, **change})

@@ -122,7 +122,7 @@ def test_bags_are_added_up(tmp_path, write_activity):
     assert all(topic.unbroken for topic in summary.continuity.values())
 
 
-def test_the_text_says_it_all(tmp_path, write_activity):
+def test_the_text_contains_all_results(tmp_path, write_activity):
     write_activity(tmp_path / 'bag', cycles={'output': [(0, 0), (0, 2), (2, 0)]})
     text = str(summarize(tmp_path / 'bag'))
     assert '4, 75.0% successful' in text
@@ -135,19 +135,22 @@ NETWORK, OTHER = 'a' * 64, 'b' * 64
 STEP_3 = [(episode, step) for episode in (0, 2) for step in range(STEPS)]
 CASES = {
     'complete': ({}, 'The bag is complete.'),
-    'another number': ({'asked': 6}, 'Incomplete 4 of 6 episodes'),
-    'a great number': ({'asked': 2**53}, f'Incomplete 4 of {2**53} episodes'),
-    'others than asked for': (
+    'another number': ({'requested': 6}, 'Incomplete 4 of 6 episodes'),
+    'a great number': ({'requested': 2**53}, f'Incomplete 4 of {2**53} episodes'),
+    'others than requested': (
         {'numbers': [2, 3, 4, 5], 'cycles': {}},
-        'Incomplete 4 of 4 episodes, but other ones than 0 to 3',
+        'Incomplete 4 of 4 episodes, but not 0 to 3',
     ),
-    'more than asked for': ({'asked': 2}, 'Incomplete 4 of 2 episodes'),
-    'no number': ({'asked': None}, 'no number was asked for'),
+    'more than requested': ({'requested': 2}, 'Incomplete 4 of 2 episodes'),
+    'no number': ({'requested': None}, 'no number of episodes was requested'),
     'older version': ({'announced': []}, 'the bag does not say how many episodes'),
-    'begun later': ({'numbers': [2, 3, 4, 5], 'asked': None}, 'begins at episode 0, step 0'),
+    'begun later': ({'numbers': [2, 3, 4, 5], 'requested': None}, 'begins at episode 0, step 0'),
     'no results': ({'successes': []}, 'Incomplete 0 of 4 episodes'),
     'a result twice': ({'numbers': [0, 1, 2, 2]}, '3 of 4 episodes; results of 1 episodes rep'),
-    'a result less': ({'numbers': [0, 1, 3, 4], 'asked': None}, 'results of 1 episodes missing'),
+    'a result less': (
+        {'numbers': [0, 1, 3, 4], 'requested': None},
+        'results of 1 episodes missing',
+    ),
     'a layer less': ({'layers': [n for n in LAYERS if n != 'hidden_10']}, 'complete'),
     'no output': ({'layers': LAYERS[:-1]}, 'Incomplete no activations of output'),
     'a layer between': ({'layers': [n for n in LAYERS if n != 'hidden_3']}, 'of hidden_3'),
@@ -171,8 +174,8 @@ CASES = {
 
 
 @pytest.mark.parametrize(('change', 'words'), CASES.values(), ids=CASES)
-def test_only_what_is_whole_is_called_complete(tmp_path, write_activity, change, words):
-    announced = [('x', 1, 0, NETWORK, change.pop('asked', 4))]
+def test_only_complete_bags_are_called_complete(tmp_path, write_activity, change, words):
+    announced = [('x', 1, 0, NETWORK, change.pop('requested', 4))]
     checkpoints = [messages.CheckpointMessage(*one) for one in change.pop('announced', announced)]
     write_activity(tmp_path / 'bag', announced=checkpoints, **change)
     text = str(summarize(tmp_path / 'bag')).splitlines()[-1]
@@ -181,23 +184,23 @@ def test_only_what_is_whole_is_called_complete(tmp_path, write_activity, change,
 
 
 @pytest.mark.parametrize('recorded', [2 * STEPS - 2, 2 * STEPS, 2 * STEPS + 1])
-def test_lost_commands_are_told(tmp_path, write_activity, recorded):
+def test_lost_commands_are_reported(tmp_path, write_activity, recorded):
     announced = [messages.CheckpointMessage('x', 1, 0, 'ab' * 32, 4)]
     write_activity(tmp_path / 'bag', announced=announced, commands=recorded)
     summary = summarize(tmp_path / 'bag')
     lost = recorded < 2 * STEPS
     assert summary.incomplete is None
-    assert summary.fewer == ({'/arm/joint_position_controller/commands': 2} if lost else {})
+    assert summary.missing == ({'/arm/joint_position_controller/commands': 2} if lost else {})
     assert ('The bag is complete.' in str(summary)) is not lost
     assert ('2 missing' in str(summary)) is lost
-    assert (f'messages are missing of /arm/{messages.COMMANDS}.' in str(summary)) is lost
+    assert (f'messages are missing on /arm/{messages.COMMANDS}.' in str(summary)) is lost
 
 
-def test_a_seal_says_how_many_there_must_be(tmp_path, write_activity):
+def test_a_seal_gives_the_number_of_episodes(tmp_path, write_activity):
     write_activity(tmp_path / 'bag')
     seal(tmp_path / 'bag', 5, NETWORK)
     summary = summarize(tmp_path / 'bag')
-    assert summary.robots['/arm'].asked == 5
+    assert summary.robots['/arm'].requested == 5
     assert summary.incomplete.startswith('4 of 5 episodes')
     assert 'Episodes   4 of 5, 75.0% successful' in str(summary)
     write_activity(tmp_path / 'other', announced=[messages.CheckpointMessage('x', 1, 0, OTHER, 4)])
@@ -205,7 +208,7 @@ def test_a_seal_says_how_many_there_must_be(tmp_path, write_activity):
     assert 'of another network' in summarize(tmp_path / 'other').incomplete
 
 
-def test_a_cut_bag_says_why(tmp_path, write_activity):
+def test_a_truncated_bag_is_reported_as_incomplete(tmp_path, write_activity):
     write_activity(tmp_path / 'bag')
     file = tmp_path / 'bag' / 'bag.mcap'
     file.write_bytes(file.read_bytes()[:-2000])
@@ -229,6 +232,6 @@ def test_two_networks_in_one_summary_are_refused(tmp_path, write_activity):
         summarize([tmp_path / 'a', tmp_path / 'b'])
 
 
-def test_no_bag_is_named():
+def test_no_bag_is_an_error():
     with pytest.raises(UserError, match='no bag given'):
         summarize([])

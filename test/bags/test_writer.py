@@ -82,7 +82,7 @@ def test_the_bag_is_one_that_rosbags_reads(tmp_path, storage, write_texts, types
     assert messages == [(0, 'first'), (1, 'second')]
 
 
-def test_a_closed_bag_is_only_the_bag(tmp_path, storage, write_texts):
+def test_closing_leaves_no_other_files(tmp_path, storage, write_texts):
     write_texts(tmp_path / 'bag', storage, ['text'])
     suffix = {'mcap': 'mcap', 'sqlite3': 'db3'}[storage]
     assert {item.name for item in tmp_path.iterdir()} == {'bag'}
@@ -108,7 +108,7 @@ def test_until_it_is_closed_a_bag_has_another_name(tmp_path, storage, text_messa
     bag.close()
 
 
-def test_somebody_who_reads_a_bag_when_it_is_closed_costs_no_message(tmp_path, text_message):
+def test_reading_a_bag_while_it_is_closed_loses_no_message(tmp_path, text_message):
     with BagWriter(tmp_path / 'bag', 'sqlite3') as bag:
         bag.add_topic('/a', STRING)
         bag.write('/a', 0, text_message('one'))
@@ -163,7 +163,7 @@ def test_unknown_storages_and_types_are_refused(tmp_path):
         BagWriter(tmp_path / 'bag', 'rosbag1')
     with (
         BagWriter(tmp_path / 'bag') as bag,
-        pytest.raises(UserError, match='no message type'),
+        pytest.raises(UserError, match='not a message type'),
     ):
         bag.add_topic('/x', 'some_msgs/msg/Thing')
 
@@ -190,7 +190,7 @@ def test_a_killed_writer_leaves_what_was_flushed(killed_bag):
     texts = [message.data.rstrip() for _, _, message in reader.messages(['checkpoint'])]
     assert len(texts) >= 500
     assert texts == [str(number) for number in range(len(texts))]
-    assert 'stopped' in reader.incomplete
+    assert 'killed' in reader.incomplete
     assert '\n' not in reader.incomplete
 
 
@@ -202,7 +202,7 @@ def test_a_killed_writers_database_is_sound_without_repair(killed_bag):
         assert database.execute('SELECT count(*) FROM messages').fetchone()[0] >= 500
 
 
-def test_what_a_killed_writer_left_is_set_aside(killed_bag, storage, text_message):
+def test_the_recording_of_a_killed_writer_is_moved_away(killed_bag, storage, text_message):
     for round_ in (1, 2):
         with BagWriter(killed_bag, storage) as bag:
             assert bag.set_aside == killed_bag.with_name(f'bag.partial-{round_}')
@@ -212,7 +212,7 @@ def test_what_a_killed_writer_left_is_set_aside(killed_bag, storage, text_messag
     assert sum(1 for _ in BagReader(killed_bag.with_name('bag.partial-1')).messages()) >= 500
 
 
-def test_a_disk_that_refuses_more_is_one_clear_error(tmp_path, storage):
+def test_a_full_disk_is_one_clear_error(tmp_path, storage):
     command = [sys.executable, '-c', LIMITED_WRITER, str(tmp_path / 'bag'), storage]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stderr == ''
@@ -224,7 +224,7 @@ def test_a_disk_that_refuses_more_is_one_clear_error(tmp_path, storage):
     assert times == list(range(len(times)))
 
 
-def test_a_full_disk_is_named_and_the_bag_given_up(tmp_path, monkeypatch, text_message):
+def test_a_full_disk_is_reported_and_the_bag_abandoned(tmp_path, monkeypatch, text_message):
     bag = BagWriter(tmp_path / 'bag')
     bag.add_topic('/checkpoint', STRING)
     bag.write('/checkpoint', 1, text_message('kept'))

@@ -38,7 +38,7 @@ def play(arms, seed, steps=20):
 
 
 @pytest.mark.parametrize('physics_steps', [25, 50])
-def test_a_cycle_is_50_ms_and_time_waits_between(make_arms, physics_steps):
+def test_a_cycle_is_50_ms_and_time_stands_still_between_cycles(make_arms, physics_steps):
     arms = make_arms(physics_steps=physics_steps)
     start = arms.time
     for cycle in range(1, 21):
@@ -56,7 +56,7 @@ def test_a_reset_puts_the_arm_at_rest_into_the_start_pose(make_arms):
     assert arms.joint_velocities == pytest.approx(np.zeros((1, 4)), abs=1e-12)
 
 
-def test_episodes_repeat_whatever_went_before(make_arms):
+def test_episodes_repeat_after_any_other_motion(make_arms):
     arms = make_arms()
     first = play(arms, 1)
     play(arms, 2)
@@ -107,7 +107,7 @@ def test_without_control_the_arm_falls(make_arms):
     assert arms.joint_angles[0, 0] < -0.1
 
 
-def test_without_the_integral_it_droops_as_much_as_its_weight_says(make_arms):
+def test_without_the_integral_the_arm_droops_as_its_weight_predicts(make_arms):
     arms = make_arms(joints=2)
     gains = [replace(joint, i=0.0) for joint in arms.gains]
     arms.set_gains(gains)
@@ -178,7 +178,7 @@ def test_a_payload_is_carried(make_arms):
     assert angles[1] - angles[0] == pytest.approx(0.5 * GRAVITY, rel=0.01)
 
 
-def test_gains_err_as_they_are_told_to(make_arms):
+def test_gains_are_scaled_as_requested(make_arms):
     right, wrong = make_arms(joints=2).gains, make_arms(joints=2, gain_scale=0.5).gains
     for a, b in zip(right, wrong, strict=True):
         assert (b.p, b.i, b.d) == pytest.approx((a.p / 2, a.i / 2, a.d / 2))
@@ -198,7 +198,7 @@ def test_step_responses_are_those_of_the_documentation(make_arms, joints):
 # --- the process -----------------------------------------------------------------------------
 
 
-def test_nobody_on_the_network_can_reach_it(make_arms):
+def test_gazebo_cannot_be_reached_over_the_network(make_arms):
     arms = make_arms(joints=1)
     own = {str(path.readlink()) for path in Path(f'/proc/{arms.pid}/fd').iterdir()}
     addresses = []
@@ -227,7 +227,7 @@ def test_a_killed_gazebo_is_an_error_at_once_and_starts_again(make_arms):
     assert play(make_arms(), 1).shape == (20, 1, 3)
 
 
-def test_it_ends_with_the_process_that_started_it(gazebo, tmp_path):
+def test_gazebo_ends_with_the_process_that_started_it(gazebo, tmp_path):
     program = (
         'import time\n'
         'from neuron_reach.arm.simulator import ArmOptions\n'

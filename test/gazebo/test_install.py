@@ -29,7 +29,7 @@ def programs(tmp_path, monkeypatch):
     return make
 
 
-def test_nothing_counts_before_it_is_whole(cache):
+def test_an_incomplete_installation_does_not_count(cache):
     for name in ('tree.partial', 'plugins-0.partial', 'apt'):
         (cache / name).mkdir(parents=True)
     assert not tree.is_installed()
@@ -45,7 +45,7 @@ def test_other_sources_need_other_plugins(cache, tmp_path, monkeypatch):
     assert tree.plugin_folder() != before
 
 
-def test_a_machine_without_apt_is_told_so(cache, programs):
+def test_a_missing_apt_is_reported(cache, programs):
     with pytest.raises(installer.NoPackagesError, match='apt-get is needed'):
         installer.install()
     assert not tree.is_installed()
@@ -54,7 +54,7 @@ def test_a_machine_without_apt_is_told_so(cache, programs):
 MIRROR = 'case "$*" in *indextargets*) echo "sid main somewhere/";; *update*) {};; esac'
 
 
-def test_a_machine_without_a_debian_mirror_is_told_so(cache, programs):
+def test_a_missing_debian_mirror_is_reported(cache, programs):
     for name in ('dpkg', 'dpkg-deb'):
         programs(name, 'exit 1')
     programs('apt-get', 'case "$*" in *indextargets*) echo "nodistro main somewhere/";; esac')
@@ -62,7 +62,7 @@ def test_a_machine_without_a_debian_mirror_is_told_so(cache, programs):
         installer.install()
 
 
-def test_apts_own_words_are_passed_on(cache, programs, monkeypatch, tmp_path):
+def test_error_messages_of_apt_are_quoted(cache, programs, monkeypatch, tmp_path):
     for name in ('dpkg', 'dpkg-deb'):
         programs(name, 'exit 1')
     programs('apt-get', MIRROR.format('echo "E: it is raining" >&2; exit 100'))
@@ -83,7 +83,7 @@ def test_packages_are_verified_with_the_keyring(cache, programs, monkeypatch, tm
 
 
 @pytest.mark.parametrize('downloaded', [['a_1_all.deb', 'b_1_all.deb'], ['a_1_all.deb'], []])
-def test_nothing_is_unpacked_before_all_is_there(
+def test_nothing_is_unpacked_before_all_packages_are_downloaded(
     cache, programs, monkeypatch, tmp_path, downloaded
 ):
     (tmp_path / 'keyring.gpg').touch()
