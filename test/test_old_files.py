@@ -115,6 +115,11 @@ def run(capsys, *arguments):
         ('interrupted', ['episode_000000550', 'not yet']),
         ('pruned/pruned', ['4 | 5 4 | 3']),
         ('reduced/step_1', ['4 | 5 4 | 3']),
+        ('analysis', ['4, 80 steps', 'tau 0.3', '10 neurons, 4 never active, 5 clusters']),
+        ('pruned', ['18 (10 8)', '9 (5 4)', '4 | 5 4 | 3']),
+        ('reduced', ['18 hidden neurons (10 8)', '9 hidden neurons (5 4)', '4 | 5 4 | 3']),
+        ('map', ['1 pair', 'error 0.557']),
+        ('reproduce', ['3 jobs']),
     ],
 )
 def test_info_tells_what_every_folder_holds(name, words, capsys):

@@ -55,7 +55,7 @@ PYPI = {'PIL': 'pillow', 'backports': 'backports.zstd', 'yaml': 'pyyaml'}
 PIP_ONLY = {'backports', 'gymnasium', 'lz4', 'rosbags', 'safetensors', 'threadpoolctl', 'torch'}
 # ROS packages that have no wheels; imported only where ROS 2 is installed.
 ROS_ONLY = {'gazebo_msgs', 'launch', 'launch_ros'}
-# Only parts that say so need these.
+# Of extras, or used only where they are installed.
 OPTIONAL = {'distributed', 'pandas'}
 # Come along with rclpy.
 WITH_RCLPY = {'rcl_interfaces', 'builtin_interfaces'}
