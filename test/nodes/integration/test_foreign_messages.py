@@ -117,7 +117,7 @@ def play(peer, start_node, tmp_path, make_checkpoint):
 
     def begin(name, disturbed):
         bag = tmp_path / name
-        start_node('activation_recorder', recorded=True)
+        activations = start_node('activation_recorder', recorded=True)
         topics = [*messages.recorded_topics(hidden_layers=2)]
         recorder = start_node('bag_recorder', bag=bag, topics=topics)
         simulator = start_node('arm_simulator', joints=1, arms=ARMS)
@@ -133,6 +133,7 @@ def play(peer, start_node, tmp_path, make_checkpoint):
         text = policy.text + recorder.text + simulator.text
         assert policy.finish() == 0, text
         assert simulator.process.poll() is None, text
+        assert activations.interrupt() == 0, text  # first, so that all of its messages are recorded
         assert recorder.interrupt() == 0, text
         assert simulator.interrupt() == 0, text
         return content(bag), text
