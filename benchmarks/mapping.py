@@ -186,8 +186,8 @@ def speed(name: str, pair: list[Checkpoint], repeats: int, count: int) -> None:
         f'Gram matrix {min(gram_times):.2g} s of wall time\n'
     )
 
-    def solve(regularisation: Any, threads: int = 1) -> Any:
-        return solve_projection(equations, regularisation, threads=threads)
+    def solve(lam: Any, threads: int = 1) -> Any:
+        return solve_projection(equations, lam, threads=threads)
 
     print('| all targets | CPU s | KKT residual |\n|---|---|---|')
     ours, times = measure(lambda: solve(LAMBDA), repeats)

@@ -188,14 +188,14 @@ def _steepest(slope: Array, scale: Array, free: Flags, tolerance: float) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def solve_targets(
-    gram: Array, cross: Array, regularisations: Array, first: int, last: int, projections: Array
+    gram: Array, cross: Array, lams: Array, first: int, last: int, projections: Array
 ) -> int:
     """Solve the targets `first` to `last` (exclusive) for every lambda.
 
     Args:
         gram: G, (K, K), symmetric, with a positive diagonal.
         cross: c of every target, (M, K).
-        regularisations: lambdas, (L,), best from the greatest down: each starts from the solution
+        lams: lambdas, (L,), best from the greatest down: each starts from the solution
             before it, and supports grow as lambda falls.
         first: number of the first target.
         last: number after the last target.
@@ -219,8 +219,8 @@ def solve_targets(
         correlations = cross[target]
         tolerance = TOLERANCE * np.abs(correlations).max()
         size = 0
-        for number in range(regularisations.size):
-            half = 0.5 * regularisations[number]
+        for number in range(lams.size):
+            half = 0.5 * lams[number]
             free[:] = True
             for place in range(size):
                 free[support[place]] = False

@@ -152,7 +152,7 @@ def map_records(
     source_validation: ActivityRecord,
     target_validation: ActivityRecord,
     samples: Integers,
-    regularisations: Sequence[float] = (LAMBDA,),
+    lams: Sequence[float] = (LAMBDA,),
     greedy: bool = False,
     inputs: bool = False,
     sample_error: bool = True,
@@ -166,7 +166,7 @@ def map_records(
         source_validation: the source network on the inputs of `target_validation`.
         target_validation: the target network in fresh episodes, X_V.
         samples: which steps make up X (see `input_samples`).
-        regularisations: lambda of each linear projection.
+        lams: lambda of each linear projection.
         greedy: make a greedy projection as well.
         inputs: the input neurons take part; else only hidden and output neurons do.
         sample_error: find out the error on the samples as well.
@@ -188,14 +188,14 @@ def map_records(
     fresh_steps = np.flatnonzero(step_mask(target_validation))
     equations = normal_equations(**on_samples, samples=samples)
     projections = []
-    if regularisations:
-        projections = solve_projection(equations, list(regularisations), threads=threads)
+    if lams:
+        projections = solve_projection(equations, list(lams), threads=threads)
     if greedy:
         parts = {'source': source.select(layers[0]), 'target': target.select(layers[1])}
         projections.insert(0, greedy_projection(**parts))
 
     def mapping(projection: Projection) -> Mapping:
-        is_greedy = projection.regularisation is None
+        is_greedy = projection.lam is None
         residual = None if is_greedy else kkt_residual(equations, projection).max(initial=0.0)
         errors = np.stack(target_errors(projection, **fresh, samples=fresh_steps), axis=-1)
         layer_errors = np.zeros((len(sizes[1]), 2))

@@ -48,17 +48,17 @@ class Projection:
         targets: numbers of the target neurons of the columns: those that are alive, rising.
         source_scale: beta, greatest absolute activation of each source neuron on X, (K,).
         target_scale: alpha, the same of each target neuron, dead ones included, (M,).
-        regularisation: lambda of a linear projection, None of any other.
+        lam: lambda of a linear projection, None of any other.
     """
 
     matrix: Array
     targets: Integers
     source_scale: Array
     target_scale: Array
-    regularisation: float | None = None
+    lam: float | None = None
 
     def __repr__(self) -> str:
-        kind = '' if self.regularisation is None else f', lambda {self.regularisation:g}'
+        kind = '' if self.lam is None else f', lambda {self.lam:g}'
         return f'Projection({self.sources} sources, {len(self.targets)} targets{kind})'
 
     @property
@@ -197,22 +197,22 @@ def normal_equations(
 
 @overload
 def solve_projection(
-    equations: NormalEquations, regularisation: float, *, threads: int | None = None
+    equations: NormalEquations, lam: float, *, threads: int | None = None
 ) -> Projection: ...
 @overload
 def solve_projection(
-    equations: NormalEquations, regularisation: Sequence[float], *, threads: int | None = None
+    equations: NormalEquations, lam: Sequence[float], *, threads: int | None = None
 ) -> list[Projection]: ...
 def solve_projection(
     equations: NormalEquations,
-    regularisation: float | Sequence[float],
+    lam: float | Sequence[float],
     *,
     threads: int | None = None,
 ) -> Projection | list[Projection]:
     """Solve equation 5 for all targets, given the normal equations; see `linear_projection`."""
-    values = np.atleast_1d(np.asarray(regularisation, np.float64))
+    values = np.atleast_1d(np.asarray(lam, np.float64))
     if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values >= 0.0)).all():
-        raise UserError(f'regularisation must be at least 0, not {regularisation!r}')
+        raise UserError(f'lambda must be at least 0, not {lam!r}')
     order = np.argsort(-values, kind='stable')
     targets, sources = equations.cross.shape
     solved = np.zeros((values.size, targets, sources))
@@ -239,10 +239,10 @@ def solve_projection(
         _projection(equations, solved[place], value)
         for place, value in zip(np.argsort(order), values.tolist(), strict=True)
     ]
-    return projections[0] if np.ndim(regularisation) == 0 else projections
+    return projections[0] if np.ndim(lam) == 0 else projections
 
 
-def _projection(equations: NormalEquations, solved: Array, regularisation: float) -> Projection:
+def _projection(equations: NormalEquations, solved: Array, lam: float) -> Projection:
     """Add the rows of dead sources to P', (live M, live K)."""
     alive = equations.source_scale > 0.0
     matrix = solved.T
@@ -255,7 +255,7 @@ def _projection(equations: NormalEquations, solved: Array, regularisation: float
         targets=targets,
         source_scale=equations.source_scale,
         target_scale=equations.target_scale,
-        regularisation=regularisation,
+        lam=lam,
     )
 
 
@@ -264,7 +264,7 @@ def linear_projection(
     *,
     source: ArrayLike,
     target: ArrayLike,
-    regularisation: float = LAMBDA,
+    lam: float = LAMBDA,
     threads: int | None = None,
 ) -> Projection: ...
 @overload
@@ -272,14 +272,14 @@ def linear_projection(
     *,
     source: ArrayLike,
     target: ArrayLike,
-    regularisation: Sequence[float],
+    lam: Sequence[float],
     threads: int | None = None,
 ) -> list[Projection]: ...
 def linear_projection(
     *,
     source: ArrayLike,
     target: ArrayLike,
-    regularisation: float | Sequence[float] = LAMBDA,
+    lam: float | Sequence[float] = LAMBDA,
     threads: int | None = None,
 ) -> Projection | list[Projection]:
     """Find the P >= 0 that minimises ||B p - a_m||^2 + lambda * sum(p) for each target m.
@@ -290,7 +290,7 @@ def linear_projection(
     Args:
         source: raw activations of the source network, (N, K).
         target: raw activations of the target network on the same inputs, (N, M).
-        regularisation: lambda, or several, which together cost little more than the smallest one.
+        lam: lambda, or several, which together cost little more than the smallest one.
         threads: threads to solve with; None: one for every core.
 
     Returns:
@@ -301,7 +301,7 @@ def linear_projection(
         UserError: a negative lambda.
     """
     equations = normal_equations(source=source, target=target)
-    return solve_projection(equations, regularisation, threads=threads)
+    return solve_projection(equations, lam, threads=threads)
 
 
 def kkt_residual(equations: NormalEquations, projection: Projection) -> Array:
@@ -311,10 +311,10 @@ def kkt_residual(equations: NormalEquations, projection: Projection) -> Array:
     p_k > 0 and of -g_k where p_k = 0, divided by the greatest |2 c_k|. It is 0 at the minimum,
     and only there.
     """
-    if projection.regularisation is None:
+    if projection.lam is None:
         raise ValueError('only linear projections solve an optimisation problem')
     p = projection.matrix[projection.source_scale > 0.0]
-    half_gradient = equations.gram @ p - equations.cross.T + projection.regularisation / 2.0
+    half_gradient = equations.gram @ p - equations.cross.T + projection.lam / 2.0
     violation = np.where(p > 0.0, np.abs(half_gradient), np.maximum(-half_gradient, 0.0))
     largest = np.abs(equations.cross).max(axis=1, initial=0.0)
     residual: Array = violation.max(axis=0, initial=0.0) / np.where(largest > 0.0, largest, 1.0)

@@ -182,7 +182,7 @@ def map(
         source_validation=ran_fresh,
         target_validation=validation,
         samples=input_samples(record),
-        regularisations=[] if greedy else [lam],
+        lams=[] if greedy else [lam],
         greedy=greedy,
     )[0]
     interval = error_interval(mapping.projection, source=ran_fresh, target=validation)

@@ -179,7 +179,7 @@ class MapResult(NetworkMapping, Result):
         projection = self.projection
         return {
             'method': self.method,
-            'lambda': projection.regularisation,
+            'lambda': projection.lam,
             'error': self.error,
             'interval': self.interval,
             'sample_error': self.sample_error,

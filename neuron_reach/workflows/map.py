@@ -58,6 +58,7 @@ from neuron_reach.records.recording import check_finite, record_checkpoint
 from neuron_reach.workflows.mapping_summary import (
     TRAINED,
     Example,
+    GroupKey,
     MappingSummary,
     Pair,
     summarize,
@@ -181,7 +182,7 @@ class PairMapper:
             UserError: a checkpoint or bag cannot be used.
         """
         pairs: list[Pair] = []
-        examples: dict[tuple[Any, ...], Example] = {}
+        examples: dict[GroupKey, Example] = {}
         for number, target in enumerate(self.targets):
             done = number * len(self.sources)
             report(done, f'episodes of {target.name}')
@@ -216,7 +217,7 @@ class PairMapper:
                 target_validation=onto[1],
                 source_validation=runs[1],
                 samples=samples,
-                regularisations=options.lams,
+                lams=options.lams,
                 greedy=options.greedy,
                 inputs=options.inputs,
             ):
@@ -333,7 +334,7 @@ def _pair(mapping: Mapping, **place: Any) -> Pair:
     return Pair(
         **place,
         method=mapping.method,
-        lam=projection.regularisation,
+        lam=projection.lam,
         error=mapping.error,
         sample_error=mapping.sample_error,
         saturation=mapping.saturation,

@@ -47,6 +47,18 @@ SHOWN = ('error', 'saturation', 'coverage')
 """Metrics that are printed and drawn."""
 
 
+@dataclasses.dataclass(frozen=True)
+class GroupKey:
+    """What the pairs of a group have in common."""
+
+    kind: str
+    source_joints: int
+    target_joints: int
+    transform: str
+    method: str
+    lam: float | None = dataclasses.field(metadata={'key': 'regularisation'})
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pair:
     """One mapping of one pair of networks, in plain numbers."""
@@ -85,9 +97,9 @@ class Pair:
         return 'greedy' if self.lam is None else f'lambda = {self.lam:g}'
 
     @property
-    def group(self) -> tuple[Any, ...]:
+    def group(self) -> GroupKey:
         """What the pairs that are averaged have in common."""
-        return (
+        return GroupKey(
             self.kind,
             self.source_joints,
             self.target_joints,
@@ -158,7 +170,7 @@ def summarize(pairs: Sequence[Pair], same_networks: bool, seed: int) -> list[Gro
         same_networks: the attribute of `PairMapper`.
         seed: of the bootstrap.
     """
-    groups: dict[tuple[Any, ...], list[Pair]] = {}
+    groups: dict[GroupKey, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(pair.group, []).append(pair)
     return [_summarize(members, same_networks, seed) for members in groups.values()]
@@ -236,14 +248,12 @@ def write_mapping(folder: Path, summary: MappingSummary, examples: Sequence[Exam
 
 def _group_record(group: Group) -> dict[str, Any]:
     """Return a group as plain data: what its pairs have in common, and the statistics."""
-    pair = to_json(group.pairs[0])
-    keys = ('kind', 'source_joints', 'target_joints', 'transform', 'method', 'regularisation')
     means = {
         name: {'mean': interval.value, 'low': interval.low, 'high': interval.high}
         for name, interval in group.metrics.items()
     }
     return {
-        **{key: pair[key] for key in keys},
+        **to_json(group.pairs[0].group),
         'pairs': len(group.pairs),
         **means,
         'layers': to_json(group.layers),

@@ -85,9 +85,9 @@ def mapped(target, source, **options):
 
 def test_mappings_come_in_order_with_all_metrics():
     target, source = network(2, 0), network(2, 1, (6, 8))
-    mappings = mapped(target, source, regularisations=[5.0, 0.0], greedy=True)
+    mappings = mapped(target, source, lams=[5.0, 0.0], greedy=True)
     assert [mapping.method for mapping in mappings] == ['greedy', 'linear', 'linear']
-    assert [mapping.projection.regularisation for mapping in mappings] == [None, 5.0, 0.0]
+    assert [mapping.projection.lam for mapping in mappings] == [None, 5.0, 0.0]
     for mapping in mappings:
         assert mapping.source_layers == {'hidden_1': 6, 'hidden_2': 8, 'output': 9}
         assert mapping.target_layers == {'hidden_1': 9, 'hidden_2': 7, 'output': 9}
@@ -106,7 +106,7 @@ def test_errors_are_of_the_fresh_episodes_by_layer_of_the_target(layers):
     target, source = (network(2, seed, hidden) for seed, hidden in enumerate(layers))
     records = [record(2, seed, own) for seed in (0, 1) for own in (target, source)]
     inside = np.arange(STEPS) < records[0].lengths[:, None]
-    (mapping,) = mapped(target, source, regularisations=[5.0])
+    (mapping,) = mapped(target, source, lams=[5.0])
     assert mapping.layer_errors.shape == (len(layers[0]) + 1, 2)
     assert mapping.layers.shape == (len(layers[1]) + 1, len(layers[0]) + 1)
     inputs = target.sizes[0]
@@ -125,7 +125,7 @@ def test_errors_are_of_the_fresh_episodes_by_layer_of_the_target(layers):
 
 @pytest.mark.parametrize('inputs', [False, True])
 def test_a_reflexive_mapping_is_perfect(inputs):
-    for mapping in mapped(*[network(2, 0)] * 2, regularisations=[0.0], greedy=True, inputs=inputs):
+    for mapping in mapped(*[network(2, 0)] * 2, lams=[0.0], greedy=True, inputs=inputs):
         assert mapping.error == pytest.approx(0.0, abs=1e-6)
         assert mapping.saturation == pytest.approx(0.0, abs=1e-6)
         assert mapping.coverage == pytest.approx(1.0)
@@ -150,6 +150,6 @@ def test_permuted_inputs_keep_each_neurons_activations_but_predict_nothing():
         target_validation=fresh,
         source_validation=fresh,
         samples=samples,
-        regularisations=[0.0],
+        lams=[0.0],
     )
     assert mapping.sample_error > 0.3

@@ -64,10 +64,7 @@ def test_logarithms_are_to_the_base_of_the_sources_that_are_alive():
     projection = Projection(even, np.arange(1), scale, np.ones(1))
     assert saturation(projection) == coverage(projection) == pytest.approx(1.0)
     silent = np.array([1.0, 1.0, 0.0])
-    assert (
-        linear_projection(target=np.eye(3), source=silent * np.eye(3), regularisation=0.0).sources
-        == 2
-    )
+    assert linear_projection(target=np.eye(3), source=silent * np.eye(3), lam=0.0).sources == 2
 
 
 def test_a_single_source_is_covered_and_suffices():
@@ -91,7 +88,7 @@ def test_the_error_of_the_zero_projection_is_1(seed):
     generator = np.random.default_rng(seed)
     target, source = generator.random((20, 3)), generator.random((20, 4))
     assert projection_error(np.zeros((4, 3)), target=target, source=source) == pytest.approx(1.0)
-    best = linear_projection(target=target, source=source, regularisation=0.0)
+    best = linear_projection(target=target, source=source, lam=0.0)
     assert projection_error(best, target=target, source=source) >= 0.0
 
 
@@ -103,12 +100,12 @@ def test_the_error_as_defined():
 
 def test_validation_samples_are_scaled_as_the_samples_were():
     samples = np.array([[2.0], [1.0]])
-    projection = linear_projection(target=samples, source=samples, regularisation=0.0)
+    projection = linear_projection(target=samples, source=samples, lam=0.0)
     fresh = np.array([[8.0], [4.0]])
     assert projection_error(projection, target=fresh, source=fresh) == pytest.approx(0.0, abs=1e-9)
     assert projection_error(projection, target=fresh, source=0 * fresh) == 1.0
     # One target neuron that fired more than ever counts more, in the units of its old maximum.
-    two = linear_projection(target=np.eye(2), source=np.eye(2), regularisation=0.0)
+    two = linear_projection(target=np.eye(2), source=np.eye(2), lam=0.0)
     assert projection_error(two, target=[[3.0, 1.0]], source=[[0.0, 1.0]]) == pytest.approx(
         3.0 / 4.0
     )

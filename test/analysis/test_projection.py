@@ -64,45 +64,45 @@ def data_residual(projection, *, source, target):
         / projection.target_scale[projection.targets]
     )
     p = projection.matrix[alive]
-    gradient = 2 * b.T @ (b @ p - a) + projection.regularisation
+    gradient = 2 * b.T @ (b @ p - a) + projection.lam
     violation = np.where(p > 0, np.abs(gradient), np.maximum(-gradient, 0))
     return (violation.max(axis=0) / np.abs(2 * b.T @ a).max(axis=0)).max()
 
 
-@pytest.mark.parametrize('regularisation', [0.0, 0.1, 5.0, 50.0, 1e4])
-def test_the_linear_projection_is_the_exact_minimum(pair, regularisation):
-    projection = linear_projection(**pair, regularisation=regularisation)
+@pytest.mark.parametrize('lam', [0.0, 0.1, 5.0, 50.0, 1e4])
+def test_the_linear_projection_is_the_exact_minimum(pair, lam):
+    projection = linear_projection(**pair, lam=lam)
     assert (projection.matrix >= 0).all()
     assert data_residual(projection, **pair) < BOUND
     assert kkt_residual(normal_equations(**pair), projection).max() < BOUND
 
 
 def test_the_residual_sees_a_small_mistake(pair):
-    projection = linear_projection(**pair, regularisation=5.0)
+    projection = linear_projection(**pair, lam=5.0)
     equations = normal_equations(**pair)
     place = np.argwhere(projection.matrix > 0.01)[0]
     projection.matrix[tuple(place)] *= 1 + 1e-4
     assert kkt_residual(equations, projection)[place[1]] > BOUND
 
 
-@pytest.mark.parametrize('regularisation', [0.5, 20.0])
-def test_it_agrees_with_scipy_and_scikit_learn(pair, regularisation):
+@pytest.mark.parametrize('lam', [0.5, 20.0])
+def test_it_agrees_with_scipy_and_scikit_learn(pair, lam):
     linear_model = pytest.importorskip('sklearn.linear_model')
     target, source = (pair[name].astype(np.float64) for name in ('target', 'source'))
-    projection = linear_projection(target=target, source=source, regularisation=regularisation)
+    projection = linear_projection(target=target, source=source, lam=lam)
     alive = projection.source_scale > 0
     b = source[:, alive] / projection.source_scale[alive]
     a = target[:, projection.targets] / projection.target_scale[projection.targets]
     factor = cholesky(b.T @ b + 1e-9 * np.eye(b.shape[1]))
     lasso = linear_model.Lasso(
-        regularisation / (2 * len(b)), positive=True, fit_intercept=False, tol=1e-12, max_iter=10**6
+        lam / (2 * len(b)), positive=True, fit_intercept=False, tol=1e-12, max_iter=10**6
     )
 
     def objective(p, m):
-        return np.sum((b @ p - a[:, m]) ** 2) + regularisation * p.sum()
+        return np.sum((b @ p - a[:, m]) ** 2) + lam * p.sum()
 
     for m in range(0, a.shape[1], 4):
-        right = solve_triangular(factor, b.T @ a[:, m] - regularisation / 2, trans='T')
+        right = solve_triangular(factor, b.T @ a[:, m] - lam / 2, trans='T')
         ours = objective(projection.matrix[alive, m], m)
         assert ours == pytest.approx(objective(nnls(factor, right)[0], m), rel=1e-6)
         theirs = lasso.fit(b, a[:, m]).coef_
@@ -111,11 +111,11 @@ def test_it_agrees_with_scipy_and_scikit_learn(pair, regularisation):
 
 
 def test_a_path_gives_what_single_solutions_give(pair):
-    regularisations = [3.0, 0.0, 200.0, 50.0, 1e6]
-    path = linear_projection(**pair, regularisation=regularisations)
-    assert [projection.regularisation for projection in path] == regularisations
+    lams = [3.0, 0.0, 200.0, 50.0, 1e6]
+    path = linear_projection(**pair, lam=lams)
+    assert [projection.lam for projection in path] == lams
     for projection in path:
-        alone = linear_projection(**pair, regularisation=projection.regularisation)
+        alone = linear_projection(**pair, lam=projection.lam)
         np.testing.assert_allclose(projection.matrix, alone.matrix, atol=1e-6)
         assert data_residual(projection, **pair) < BOUND
     assert not path[-1].matrix.any()
@@ -135,8 +135,8 @@ def test_sources_that_depend_on_each_other_do_no_harm():
     mixed = base @ generator.random((8, 30)).astype(np.float32)
     source = np.concatenate((base, mixed, base, 3 * base[:, :4]), axis=1)
     target = relu_features(np.random.default_rng(1), 300, 10)
-    for regularisation in (0.0, 1e-3, 5.0):
-        projection = linear_projection(target=target, source=source, regularisation=regularisation)
+    for lam in (0.0, 1e-3, 5.0):
+        projection = linear_projection(target=target, source=source, lam=lam)
         assert data_residual(projection, source=source, target=target) < BOUND
 
 
@@ -144,16 +144,16 @@ def test_sources_that_depend_on_each_other_do_no_harm():
     seed=st.integers(0, 2**32 - 1),
     samples=st.integers(2, 60),
     sources=st.integers(1, 30),
-    regularisation=st.sampled_from([0.0, 1e-6, 0.1, 3.0]),
+    lam=st.sampled_from([0.0, 1e-6, 0.1, 3.0]),
     signed=st.booleans(),
 )
-def test_the_minimum_is_exact_whatever_the_data(seed, samples, sources, regularisation, signed):
+def test_the_minimum_is_exact_whatever_the_data(seed, samples, sources, lam, signed):
     generator = np.random.default_rng(seed)
     source = generator.standard_normal((samples, sources)) * (generator.random(sources) < 0.9)
     target = generator.standard_normal((samples, 4))
     if not signed:
         source, target = np.maximum(source, 0), np.maximum(target, 0)
-    projection = linear_projection(target=target, source=source, regularisation=regularisation)
+    projection = linear_projection(target=target, source=source, lam=lam)
     assert projection.matrix.shape == (sources, len(projection.targets))
     equations = normal_equations(target=target, source=source)
     assert kkt_residual(equations, projection).max(initial=0.0) < BOUND
@@ -168,7 +168,7 @@ def test_a_network_maps_onto_itself(seed, dead):
     activations[..., :dead] = 0.0
     samples = activations.reshape(-1, 8)
     for projection in (
-        linear_projection(target=samples, source=samples, regularisation=0.0),
+        linear_projection(target=samples, source=samples, lam=0.0),
         greedy_projection(source=activations, target=activations),
     ):
         assert projection_error(projection, target=samples, source=samples) == pytest.approx(
@@ -181,11 +181,11 @@ def test_a_network_maps_onto_itself(seed, dead):
 
 def test_scaling_neurons_changes_only_the_scales(pair):
     target, source = (pair[name].astype(np.float64) for name in ('target', 'source'))
-    plain = linear_projection(target=target, source=source, regularisation=5.0)
+    plain = linear_projection(target=target, source=source, lam=5.0)
     scaled = linear_projection(
         target=3.0 * target,
         source=source * np.linspace(0.5, 9, source.shape[1]),
-        regularisation=5.0,
+        lam=5.0,
     )
     np.testing.assert_allclose(scaled.matrix, plain.matrix, atol=1e-6)
     np.testing.assert_allclose(scaled.target_scale, 3.0 * plain.target_scale)
@@ -193,7 +193,7 @@ def test_scaling_neurons_changes_only_the_scales(pair):
 
 def test_the_rescaled_projection_predicts_raw_activations(pair):
     target, source = pair['target'], pair['source']
-    projection = linear_projection(target=target, source=source, regularisation=0.0)
+    projection = linear_projection(target=target, source=source, lam=0.0)
     alive = projection.source_scale > 0
     normalised = (source[:, alive] / projection.source_scale[alive]) @ projection.matrix[alive]
     raw = normalised * projection.target_scale[projection.targets]
@@ -235,7 +235,7 @@ def test_dead_networks_give_empty_projections():
 
 
 @pytest.mark.parametrize(
-    ('target', 'source', 'regularisation', 'message'),
+    ('target', 'source', 'lam', 'message'),
     [
         (np.ones((3, 2)), np.ones((4, 2)), 1.0, 'same samples, not on 4 and 3'),
         (np.ones((0, 2)), np.ones((0, 2)), 1.0, 'same samples'),
@@ -247,9 +247,9 @@ def test_dead_networks_give_empty_projections():
         (np.ones((3, 2)), np.ones((3, 2)), [], 'at least 0'),
     ],
 )
-def test_bad_input_is_one_clear_line(target, source, regularisation, message):
+def test_bad_input_is_one_clear_line(target, source, lam, message):
     with pytest.raises(ValueError, match=message) as error:
-        linear_projection(target=target, source=source, regularisation=regularisation)
+        linear_projection(target=target, source=source, lam=lam)
     assert '\n' not in str(error.value)
 
 

@@ -53,7 +53,7 @@ def test_a_line_for_each_share():
     generator = np.random.default_rng(0)
     target, source = generator.random((50, 5)), generator.random((50, 7))
     target[:, 2] = source[:, 3] = 0.0
-    projection = linear_projection(target=target, source=source, regularisation=0.1)
+    projection = linear_projection(target=target, source=source, lam=0.1)
     figure = projection_drawing(projection, {'hidden_1': 4, 'output': 3}, {'output': 5}, ('a', 'b'))
     (lines,) = figure.axes[0].collections
     shares = projection.matrix / projection.matrix.sum(axis=0)
@@ -64,6 +64,6 @@ def test_a_line_for_each_share():
 
 
 def test_a_projection_that_is_all_zero_is_drawn_as_well():
-    projection = linear_projection(target=np.eye(3), source=np.eye(3), regularisation=1e9)
+    projection = linear_projection(target=np.eye(3), source=np.eye(3), lam=1e9)
     figure = projection_drawing(projection, {'output': 3}, {'output': 3}, ('a', 'b'))
     assert not figure.axes[0].collections[0].get_segments()

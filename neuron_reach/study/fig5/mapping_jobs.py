@@ -262,7 +262,7 @@ def map_onto(
             target_validation=onto[1],
             source_validation=ran[1],
             samples=samples,
-            regularisations=lassos,
+            lams=lassos,
             greedy=greedy,
             sample_error=False,
             threads=1,
@@ -272,7 +272,7 @@ def map_onto(
                 {
                     'kind': network['kind'],
                     'number': network['number'],
-                    'lasso': mapping.projection.regularisation,
+                    'lasso': mapping.projection.lam,
                     'samples': mapping.samples,
                     'dead': len(mapping.projection.dead_targets),
                     'unmapped': len(mapping.projection.unmapped_targets),

@@ -81,7 +81,7 @@ def test_a_job_maps_on_samples_and_is_judged_on_fresh_episodes(outcome, label):
             target_validation=onto[1],
             source_validation=ran[1],
             samples=input_samples(own[0]),
-            regularisations=arguments['lassos'],
+            lams=arguments['lassos'],
             greedy=arguments['greedy'],
         ):
             for name in ('error', 'saturation', 'coverage', 'layers'):
