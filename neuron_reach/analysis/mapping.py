@@ -12,7 +12,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -97,17 +98,37 @@ def run_network(
     Returns:
         The same episodes with the activations of this network, zero after an episode's end.
     """
+    return rerun(record, network.sizes, partial(network_activations, network), transform)
+
+
+def rerun(
+    record: ActivityRecord,
+    sizes: Sequence[int],
+    compute: Callable[[Single], Single],
+    transform: ArrayLike | None = None,
+) -> ActivityRecord:
+    """Compute the activations of another network on the inputs of a record.
+
+    Args:
+        record: sample episodes of any network, with their inputs.
+        sizes: neurons of every layer of the other network.
+        compute: returns its activations, (..., neurons of all layers), for (..., inputs).
+        transform: see `run_network`.
+
+    Returns:
+        The same episodes with the activations of this network, zero after an episode's end.
+    """
     observations = record.layer('input')
     if transform is not None:
         observations = transform_observations(observations, transform)
-    activations = network_activations(network, observations)
+    activations = compute(observations)
     activations[np.arange(activations.shape[1]) >= record.lengths[:, None]] = 0.0
-    hidden = (f'hidden_{number}' for number in range(1, len(network.sizes) - 1))
+    hidden = (f'hidden_{number}' for number in range(1, len(sizes) - 1))
     return dataclasses.replace(
         record,
         activations=activations,
         layers=('input', *hidden, 'output'),
-        sizes=network.sizes,
+        sizes=tuple(sizes),
         network={},
     )
 

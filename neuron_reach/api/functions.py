@@ -167,9 +167,9 @@ def map(
     """
     matrix = _input_matrix(source, target, transform)
     if record is None:
-        record = target.record(episodes)
+        record = target.record(episodes=episodes)
     if validation is None:
-        validation = target.record(episodes, map_fresh_goals(seed, target.seed))
+        validation = target.record(episodes=episodes, seed=map_fresh_goals(seed, target.seed))
     for given in (record, validation):
         if given.layers != target.layers or given.sizes != target.sizes:
             raise ValueError(

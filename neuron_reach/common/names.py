@@ -48,6 +48,15 @@ SUFFIXES = {'mcap': '.mcap', 'sqlite3': '.db3'}
 COMPRESSED = '.zstd'
 """Ending of compressed files of a bag."""
 
+# --- policies of other origin ---------------------------------------------------------------------
+
+POLICY, POLICY_TENSORS, ORIGIN = 'policy.json', 'policy.safetensors', 'origin.zip'
+"""In the folder of a policy of other origin: its description, its parameters, and, if it comes from
+stable-baselines3, the file it was read from."""
+
+POLICY_FILES = ('.zip', '.onnx', '.pt', '.pth', '.safetensors')
+"""Endings of the files of other libraries that hold policies."""
+
 # --- results of commands --------------------------------------------------------------------------
 
 RESULTS = {
@@ -101,6 +110,7 @@ REPORT, FIGURES = 'report.html', 'figures'
 
 PARTS = (
     *(METADATA, MODEL, STATE_TENSORS, STATE_COUNTERS, BAG_METADATA, SEAL),
+    *(POLICY, POLICY_TENSORS, ORIGIN),
     *(NEURON_TABLE, DISTANCES, LINKAGE, PAIR_TABLE, GROUP_TABLE, SUMMARY, SUMMARY_TABLE),
     *(VALUES, ARRAYS, RECORD, REPORT, LOCK, *RESULTS.values()),
 )

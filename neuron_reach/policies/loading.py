@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neuron_reach.common.names import POLICY
+from neuron_reach.policies.feed_forward import read_policy
 from neuron_reach.policies.policy import Policy
 from neuron_reach.policies.reaching import ReachingPolicy
 from neuron_reach.records.networks import load_network
@@ -22,10 +24,13 @@ def load(path: str | Path) -> Policy:
     """Return the policy at a path.
 
     Args:
-        path: a run folder, a checkpoint, results of `prune` or of a finished `prune-train`, or a
-            bag whose checkpoint is still there.
+        path: a run folder, a checkpoint, results of `prune` or of a finished `prune-train`, a
+            bag whose checkpoint is still there, or a folder that `Policy.save` wrote.
 
     Raises:
         UserError: there is no policy, or it is damaged.
     """
-    return ReachingPolicy(load_network(Path(path)))
+    path = Path(path)
+    if (path / POLICY).exists():
+        return read_policy(path)
+    return ReachingPolicy(load_network(path))

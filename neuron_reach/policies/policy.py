@@ -13,18 +13,26 @@ from __future__ import annotations
 
 import abc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from neuron_reach import messages
+from neuron_reach.analysis.mapping import rerun
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.common.arrays import Single
 
 if TYPE_CHECKING:
+    import gymnasium
+
     from neuron_reach.analysis.merging import Clustering
+    from neuron_reach.networks.feed_forward import FeedForward
     from neuron_reach.records.record import ActivityRecord
+
+
+Env: TypeAlias = 'str | gymnasium.Env[Any, Any]'
+"""An environment, or its name."""
 
 
 class Policy(abc.ABC):
@@ -78,6 +86,11 @@ class Policy(abc.ABC):
             raise ValueError(f'observations of shape {values.shape} do not fit (batch, {inputs})')
         return self.compute(values.astype(np.float32))
 
+    @property
+    @abc.abstractmethod
+    def network(self) -> FeedForward:
+        """The layers, for export and for pruning."""
+
     @abc.abstractmethod
     def compute(self, observations: Single) -> Single:
         """Return the activations of all layers side by side, input included, (..., neurons).
@@ -92,16 +105,21 @@ class Policy(abc.ABC):
 
     @abc.abstractmethod
     def record(
-        self, episodes: int = SAMPLE_EPISODES, seed: int | np.random.Generator | None = None
+        self,
+        env: Env | None = None,
+        *,
+        episodes: int = SAMPLE_EPISODES,
+        seed: int | np.random.Generator | None = None,
     ) -> ActivityRecord:
         """Play episodes and record the activations of every layer.
 
         Args:
+            env: the name of a Gymnasium environment, such as `BipedalWalker-v3` or
+                `my_module:MyEnv-v0`, or an environment; None: the reaching task.
             episodes: how many, at least 1.
             seed: draws how they start; by default that of the policy, the same at every call.
         """
 
-    @abc.abstractmethod
     def run(self, record: ActivityRecord, transform: ArrayLike | None = None) -> ActivityRecord:
         """Run the policy on the inputs of a record, without acting.
 
@@ -111,7 +129,11 @@ class Policy(abc.ABC):
 
         Returns:
             The same episodes with the activations of this policy.
+
+        Raises:
+            ValueError: the record has another number of inputs.
         """
+        return rerun(record, self.sizes, self._checked, transform)
 
     @abc.abstractmethod
     def pruned(self, record: ActivityRecord, options: PruningOptions) -> tuple[Policy, Clustering]:

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neuron_reach.analysis.mapping import run_network
 from neuron_reach.analysis.merging import Pruned, prune
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.analysis.samples import network_activations
@@ -31,7 +30,9 @@ from neuron_reach.learning.checkpoint import (
     save_checkpoint,
 )
 from neuron_reach.learning.training import Member
-from neuron_reach.policies.policy import Policy
+from neuron_reach.networks.feed_forward import FeedForward, Layer
+from neuron_reach.networks.functions import Function
+from neuron_reach.policies.policy import Env, Policy
 from neuron_reach.records.belonging import check_record
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import record_checkpoint
@@ -57,6 +58,21 @@ class ReachingPolicy(Policy):
         """Neurons of every layer, input and output included."""
         return self.checkpoint.network.sizes
 
+    @property
+    def network(self) -> FeedForward:
+        """The layers; changes of it do not reach the policy."""
+        ours = self.checkpoint.network
+        last = len(ours.weights) - 1
+        layers = [
+            Layer(
+                weight[0].numpy().copy(),
+                bias[0, 0].numpy().copy(),
+                () if number == last else (Function('relu'),),
+            )
+            for number, (weight, bias) in enumerate(zip(ours.weights, ours.biases, strict=True))
+        ]
+        return FeedForward(tuple(layers))
+
     def compute(self, observations: Single) -> Single:
         """Return the activations of all layers side by side, input included, (..., neurons)."""
         return network_activations(self.checkpoint.network, observations)
@@ -67,11 +83,16 @@ class ReachingPolicy(Policy):
         return best
 
     def record(
-        self, episodes: int = SAMPLE_EPISODES, seed: int | np.random.Generator | None = None
+        self,
+        env: Env | None = None,
+        *,
+        episodes: int = SAMPLE_EPISODES,
+        seed: int | np.random.Generator | None = None,
     ) -> ActivityRecord:
         """Play greedy episodes of the reaching task and record the activations of every layer.
 
         Args:
+            env: see `Policy.record`.
             episodes: how many, at least 1.
             seed: of the goals; by default the record is that of the commands.
 
@@ -86,10 +107,6 @@ class ReachingPolicy(Policy):
         if self.checkpoint.path != UNSAVED:
             known = {**record.network, **known}
         return dataclasses.replace(record, network=known)
-
-    def run(self, record: ActivityRecord, transform: ArrayLike | None = None) -> ActivityRecord:
-        """Run the network on the inputs of a record, see `run_network`."""
-        return run_network(self.checkpoint.network, record, transform)
 
     def pruned(
         self, record: ActivityRecord, options: PruningOptions

@@ -64,8 +64,8 @@ def test_prune_is_that_of_the_analysis_and_can_be_saved(policy, record, folders,
     saved = nr.load(found.save(tmp_path / 'pruned'))
     observations = record.activations[:, :, :6]
     np.testing.assert_array_equal(saved.outputs(observations), found.policy.outputs(observations))
-    assert saved.record(5).sizes == found.policy.record(5).sizes == found.sizes
-    assert 'path' not in found.policy.record(5).network
+    assert saved.record(episodes=5).sizes == found.policy.record(episodes=5).sizes == found.sizes
+    assert 'path' not in found.policy.record(episodes=5).network
 
 
 def test_prune_refuses_the_record_of_another_network(policy, record, folders):
@@ -78,7 +78,7 @@ def test_prune_refuses_the_record_of_another_network(policy, record, folders):
     with pytest.raises(nr.UserError, match='the record: is not of'):
         nr.prune(policy, dataclasses.replace(record, network={'digest': '0'}))
     with pytest.raises(ValueError, match=r'\(12, 8\), those recorded \(9, 7\)'):
-        nr.prune(policy, nr.load(folders[1]).record(5))
+        nr.prune(policy, nr.load(folders[1]).record(episodes=5))
 
 
 @pytest.mark.parametrize(('source', 'target'), [(1, 2), (2, 1), (2, 2)])
@@ -95,7 +95,7 @@ def test_map_gives_what_the_command_gives(folders, source, target):
 
 def test_map_takes_records_transforms_and_greedy(policy, record, folders):
     other = nr.load(folders[1])
-    fresh = policy.record(6, seed=5)
+    fresh = policy.record(episodes=6, seed=5)
     found = nr.map(source=other, target=policy, record=record, validation=fresh, greedy=True)
     assert found.method == 'greedy' and found.saturation == 0.0
     named, given = (

@@ -46,12 +46,12 @@ def test_it_acts_in_the_environment(policy):
 
 def test_records_are_those_of_the_commands_unless_a_seed_is_given(policy, folders):
     expected = record_checkpoint(load_checkpoint(folders[2]), 10)
-    ours, other, again = (policy.record(10, seed) for seed in (None, 1, 1))
+    ours, other, again = (policy.record(episodes=10, seed=seed) for seed in (None, 1, 1))
     np.testing.assert_array_equal(ours.activations, expected.activations)
     np.testing.assert_array_equal(other.goals, again.goals)
     assert (other.goals != ours.goals).all()
     with pytest.raises(nr.UserError, match='at least 1, not 0'):
-        policy.record(0)
+        policy.record(episodes=0)
 
 
 def test_a_saved_policy_is_the_same(policy, tmp_path):

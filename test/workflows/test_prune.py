@@ -41,7 +41,7 @@ def test_a_trained_network_is_pruned(tmp_path, trained, command):
     assert pruned.network.sizes == expected.network.sizes
     assert pruned.network.flat.equal(expected.network.flat)
     policy = nr.load(trained)
-    by_api = nr.prune(policy, policy.record(50), tau=0.3)
+    by_api = nr.prune(policy, policy.record(episodes=50), tau=0.3)
     assert by_api.sizes == nr.load(out).sizes == pruned.network.sizes
     results = read_json(out / 'pruning.json')
     files = {path.name for path in out.iterdir()} - {'.lock', 'pruning.json'}

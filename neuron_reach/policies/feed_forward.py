@@ -1,0 +1,184 @@
+# Copyright 2026 neuron_reach maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software distributed under the
+# License is distributed on an "AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either
+# express or implied. See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Policies that other libraries trained, and those pruned from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neuron_reach.analysis.merging import Clustering
+from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
+from neuron_reach.common.arrays import AnyArray, Single
+from neuron_reach.common.files import Kind, atomic_folder, json_bytes, read_json
+from neuron_reach.common.names import ORIGIN, POLICY, POLICY_TENSORS
+from neuron_reach.common.results import to_json
+from neuron_reach.common.tensors import read_tensors, tensor_bytes
+from neuron_reach.errors import UserError
+from neuron_reach.networks.feed_forward import FeedForward
+from neuron_reach.policies.actions import KINDS, Actions
+from neuron_reach.policies.policy import Env, Policy
+from neuron_reach.records.record import ActivityRecord
+
+FORMAT = 1
+"""Version of the folder's layout."""
+
+LARGEST_FILE = 2**31
+"""Largest file with a policy that is read, bytes."""
+
+_DESCRIPTION: Kind = {
+    'format': int,
+    'sizes': [int],
+    'steps': dict,
+    'origin': {'path': str, 'format': str, 'library': str, 'algorithm': str, 'part': str},
+    'actions': {'kind': str | None, 'low': list | None, 'high': list | None, 'groups': [int]},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where a network comes from.
+
+    Attributes:
+        path: of the file that it was read from; empty: it was given as an object.
+        format: `stable-baselines3`, `ONNX`, `PyTorch`, `TorchScript`, `safetensors`, ...
+        library: that wrote the file, with its version as far as known; empty: unknown.
+        algorithm: that trained it, such as `ppo`; empty: unknown.
+        part: which network of the file: `policy`, `value` or `critic`.
+    """
+
+    path: str = ''
+    format: str = ''
+    library: str = ''
+    algorithm: str = ''
+    part: str = 'policy'
+
+
+class FeedForwardPolicy(Policy):
+    """A feed-forward network of any origin.
+
+    Attributes:
+        network: its layers.
+        actions: how its outputs become actions.
+        origin: where it comes from.
+        source: the file that `export` writes a pruned network back into; None: there is none.
+    """
+
+    def __init__(
+        self,
+        network: FeedForward,
+        actions: Actions | None = None,
+        origin: Origin | None = None,
+        source: Path | None = None,
+    ) -> None:
+        self._network = network
+        self.actions = actions or Actions()
+        self.origin = origin or Origin()
+        self.source = source
+
+    @property
+    def network(self) -> FeedForward:
+        """The layers."""
+        return self._network
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Neurons of every layer, input and output included."""
+        return self.network.sizes
+
+    def compute(self, observations: Single) -> Single:
+        """Return the activations of all layers side by side, input included, (..., neurons)."""
+        before = observations.shape[:-1]
+        rows = observations.reshape(math.prod(before), observations.shape[-1])
+        return self.network.activations(rows).reshape(*before, sum(self.sizes))
+
+    def act(self, observation: ArrayLike) -> AnyArray:
+        """Return what the policy does, see `Actions.choose`."""
+        return self.actions.choose(self.outputs(observation))
+
+    def record(
+        self,
+        env: Env | None = None,
+        *,
+        episodes: int = SAMPLE_EPISODES,
+        seed: int | np.random.Generator | None = None,
+    ) -> ActivityRecord:
+        """Play episodes and record the activations of every layer, see `Policy.record`."""
+        raise NotImplementedError
+
+    def pruned(
+        self, record: ActivityRecord, options: PruningOptions
+    ) -> tuple[FeedForwardPolicy, Clustering]:
+        """Merge the neurons of each cluster; return the new policy and the clusters."""
+        raise NotImplementedError
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a folder that `neuron_reach.load` reads; it replaces only what was saved so before.
+
+        Raises:
+            UserError: the folder holds anything else, or cannot be written.
+        """
+        folder = Path(folder)
+        if folder.exists() and (
+            not folder.is_dir()
+            or {item.name for item in folder.iterdir()} - {POLICY, POLICY_TENSORS, ORIGIN}
+        ):
+            raise UserError(f'{folder}: holds other files; name a new or empty folder')
+        description = {
+            'format': FORMAT,
+            'sizes': list(self.sizes),
+            'steps': self.network.structure(),
+            'origin': to_json(self.origin),
+            'actions': to_json(self.actions),
+        }
+        try:
+            with atomic_folder(folder) as new:
+                (new / POLICY_TENSORS).write_bytes(tensor_bytes(self.network.arrays()))
+                (new / POLICY).write_bytes(json_bytes(description))
+                if self.source is not None:
+                    shutil.copyfile(self.source, new / ORIGIN)
+        except OSError as error:
+            raise UserError(f'{folder}: cannot be written: {error}') from None
+        return folder
+
+
+def read_policy(folder: Path) -> FeedForwardPolicy:
+    """Read a folder that `FeedForwardPolicy.save` wrote.
+
+    Raises:
+        UserError: a file is missing, damaged, or contradicts another.
+    """
+    description = read_json(folder / POLICY, _DESCRIPTION)
+    if description['format'] > FORMAT:
+        raise UserError(f'{folder / POLICY}: was written by a newer version of neuron_reach')
+    tensors, _ = read_tensors(folder / POLICY_TENSORS, LARGEST_FILE)
+    try:
+        network = FeedForward.from_arrays(tensors, description['steps'])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f'{folder / POLICY}: does not fit {POLICY_TENSORS}: {error}') from None
+    actions = description['actions']
+    if network.sizes != tuple(description['sizes']) or actions['kind'] not in (*KINDS, None):
+        raise UserError(f'{folder / POLICY}: does not fit {POLICY_TENSORS}')
+    bounds = {
+        name: None if actions[name] is None else tuple(map(float, actions[name]))
+        for name in ('low', 'high')
+    }
+    source = folder / ORIGIN
+    return FeedForwardPolicy(
+        network,
+        Actions(kind=actions['kind'], groups=tuple(actions['groups']), **bounds),
+        Origin(**{name: description['origin'][name] for name in Origin.__dataclass_fields__}),
+        source if source.exists() else None,
+    )
