@@ -7,9 +7,9 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Looking inside: activity records, distances, clusters, pruning, mapping.
+"""The methods of the paper: distances of neurons, clusters, pruning, mapping.
 
-Arrays and networks in, results out: no files, no ROS, no plots.
+All functions take arrays and networks and return results, without files, ROS or plots.
 """
 
 from neuron_reach.common.lazy import lazy_names

@@ -9,15 +9,15 @@
 
 """Non-negative least squares with a lasso term, on a Gram matrix that many targets share.
 
-For each target it finds the p >= 0 that minimises p'Gp - 2c'p + lambda * sum(p), by the active-set
-method of Lawson and Hanson (Solving Least Squares Problems, 1974, chapter 23): the source that
-promises the largest descent enters the support, the equations on the support are solved exactly,
-and sources that would become negative leave it on the way there. A Cholesky factor of the
-support's part of G is extended and shrunk as sources enter and leave.
+For each target, find the p >= 0 that minimizes p'Gp - 2c'p + lambda * sum(p), by the active-set
+method of Lawson and Hanson (Solving Least Squares Problems, 1974, chapter 23). Repeatedly, the
+source with the steepest descent enters the support, the equations on the support are solved
+exactly, and sources whose weight reaches zero on the way to that solution leave the support. A
+Cholesky factor of the support's part of G is updated as sources enter and leave.
 
-G is often singular to rounding: neurons depend on each other. `RIDGE` keeps the factor positive
-definite; a source that depends on the support then takes an old one's place, because the long step
-towards the solution stops where the first of the support reaches zero.
+G is often singular up to rounding because neurons are linearly dependent. `RIDGE` keeps the factor
+positive definite. A source that depends on the support then replaces one of its sources, because
+the long step towards the solution ends where the first weight of the support reaches zero.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ import numpy as np
 from neuron_reach.common.arrays import Array, Flags, Integers
 
 RIDGE = 1e-12
-"""Share by which the factor's diagonal is greater than that of G; G itself is left as it is."""
+"""Relative amount added to the diagonal of G in the factor only; G itself is not changed."""
 
 TOLERANCE = 1e-10
 """A target is solved when its Karush-Kuhn-Tucker residual is below this share of max |c|."""
 
 ENTRIES = 5
-"""For each source, a target may have so many entries into the support; then it is given up."""
+"""Limit on entries into the support, per source; a target that exceeds it counts as unsolved."""
 
 TINY = 1e-300
+"""Added to a denominator that may be zero."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -53,13 +54,13 @@ def _append(factor: Array, gram: Array, support: Integers, size: int) -> None:
         value /= factor[row, row]
         factor[size, row] = value
         pivot -= value * value
-    # What rounding leaves of a dependent source's pivot may be negative.
+    # The pivot of a linearly dependent source is zero up to rounding and may be negative.
     factor[size, size] = math.sqrt(max(pivot, RIDGE * gram[source, source]))
 
 
 @numba.njit(cache=True, nogil=True)
 def _remove(factor: Array, place: int, size: int) -> None:
-    """Take the row and column `place` out of a factor of `size` sources (Givens rotations)."""
+    """Remove row and column `place` from a factor of `size` sources (Givens rotations)."""
     for row in range(place, size - 1):
         for column in range(row + 2):
             factor[row, column] = factor[row + 1, column]
@@ -92,7 +93,7 @@ def _solve_support(
 
 @numba.njit(cache=True, nogil=True)
 def _drop_zeros(factor: Array, support: Integers, size: int, weights: Array, free: Flags) -> int:
-    """Take the sources of weight zero out of the support and return how many are left."""
+    """Remove the sources of weight zero from the support; return how many sources remain."""
     for place in range(size - 1, -1, -1):
         if weights[place] > 0.0:
             continue
@@ -116,9 +117,9 @@ def _descend(
     solution: Array,
     free: Flags,
 ) -> int:
-    """Go to the best weights on the support; sources that reach zero on the way leave it.
+    """Move to the optimal weights on the support; sources that reach zero on the way leave it.
 
-    Returns the size of the support that is left.
+    Returns the size of the remaining support.
     """
     while size > 0:
         _solve_support(factor, cross, half, support, size, solution)
@@ -147,9 +148,9 @@ def _slope(
     weights: Array,
     slope: Array,
 ) -> float:
-    """Write half the gradient, G p - c + lambda / 2, and return its greatest size on the support.
+    """Write half the gradient, G p - c + lambda / 2; return its largest magnitude on the support.
 
-    The rows of G on the support are taken four at a time, to go through `slope` less often.
+    Rows of G are processed four at a time, which reduces the passes over `slope`.
     """
     count = slope.size
     for source in range(count):
@@ -176,7 +177,7 @@ def _slope(
 
 @numba.njit(cache=True, nogil=True)
 def _steepest(slope: Array, scale: Array, free: Flags, tolerance: float) -> int:
-    """Return the free source along which the descent is steepest, -1 if there is none."""
+    """Return the free source with the steepest descent, -1 if there is none."""
     best, enters = 0.0, -1
     for source in range(slope.size):
         if free[source] and slope[source] < -tolerance:
@@ -195,14 +196,14 @@ def solve_targets(
     Args:
         gram: G, (K, K), symmetric, with a positive diagonal.
         cross: c of every target, (M, K).
-        lams: lambdas, (L,), best from the greatest down: each starts from the solution
-            before it, and supports grow as lambda falls.
-        first: number of the first target.
-        last: number after the last target.
-        projections: p of every lambda and target, (L, M, K), all zero; written.
+        lams: lambdas, (L,), preferably in descending order: each solution is the start of the
+            next one, and supports grow as lambda falls.
+        first: index of the first target.
+        last: index after the last target.
+        projections: output, p of every lambda and target, (L, M, K); all zero at the start.
 
     Returns:
-        How many could not be solved, which takes a matrix that is no Gram matrix.
+        Number of unsolved problems; greater than 0 only if `gram` is not a Gram matrix.
     """
     count = gram.shape[0]
     unsolved = 0
@@ -228,7 +229,7 @@ def solve_targets(
             rebuilt = False
             for _ in range(ENTRIES * count):
                 worst = _slope(gram, correlations, half, support, size, weights, slope)
-                if worst > tolerance and not rebuilt:  # the factor has gathered rounding errors
+                if worst > tolerance and not rebuilt:  # rounding errors have accumulated
                     rebuilt = True
                     for place in range(size):
                         _append(factor, gram, support, place)
@@ -246,7 +247,7 @@ def solve_targets(
                 size = _descend(
                     factor, correlations, half, support, size + 1, weights, solution, free
                 )
-                # Only rounding makes a source leave at once; it must not be tried for ever.
+                # Only rounding errors make a source leave at once; do not try it again and again.
                 free[enters] = False
                 rebuilt = False
             else:

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a record of activity says about its neurons: distances, clusters, tables."""
+"""Analysis of an activity record: distances and clusters of its neurons, and tables of them."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ DORMANT = 0.1
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Activity:
-    """A record and what follows from it.
+    """A record and its analysis.
 
     Attributes:
-        record: of the layers that are looked at.
+        record: activations of the analyzed layers.
         distances: all-to-all (equation 2), (neurons, neurons).
-        clustering: of each hidden layer.
+        clustering: clusters of each hidden layer.
         maxima: Z_n, the largest absolute activation, (neurons,).
         means: mean activation, (neurons,).
         magnitudes: mean absolute activation, (neurons,).
-        options: of the clustering.
+        options: options of the clustering.
     """
 
     record: ActivityRecord
@@ -81,7 +81,7 @@ class Activity:
 
         A neuron's score is its mean absolute activation divided by the mean of those of its layer;
         it is dormant if that is at most `DORMANT` (Sokar et al. 2023). In a layer that was never
-        active all are.
+        active, all neurons are dormant.
         """
         counts = {}
         for name in self.record.hidden:
@@ -100,8 +100,8 @@ class Spread(NamedTuple):
 
     Attributes:
         pairs: number of pairs of neurons.
-        distance_mean: their mean distance; None: there is no pair.
-        distance_quartiles: of their distances; None: there is no pair.
+        distance_mean: mean of their distances; None: there is no pair.
+        distance_quartiles: quartiles of their distances; None: there is no pair.
     """
 
     pairs: int
@@ -126,7 +126,7 @@ class ClusteredLayer(LayerSummary):
     """A layer whose neurons were clustered.
 
     Attributes:
-        clusters: how many.
+        clusters: number of clusters.
         largest_cluster_distance: at the root of the tree.
         threshold: d_tau.
     """
@@ -137,10 +137,10 @@ class ClusteredLayer(LayerSummary):
 
 
 def choose_layers(record: ActivityRecord, layers: Sequence[str], everything: bool) -> list[str]:
-    """Return the layers to look at: those named, all, or the hidden ones.
+    """Return the layers to analyze: those in `layers`, or all (`everything`), or the hidden ones.
 
     Raises:
-        UserError: there is no such layer, or others lie between them.
+        UserError: there is no such layer, or the layers do not follow each other.
     """
     names = list(layers) or list(record.layers if everything else record.hidden)
     if not names:
@@ -148,7 +148,7 @@ def choose_layers(record: ActivityRecord, layers: Sequence[str], everything: boo
     for name in names:
         record.columns(name)  # raises if there is none
     names = [name for name in record.layers if name in names]
-    record.select(names)  # raises if others lie between them
+    record.select(names)  # raises if they do not follow each other
     return names
 
 
@@ -186,7 +186,7 @@ def pairs(distances: Array) -> Array:
 
 
 def neuron_lines(activity: Activity) -> list[dict[str, Any]]:
-    """Return a line for each neuron; `nearest` is the nearest of all other neurons."""
+    """Return a table row for each neuron; `nearest` is the nearest of all other neurons."""
     record = activity.record
     places = [
         (name, n)
@@ -215,7 +215,7 @@ def neuron_lines(activity: Activity) -> list[dict[str, Any]]:
 
 
 def summarize_layers(activity: Activity) -> list[LayerSummary]:
-    """Return, for each layer, sizes and the spread of distances within it."""
+    """Return, for each layer, its sizes and the spread of the distances within it."""
     record, clustering = activity.record, activity.clustering
     summaries = []
     for name, size in zip(record.layers, record.sizes, strict=True):

@@ -7,12 +7,13 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The bootstrap over networks, for values of single networks and of pairs of them.
+"""The bootstrap over networks, for values of single networks and of pairs of networks.
 
-Pairs that share a network are not independent, so networks are drawn again and not pairs; a pair
-counts as often as both its networks were drawn. Resampling few networks understates their spread:
-deviations from the mean are widened by sqrt(n / (n - 1)) and by the ratio of Student's t to the
-normal quantile, which makes a 95 % interval right for normal values, however few.
+Pairs that share a network are not independent. Networks are therefore resampled, not pairs: the
+weight of a pair is the product of the numbers of times its two networks were drawn. Resampling few
+networks underestimates their spread. Deviations from the mean are therefore multiplied by
+sqrt(n / (n - 1)) and by the ratio of Student's t to the normal quantile, which makes a 95 %
+interval correct for normally distributed values, also for small n.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from neuron_reach.common.arrays import Array, Integers
 
 LEVEL = 0.95
-"""Share of the resampled means that an interval holds."""
+"""Share of the resampled means within an interval."""
 
 
 def draw_networks(
@@ -34,10 +35,10 @@ def draw_networks(
     """Return how often each network is drawn, (resamples, networks).
 
     Args:
-        networks: there are to draw from.
+        networks: number of networks to draw from.
         generator: source of randomness.
-        resamples: how often to draw.
-        size: networks in a resample; as many as there are if None.
+        resamples: number of resamples.
+        size: networks in a resample; None: `networks`.
     """
     shares = np.full(networks, 1.0 / networks)
     return generator.multinomial(size or networks, shares, size=resamples)
@@ -47,20 +48,20 @@ def resampled_means(values: Array, sources: Integers, targets: Integers | None =
     """Return the mean of each resample, widened, (resamples,); NaN where no pair was drawn.
 
     Args:
-        values: one a network, (networks,), or one a pair, (sources, targets), NaN where there is
-            no pair.
-        sources: draws of the networks or sources, as of `draw_networks`.
-        targets: draws of the targets; the same array where they are the same networks.
+        values: one per network, (networks,), or one per pair, (sources, targets), NaN where there
+            is no pair.
+        sources: draws of the networks or sources, from `draw_networks`.
+        targets: draws of the targets; the same array if sources and targets are the same networks.
     """
     by_pair = values[:, None] if values.ndim == 1 else values
-    there = np.isfinite(by_pair)
-    filled = np.where(there, by_pair, 0.0)
+    known = np.isfinite(by_pair)
+    filled = np.where(known, by_pair, 0.0)
     targets = np.ones((1, 1), np.int64) if targets is None else targets
     total = ((sources @ filled) * targets).sum(axis=1)
-    count = ((sources @ there) * targets).sum(axis=1)
+    count = ((sources @ known) * targets).sum(axis=1)
     means = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-    centre = filled.sum() / there.sum()
-    widened: Array = centre + (means - centre) * _widening(min(values.shape))
+    center = filled.sum() / known.sum()
+    widened: Array = center + (means - center) * _widening(min(values.shape))
     return widened
 
 
@@ -76,7 +77,7 @@ def _widening(networks: int) -> float:
 
 
 def bounds(means: Array) -> tuple[float, float]:
-    """Return the interval that holds 95 % of resampled means; NaN if there are none."""
+    """Return the central interval with 95 % of the resampled means; NaN if there are none."""
     known = means[np.isfinite(means)]
     if not known.size:
         return float('nan'), float('nan')

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Clusters of neurons by their distances (equation 3 of the paper), as scipy linkage matrices."""
+"""Hierarchical clusters of neurons (equation 3 of the paper), as scipy linkage matrices."""
 
 from __future__ import annotations
 
@@ -25,30 +25,32 @@ from neuron_reach.errors import UserError
 def cluster_tree(distances: ArrayLike, linkage: str = 'average') -> Array:
     """Merge neurons step by step into a binary tree.
 
-    With `within`, each step merges the two clusters whose union C has the least mean distance
-    within, D(C) = 1/(|C| (|C| - 1)) sum of d(i, j) over i != j in C (equation 3). With `average`
-    it is the least mean distance between the two (scipy's).
+    With `within`, each step merges the two clusters whose union C has the smallest mean distance
+    between its members, D(C) = 1/(|C| (|C| - 1)) sum of d(i, j) over i != j in C (equation 3).
+    With `average`, each step merges the two clusters with the smallest mean distance between
+    members of one and members of the other (scipy's `average`).
 
-    D never falls from step to step: if A and B are merged at D, no cluster is wider than D, and
-    neither A and C nor B and C were closer; the pairs within A, B and C together are those within
-    A and B, A and C, B and C, minus what is counted twice, so their mean is no less than D either.
+    D never decreases from step to step. Let A and B be merged at D. No cluster has a larger mean
+    distance than D at this step, and the unions of A and C and of B and C have at least D. The
+    pairs within the union of A, B and C are those within the three unions of two, minus the pairs
+    that are counted twice, so their mean is at least D as well.
 
     Args:
         distances: (neurons, neurons), symmetric, zero diagonal.
         linkage: one of `LINKAGES`.
 
     Returns:
-        scipy linkage matrix, (neurons - 1, 4): the two clusters merged (neurons are 0, 1, ...; the
-        cluster made in step s is neurons + s), cluster distance of the union, its size.
+        scipy linkage matrix, (neurons - 1, 4): the two merged clusters (neurons are 0, 1, ...; the
+        cluster of step s is neurons + s), the cluster distance of the union, the size of the union.
 
     Raises:
-        UserError: another linkage.
-        ValueError: no distance matrix.
+        UserError: unknown linkage.
+        ValueError: `distances` is not a finite square matrix.
     """
     distances = np.asarray(distances, np.float64)
     count = len(distances) if distances.ndim else 0
     if distances.shape != (count, count) or not np.isfinite(distances).all():
-        raise ValueError(f'distances of shape {distances.shape} are no finite square matrix')
+        raise ValueError(f'distances of shape {distances.shape} are not a finite square matrix')
     if linkage not in LINKAGES:
         raise UserError(f'linkage must be one of {", ".join(LINKAGES)}, not {linkage!r}')
     if count < 2:
@@ -75,7 +77,7 @@ def _nearest(
     sizes: Array,
     active: Flags,
 ) -> tuple[int, float]:
-    """Return the cluster after `row` that is best merged with it, and the union's distance."""
+    """Return the best partner of cluster `row` among later ones, and the union's distance."""
     best, least = -1, np.inf
     for column in range(row + 1, len(sizes)):
         if active[column]:
@@ -91,9 +93,10 @@ def _nearest(
 def _within_tree(cross: Array) -> Array:
     """Build the tree; `cross`, sums of distances between clusters, is updated in place.
 
-    The distance of a union follows from sums that simply add up when clusters merge. A pair's value
-    changes only if one of the two was merged, so every cluster remembers its best partner among
-    those after it, and looks again only when that one is gone: O(N^2) memory, about O(N^2) time.
+    The distance of a union follows from sums that add up when clusters merge. The value of a pair
+    changes only if one of the two was merged. So each cluster's best partner among the later ones
+    is stored and searched again only when that partner was merged: O(N^2) memory, about O(N^2)
+    time.
     """
     count = len(cross)
     tree = np.zeros((count - 1, 4))
@@ -112,7 +115,7 @@ def _within_tree(cross: Array) -> Array:
         tree[step, 1] = max(names[a], names[b])
         tree[step, 2] = max(value[a], 0.0)
         tree[step, 3] = sizes[a] + sizes[b]
-        # The union takes the place of a, which is before b.
+        # The union is stored at index a, which is less than b.
         inner[a] += inner[b] + cross[a, b]
         sizes[a] += sizes[b]
         names[a] = count + step
@@ -136,18 +139,18 @@ def _within_tree(cross: Array) -> Array:
 
 
 def segment_layer(tree: Array, threshold: float) -> Integers:
-    """Cut a tree breadth-first from the root: the first clusters with D(C) <= threshold.
+    """Cut a tree breadth-first from the root: take the first clusters with D(C) <= threshold.
 
-    In a tree whose distances do not grow towards the root (scipy's `centroid` makes such), a
-    cluster may be taken although one inside it has a larger distance. Single neurons always
-    qualify.
+    In a tree whose distances do not increase towards the root (as scipy's `centroid` can give), a
+    cluster may be taken although a cluster within it has a larger distance. Single neurons are
+    always accepted.
 
     Args:
         tree: scipy linkage matrix, (neurons - 1, 4).
-        threshold: d_tau, the largest cluster distance to accept.
+        threshold: d_tau, the largest accepted cluster distance.
 
     Returns:
-        Cluster of each neuron, (neurons,), numbered by their first neurons.
+        Cluster of each neuron, (neurons,), numbered in the order of the first neurons.
     """
     count = len(tree) + 1
     labels = np.full(count, -1)
@@ -166,16 +169,16 @@ def segment_layer(tree: Array, threshold: float) -> Integers:
 
 
 def leaves(tree: Array, node: int) -> list[int]:
-    """Return the neurons of a cluster in the order in which a drawing of the tree has them.
+    """Return the neurons of a cluster in the order of a drawing of the tree.
 
-    Not recursive: trees may be long chains.
+    Not recursive, because a tree can be a long chain.
     """
     count = len(tree) + 1
-    found, stack = [], [node]
+    neurons, stack = [], [node]
     while stack:
         top = stack.pop()
         if top < count:
-            found.append(top)
+            neurons.append(top)
         else:
             stack += [int(tree[top - count, 1]), int(tree[top - count, 0])]
-    return found
+    return neurons

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Distances between neurons by what they do (equation 2 of the paper)."""
+"""Distances between the normalized activations of neurons (equation 2 of the paper)."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from neuron_reach.common.arrays import Array, Single
 from neuron_reach.records.record import ActivityRecord
 
 TILE = 128
-"""Rows of the distance matrix worked on at a time."""
+"""Rows of the distance matrix that are computed at a time."""
 
 PRODUCTS = 2**18
-"""Scalar products worked on at a time: what a core's cache holds."""
+"""Scalar products that are computed at a time; they fit into the cache of a core."""
 
 ALIKE = np.float32(1e-3)
-"""Share of |a|^2 + |b|^2 below which |a - b|^2 is not taken from their difference.
+"""Share of |a|^2 + |b|^2 below which |a - b|^2 is computed from a - b, not from products.
 
-The rounding of the products, about 1e-7 of the sum, then moves no distance by more than 1e-5.
+The rounding error of the products, about 1e-7 of the sum, then changes no distance by more than
+1e-5.
 """
 
 ROUNDING = 1e-13
-"""Share of |a|^2 + |b|^2 below which |a - b|^2 is rounding: two such neurons are identical."""
+"""Share of |a|^2 + |b|^2 below which |a - b|^2 is rounding error and the distance is set to 0."""
 
 SMALLEST, LARGEST = np.finfo(np.float32).tiny, np.finfo(np.float32).max
-"""Of the numbers that single precision has with all their digits."""
+"""Limits of the normal numbers of single precision."""
 
 ZERO, TWO = np.float32(0), np.float32(2)
 
@@ -46,15 +47,15 @@ def neuron_distances(record: ActivityRecord, other: ActivityRecord | None = None
     """Return the distances of all pairs of neurons (equation 2).
 
     d(i, j) = 1/|E| sum over episodes E of || z_i^E / Z_i - z_j^E / Z_j ||, with Z_n the largest
-    absolute activation of neuron n over all episodes; a dead neuron's normalised activation is 0.
-    For distances by layer, select a layer of the record first.
+    absolute activation of neuron n over all episodes; the normalized activation of a dead neuron
+    is 0. For the distances within one layer, select that layer of the record first.
 
     Args:
-        record: of any layers.
-        other: of another network that has seen the same inputs; by default the same record.
+        record: activations of any layers.
+        other: activations of another network on the same inputs; None: `record` itself.
 
     Returns:
-        (neurons, neurons of the other), symmetric with a zero diagonal for one record.
+        (neurons of `record`, neurons of `other`); symmetric with a zero diagonal for one record.
 
     Raises:
         ValueError: no episodes, or the two records are not of the same episodes.
@@ -70,7 +71,7 @@ def neuron_distances(record: ActivityRecord, other: ActivityRecord | None = None
 
 
 def _inverse(maxima: Array) -> Single | Array:
-    """Return 1/Z_n, in single precision where that has them all without loss."""
+    """Return 1/Z_n, in single precision if all are normal numbers of single precision."""
     inverse = np.divide(1.0, maxima, out=np.zeros_like(maxima), where=maxima > 0.0)
     alive = inverse[inverse > 0.0]
     single = (alive >= SMALLEST).all() and (alive <= LARGEST).all()
@@ -82,11 +83,11 @@ def _normalize(block: Single, scale: Single | Array) -> Single:
 
 
 def _within(record: ActivityRecord, scale: Single | Array) -> Array:
-    """Sum the norms over the episodes, of the upper triangle only."""
+    """Sum the norms of all pairs over the episodes; computed once per pair, then mirrored."""
     total = np.zeros((record.neurons, record.neurons))
     for block in record.blocks():
-        normalised = _normalize(block, scale)
-        _add_block(normalised, normalised, total, symmetric=True)
+        normalized = _normalize(block, scale)
+        _add_block(normalized, normalized, total, symmetric=True)
     whole: Array = total + total.T
     return whole
 
@@ -98,7 +99,7 @@ def _between(
     other_scale: Single | Array,
 ) -> Array:
     total = np.zeros((record.neurons, other.neurons))
-    steps = min(record.activations.shape[1], other.activations.shape[1])  # beyond is padding
+    steps = min(record.activations.shape[1], other.activations.shape[1])  # the rest is padding
     start = 0
     for block in record.blocks():
         theirs = other.activations[start : start + len(block), :steps]
@@ -136,11 +137,11 @@ def _add_block(a: Single, b: Single, total: Array, *, symmetric: bool) -> None:
             )
 
     tiles = range(0, a.shape[2], TILE)
-    if len(tiles) == 1:  # a single layer: to share it out would take longer
+    if len(tiles) == 1:  # a single layer: threads would cost more time than they save
         add_tile(0)
         return
     with threadpool_limits(1), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(add_tile, tiles))  # BLAS and numba leave the interpreter alone meanwhile
+        list(pool.map(add_tile, tiles))  # BLAS and numba release the GIL
 
 
 @numba.njit(nogil=True, cache=True)
@@ -155,8 +156,8 @@ def _add_norms(
 ) -> None:
     """Add || a - b || = sqrt(|a|^2 + |b|^2 - 2 a.b) of all pairs to `total`, (n, m).
 
-    Where two neurons are alike, the difference of squares cancels, and is of little worth in single
-    precision: those few are computed again from the activations.
+    For two similar neurons the difference of squares suffers from cancellation in single precision;
+    these few norms are computed again from the activations.
 
     Args:
         products: a.b, (episodes, n, m).
@@ -164,7 +165,7 @@ def _add_norms(
         b: (episodes, steps, m).
         squares: |a|^2, (episodes, n).
         others: |b|^2, (episodes, m).
-        symmetric: only the pairs of row and a later column.
+        symmetric: compute only pairs whose column index is greater than the row index.
         total: changed in place.
     """
     for row in range(products.shape[1]):

@@ -9,9 +9,9 @@
 
 """Estimates from several networks, with 95 % bootstrap intervals.
 
-Each network contributes one value, or, for mappings, each pair of a source and a target network.
-Networks are drawn again with replacement, 10,000 times, from a fixed seed; see `bootstrap`.
-Samples of the same networks are drawn together.
+Each network contributes one value; for mappings, each pair of a source and a target network does.
+Networks are resampled with replacement, 10,000 times, with a fixed seed; see `bootstrap`. Samples
+of the same networks share their draws.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Pairs:
     """One value for each pair of a source and a target network.
 
     Attributes:
-        values: (sources, targets), NaN where there is no pair; or one a network, (networks,).
-        sources: what the sources are called; networks of one name are the same, in all samples.
-        targets: the same of the targets; None where there is one value a network.
+        values: (sources, targets), NaN where there is no pair; or one per network, (networks,).
+        sources: name of the set of source networks; sets of one name are the same in all samples.
+        targets: name of the set of target networks; None: one value per network.
     """
 
     values: Array
@@ -45,17 +45,17 @@ class Pairs:
     targets: str | None = None
 
     def __post_init__(self) -> None:
-        """Check that there are values.
+        """Check the values.
 
         Raises:
-            ValueError: there are none.
+            ValueError: there is no finite value, or an infinite one.
         """
         if np.isinf(self.values).any() or not np.isfinite(self.values).any():
             raise ValueError('values must be finite numbers, NaN where there is no pair')
 
     @property
     def mean(self) -> float:
-        """Mean over the pairs that there are."""
+        """Mean over all pairs that have a value."""
         return float(np.nanmean(self.values))
 
 
@@ -63,7 +63,7 @@ Sample = ArrayLike | Pairs
 """Values of networks, (n,), or of pairs of them, (sources, targets), or `Pairs`."""
 
 Statistic = Callable[[Mapping[str, Array]], Array]
-"""Makes a number of the means of samples by name; works on arrays of resampled means alike."""
+"""Function of the means of samples, by name; also applied to arrays of resampled means."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Interval:
     Attributes:
         value: the estimate.
         low: lower bound; NaN if there are too few networks for an interval.
-        high: upper bound, likewise.
+        high: upper bound; NaN likewise.
     """
 
     value: float
@@ -85,7 +85,7 @@ class Interval:
 
 
 def short(value: float) -> str:
-    """Return a number with three digits."""
+    """Format a number with three significant digits, at most six of them decimals."""
     if value == 0 or not math.isfinite(value):
         return f'{value:g}'
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -93,13 +93,13 @@ def short(value: float) -> str:
 
 
 def as_pairs(values: Sample, name: str) -> Pairs:
-    """Take values of networks that are in no other sample for pairs with such."""
+    """Return the values as `Pairs`; plain arrays are of networks that are in no other sample."""
     if isinstance(values, Pairs):
         return values
     sample = np.asarray(values, np.float64)
     if sample.ndim not in (1, 2) or not sample.size or not np.isfinite(sample).all():
         raise ValueError(
-            'values must be finite numbers, one a network or one for each source and target'
+            'values must be finite numbers, one per network or one per pair of source and target'
         )
     return Pairs(sample, f'{name}, sources', f'{name}, targets' if sample.ndim == 2 else None)
 
@@ -108,9 +108,9 @@ def network_means(samples: Sequence[Pairs], seed: int, size: int | None = None) 
     """Return the widened means of resampled networks, (RESAMPLES,) each.
 
     Args:
-        samples: what to take the means of; networks that several have in common are drawn once.
-        seed: of the resampling.
-        size: networks in each resample; as many as there are if None.
+        samples: values to average; a set of networks that several samples share is drawn once.
+        seed: seed of the resampling.
+        size: networks in each resample; None: as many as the sample has.
     """
     generator = resampling_stream(seed)
     drawn: dict[str, Integers] = {}
@@ -133,7 +133,7 @@ def network_means(samples: Sequence[Pairs], seed: int, size: int | None = None) 
 
 
 def statistic_interval(statistic: Statistic, samples: Mapping[str, Sample]) -> Interval:
-    """Return what a function makes of the means of some samples, with its interval."""
+    """Return a function of the means of some samples, with its interval."""
     known = {name: as_pairs(values, name) for name, values in samples.items()}
     value = statistic({name: np.array(sample.mean) for name, sample in known.items()})
     draws = statistic(dict(zip(known, network_means(list(known.values()), 0), strict=True)))
@@ -141,18 +141,18 @@ def statistic_interval(statistic: Statistic, samples: Mapping[str, Sample]) -> I
 
 
 def mean_interval(values: Sample) -> Interval:
-    """Return the mean of networks, (n,), or of pairs, (sources, targets), with its interval."""
+    """Return the mean over networks, (n,), or pairs, (sources, targets), with its interval."""
     return statistic_interval(lambda mean: mean['values'], {'values': values})
 
 
 def difference_interval(ours: Sample, theirs: Sample, *, paired: bool = False) -> Interval:
-    """Return the mean of `ours` less that of `theirs`, with its interval.
+    """Return the mean of `ours` minus that of `theirs`, with its interval.
 
     Args:
-        ours: (n,) networks or (sources, targets) pairs of them.
+        ours: one value per network, (n,), or per pair of networks, (sources, targets).
         theirs: likewise.
-        paired: whether equal places in both are of the same network; then shapes are equal. Of
-            `Pairs` their names tell.
+        paired: equal indices in both arrays refer to the same network; the shapes must be equal.
+            For `Pairs`, their names say which networks are the same.
     """
     name = 'ours' if paired else 'theirs'
     samples = {'ours': as_pairs(ours, 'ours'), 'theirs': as_pairs(theirs, name)}

@@ -46,22 +46,24 @@ RESAMPLES = 5000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mapping:
-    """One projection from a source to a target network, and what it is worth.
+    """A projection from a source to a target network, with its metrics.
 
     Attributes:
         method: `greedy` or `linear`.
-        projection: from the neurons of `source_layers` to those of `target_layers`.
-        source_layers: names and sizes of the source's layers that take part.
-        target_layers: the same of the target.
+        projection: maps the neurons of `source_layers` to those of `target_layers`.
+        source_layers: names and sizes of the mapped layers of the source.
+        target_layers: likewise of the target.
         error: E(P, X_V) on the validation episodes (equation 6).
-        sample_error: E(P, X) on the samples the projection was made from; NaN if not asked for.
-        layer_errors: numerator and denominator of the error by target layer, (target layers, 2).
+        sample_error: E(P, X) on the samples that the projection was fitted to; NaN if not
+            requested.
+        layer_errors: numerator and denominator of the error of each target layer, (target
+            layers, 2).
         saturation: S(P) (equation 7).
         coverage: C(P) (equation 8).
         layers: share of each source layer in each target layer (equation 9), (source layers,
             target layers).
-        samples: number of different samples N.
-        residual: greatest Karush-Kuhn-Tucker residual of a target (see `kkt_residual`); None for
+        samples: number N of samples without duplicates.
+        residual: largest Karush-Kuhn-Tucker residual of a target (see `kkt_residual`); None for
             greedy.
     """
 
@@ -92,11 +94,11 @@ def run_network(
 
     Args:
         network: a stack of one member.
-        record: sample episodes of any network, with their inputs.
-        transform: J, if the record's arm has other joints (see `input_transform`).
+        record: sample episodes of any network, including the input layer.
+        transform: J, if the arm of the record has another number of joints (`input_transform`).
 
     Returns:
-        The same episodes with the activations of this network, zero after an episode's end.
+        The same episodes with the activations of this network, zero after the end of an episode.
     """
     return rerun(record, network.sizes, partial(network_activations, network), transform)
 
@@ -134,10 +136,10 @@ def rerun(
 
 
 def permute_steps(record: ActivityRecord, generator: np.random.Generator) -> ActivityRecord:
-    """Return the record with all its steps shuffled: as if run on inputs that do not belong here.
+    """Return the record with all its steps in random order, unrelated to the original inputs.
 
-    Every neuron keeps the distribution of its activations, and the neurons keep what they have to
-    do with each other; what a projection then still predicts, it predicts from that alone.
+    The joint distribution of the activations of all neurons is kept. The accuracy that a
+    projection still reaches follows from this distribution alone.
     """
     activations = record.activations.copy()
     steps = step_mask(record)
@@ -146,20 +148,20 @@ def permute_steps(record: ActivityRecord, generator: np.random.Generator) -> Act
 
 
 def step_mask(record: ActivityRecord) -> Flags:
-    """Tell which of the (episodes, steps) lie before their episode's end."""
+    """Return which steps lie before the end of their episode, (episodes, steps)."""
     mask: Flags = np.arange(record.activations.shape[1]) < np.asarray(record.lengths)[:, None]
     return mask
 
 
 def input_samples(record: ActivityRecord, tolerance: float = 0.0) -> Integers:
-    """Return the numbers of the input set X: the record's steps without duplicate observations.
+    """Return the indices of the input set X: the steps of a record without duplicate observations.
 
     Args:
         record: sample episodes of the target network.
         tolerance: see `unique_samples`.
 
     Returns:
-        Numbers into the steps of all episodes in their order, (episodes * steps,), rising.
+        Indices into the steps of all episodes, concatenated to (episodes * steps,), ascending.
     """
     steps = np.flatnonzero(step_mask(record))
     observations = record.layer('input').reshape(-1, record.sizes[0])[steps]
@@ -183,24 +185,24 @@ def map_records(
 
     Args:
         source: the source network on the inputs of the target (see `run_network`).
-        target: the target network in its sample episodes.
+        target: the target network in its own sample episodes.
         source_validation: the source network on the inputs of `target_validation`.
-        target_validation: the target network in fresh episodes, X_V.
-        samples: which steps make up X (see `input_samples`).
+        target_validation: the target network in new episodes, X_V.
+        samples: indices of the steps in X (see `input_samples`).
         lams: lambda of each linear projection.
-        greedy: make a greedy projection as well.
-        inputs: the input neurons take part; else only hidden and output neurons do.
-        sample_error: find out the error on the samples as well.
-        threads: threads to solve with; None: one for every core.
+        greedy: compute a greedy projection as well.
+        inputs: map input neurons as well as hidden and output neurons.
+        sample_error: compute the error on the samples as well.
+        threads: number of threads of the solver; None: one per core.
 
     Returns:
-        The greedy mapping, if asked for, and the linear ones in the order of their lambdas.
+        The greedy mapping, if requested, then the linear ones in the order of `lams`.
     """
     layers = [record.layers[0 if inputs else 1 :] for record in (source, target)]
     sizes = [record.sizes[0 if inputs else 1 :] for record in (source, target)]
 
     def activations(source: ActivityRecord, target: ActivityRecord) -> dict[str, Single]:
-        """Return the neurons that take part, (steps of all episodes, neurons), as views."""
+        """Return the mapped neurons, (steps of all episodes, neurons), as views."""
         flat = [record.activations.reshape(-1, record.neurons) for record in (source, target)]
         return {'source': flat[0][:, -sum(sizes[0]) :], 'target': flat[1][:, -sum(sizes[1]) :]}
 
@@ -223,16 +225,16 @@ def map_records(
         layer_of_target = np.repeat(np.arange(len(sizes[1])), sizes[1])
         np.add.at(layer_errors, layer_of_target[projection.targets], errors)
         missed, total = errors.sum(axis=0)
-        seen = float('nan')
+        error_on_samples = float('nan')
         if sample_error:
-            seen = projection_error(projection, **on_samples, samples=samples)
+            error_on_samples = projection_error(projection, **on_samples, samples=samples)
         return Mapping(
             method='greedy' if is_greedy else 'linear',
             projection=projection,
             source_layers=dict(zip(layers[0], sizes[0], strict=True)),
             target_layers=dict(zip(layers[1], sizes[1], strict=True)),
             error=float(missed / total) if total else float('nan'),
-            sample_error=seen,
+            sample_error=error_on_samples,
             layer_errors=layer_errors,
             saturation=saturation(projection),
             coverage=coverage(projection),
@@ -253,16 +255,16 @@ def error_interval(
 ) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of the error E(P, X_V) over episodes.
 
-    It says how much the error depends on the episodes, not on the networks.
+    It measures how much the error depends on the episodes, not on the networks.
 
     Args:
         projection: see `map_records`.
         source: the source network in the validation episodes.
-        target: the target network in these.
-        resamples: how often episodes are drawn again.
+        target: the target network in the validation episodes.
+        resamples: how often the episodes are resampled.
 
     Returns:
-        Bounds; NaN where all targets are silent.
+        Lower and upper bound; NaN if all targets are zero in all episodes.
     """
     first_source = source.neurons - projection.source_scale.size
     first_target = target.neurons - projection.target_scale.size

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Pruning a network by merging neurons that do the same (equation 4 of the paper)."""
+"""Pruning: merging neurons with similar activations (equation 4 of the paper)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Clustering:
 
     Attributes:
         trees: by layer, scipy linkage matrices.
-        thresholds: by layer, d_tau: the distance up to which clusters count.
+        thresholds: by layer, d_tau, the largest accepted cluster distance.
         clusters: by layer, the cluster of each neuron, (neurons,).
     """
 
@@ -49,7 +49,7 @@ class Clustering:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pruned(Clustering):
-    """A pruned network and how it came about: the clusters of its hidden layers.
+    """A pruned network, and the clusters of hidden neurons that were merged.
 
     Attributes:
         network: a stack of one member, with one hidden neuron for each cluster.
@@ -70,7 +70,7 @@ def cluster_layers(distances: Mapping[str, Array], options: PruningOptions) -> C
 
     Args:
         distances: by layer, (neurons, neurons).
-        options: how.
+        options: linkage, threshold and tau.
     """
     trees = {name: cluster_tree(matrix, options.linkage) for name, matrix in distances.items()}
     return _cut_trees(trees, distances, options)
@@ -112,14 +112,16 @@ def prune(
 def prune_each(
     network: QNetwork, record: ActivityRecord, options: Sequence[PruningOptions]
 ) -> list[Pruned]:
-    """Prune a network in several ways, of which each is a `prune`; distances and trees are shared.
+    """Prune a network with each of several options, as `prune` does; share distances and trees.
 
     Raises:
         ValueError: the record is not of a network of this shape, or has no episodes.
     """
     sizes = tuple(record.sizes[record.layers.index(name)] for name in record.hidden)
     if sizes != network.sizes[1:-1]:
-        raise ValueError(f'hidden layers are {network.sizes[1:-1]}, those recorded {sizes}')
+        raise ValueError(
+            f'hidden layers are {network.sizes[1:-1]}, those of the record are {sizes}'
+        )
     distances = {name: neuron_distances(record.select([name])) for name in record.hidden}
     trees = {
         linkage: {name: cluster_tree(matrix, linkage) for name, matrix in distances.items()}
@@ -148,8 +150,8 @@ def merge_neurons(
     all Z_n are zero; the cluster's activation is zeta = z_n / gamma_n. A member's view of the
     incoming weight from cluster D is 1/gamma_n sum over m in D of w_nm gamma_m. Weighted by
     gamma_n, the mean over the members is w_CD = sum of w_nm gamma_m over n in C, m in D, and the
-    bias b_C = sum of b_n. Dead members of a cluster that is not all dead have gamma_n = 0: there
-    is nothing they could say about its activation, and they take no part.
+    bias b_C = sum of b_n. Dead members of a cluster with active members have gamma_n = 0 and are
+    ignored, because they carry no information about its activation.
 
     If the members of every cluster are positive multiples of each other, the merged network
     computes the same function.

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How good a projection is and how it uses the source network (paper, equations 6 to 9)."""
+"""Error, saturation and coverage of projections, and their shares by layer (equations 6 to 9)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from neuron_reach.common.arrays import Array, Integers
 
 
 def as_projection(projection: Projection | ArrayLike) -> Projection:
-    """Take a plain matrix P, (K, M), not negative, for a projection of neurons that all live.
+    """Return a plain matrix P >= 0, (K, M), as a projection without dead neurons.
 
     Raises:
-        ValueError: it is no such matrix.
+        ValueError: it is not such a matrix.
     """
     if isinstance(projection, Projection):
         return projection
@@ -46,7 +46,7 @@ def projection_error(
 ) -> float:
     """Return E(P, X) = sum_m |a_m - B p_m|_1 / sum_m |a_m|_1 (equation 6); 1 for P = 0.
 
-    Arguments and errors as of `target_errors`. NaN if all targets are silent.
+    Arguments and errors are those of `target_errors`. NaN if all targets are zero on X.
     """
     missed, total = target_errors(projection, source=source, target=target, samples=samples)
     return float(missed.sum() / total.sum()) if total.any() else float('nan')
@@ -61,17 +61,17 @@ def target_errors(
 ) -> tuple[Array, Array]:
     """Return |a_m - B p_m|_1 and |a_m|_1 of every target m that is not dead, (targets,) each.
 
-    Activations are divided by the projection's own scales, those of the samples it was made from,
-    also where X are validation samples.
+    Activations are divided by the scales of the projection, those of the samples it was fitted to,
+    also if X is a set of validation samples.
 
     Args:
-        projection: a projection; a plain matrix P is for activations that are already normalised.
+        projection: a projection; a plain matrix P is for activations that are already normalized.
         source: activations of the source network on X, (N, K).
         target: activations of the target network on the same X, (N, M).
-        samples: which rows make up X; None: all.
+        samples: indices of the rows in X; None: all rows.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
     """
     projection = as_projection(projection)
     source, target = np.asarray(source), np.asarray(target)
@@ -113,9 +113,9 @@ def _entropy(shares: Array, sources: int) -> Array:
 def saturation(projection: Projection | ArrayLike) -> float:
     """Return S(P), the mean entropy of the targets' columns in [0, 1] (equation 7).
 
-    0 means that one source neuron suffices for each target. Logarithms are to the base of the
-    number of source neurons alive; columns of zeros are left out, and if there are no others the
-    result is NaN.
+    0 means that one source neuron suffices for each target. The base of the logarithms is the
+    number of source neurons that are not dead. Columns of zeros are ignored; the result is NaN if
+    all columns are zero.
     """
     projection = as_projection(projection)
     columns = _columns(projection)
@@ -127,7 +127,8 @@ def saturation(projection: Projection | ArrayLike) -> float:
 def coverage(projection: Projection | ArrayLike) -> float:
     """Return C(P), how evenly the source neurons are used, in [0, 1] (equation 8).
 
-    Same logarithms, zero columns and NaN as in `saturation`. A single source neuron is covered: 1.
+    Logarithms, zero columns and NaN are handled as in `saturation`. The coverage of a single source
+    neuron is 1.
     """
     projection = as_projection(projection)
     columns = _columns(projection)
@@ -146,19 +147,19 @@ def layer_projection(
 ) -> Array:
     """Return P_ij, the share of source layer i in the columns of target layer j (equation 9).
 
-    Columns of zeros are left out. Each column of the result sums to 1, or is NaN where no neuron
-    of the target layer is mapped.
+    Columns of zeros are ignored. Each column of the result sums to 1, or is NaN if no neuron of the
+    target layer is mapped.
 
     Args:
         projection: a projection or a matrix.
-        source_layers: neurons of each of the source's layers, with sum K.
-        target_layers: neurons of each of the target's layers, with sum M.
+        source_layers: number of neurons of each source layer, with sum K.
+        target_layers: number of neurons of each target layer, with sum M.
 
     Returns:
         (source layers, target layers).
 
     Raises:
-        ValueError: the layers have another number of neurons than the projection.
+        ValueError: the layers do not have the same number of neurons as the projection.
     """
     projection = as_projection(projection)
     for name, layers, neurons in (
@@ -191,14 +192,15 @@ def bootstrap_pairs(
     """Return the mean over pairs of networks and its 95 % bootstrap interval, see `bootstrap`.
 
     Args:
-        values: one for each pair, (sources, targets), NaN where there is no pair; or, of networks
-            mapped to themselves, one for each network, (networks,).
+        values: one per pair, (sources, targets), NaN where there is no pair; or, for networks
+            mapped to themselves, one per network, (networks,).
         generator: source of randomness.
-        same_networks: sources and targets are the same networks, drawn only once.
-        resamples: how often to draw.
+        same_networks: sources and targets are the same networks and are drawn together.
+        resamples: number of resamples.
 
     Returns:
-        The mean and its interval; the bounds are NaN if a side has a single network.
+        The mean and its interval; the bounds are NaN if there are fewer than two sources or fewer
+        than two targets.
     """
     values = np.asarray(values, np.float64)
     known = values[np.isfinite(values)]

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Options of clustering, pruning and the pruning procedure; imports nothing slow."""
+"""Options of clustering, pruning, prune-train and mapping. Imports no slow libraries."""
 
 from __future__ import annotations
 
@@ -16,54 +16,62 @@ import dataclasses
 from neuron_reach.common.options import option
 
 SAMPLE_EPISODES = 300
-"""Sample episodes to play or record if the user gives no number."""
+"""Default number of sample episodes to play or record."""
 
 LAMBDA = 50.0
 """Strength of the lasso term in linear projections; the value of the paper."""
 
 LINKAGES = ('within', 'average')
-"""average: mean distance between the two clusters; within: inside their union."""
+"""average: mean distance between two clusters; within: mean distance within their union."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PruningOptions:
     """How neurons are clustered and merged.
 
-    Where the paper leaves a choice, the defaults are the reading that comes nearest to the sizes it
-    publishes (docs/reproduce.md).
+    Where the paper is ambiguous, the defaults are the interpretation whose network sizes are
+    closest to the published ones (docs/reproduce.md).
     """
 
     tau: float = option(
-        0.2, 'share of the largest distance up to which neurons merge', low=0.0, high=1.0
+        0.2,
+        'merge threshold: neurons merge up to this share of the largest distance',
+        low=0.0,
+        high=1.0,
     )
     linkage: str = option(
-        'average', 'how clusters grow: mean distance between them, or within', choices=LINKAGES
+        'average',
+        'clusters merge by the mean distance between them, or within their union',
+        choices=LINKAGES,
     )
     threshold: str = option(
         'neurons',
-        'tau is a share of the largest distance of: clusters of the layer, or of the network, or '
+        'the largest distance is that of clusters of the layer, of clusters of the network, or of '
         'two neurons of the layer',
         choices=('layer', 'network', 'neurons'),
     )
     merge: str = option(
         'weighted',
-        "mean over a cluster's members: weighted by their scaling factors, or uniform",
+        'mean over the neurons of a cluster: weighted by their scaling factors, or uniform',
         choices=('weighted', 'uniform'),
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class ReductionOptions:
-    """How often a network is pruned and trained on, and how that is measured."""
+    """How often a network is pruned and retrained, and how its accuracy is measured."""
 
-    steps: int = option(3, 'reduction steps: prune, then train on', low=1, high=100)
+    steps: int = option(3, 'reduction steps, each of pruning and retraining', low=1, high=100)
     samples: int = option(
-        10, 'samples of episodes over which the initial accuracy is averaged', low=1, high=10_000
+        10,
+        'sets of sample episodes over which the initial accuracy is averaged',
+        low=1,
+        high=10_000,
     )
 
 
 TRANSFORMS = ('naive', 'balanced', 'duplicate')
-"""Input transforms that have a name."""
+"""Named input transforms."""
 
 BASELINES = REFLEXIVE, RANDOM, RANDOM_BOTH, PERMUTED = (
     'reflexive',
@@ -71,8 +79,9 @@ BASELINES = REFLEXIVE, RANDOM, RANDOM_BOTH, PERMUTED = (
     'random-both',
     'permuted',
 )
-"""Mappings of each target onto itself; of a random network onto it; of one onto another, on the
-inputs of the target; and of the source on the same inputs in another order."""
+"""Baseline mappings, in this order: each target onto itself; a random network onto the target; a
+random network onto another one, on the inputs of the target; the source on the same inputs in
+random order onto the target."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +90,7 @@ class MapOptions:
 
     transforms: tuple[str, ...] = option(
         ('balanced',),
-        f'how angles are carried over: {", ".join(TRANSFORMS)}, or a YAML file',
+        f'input transforms between arms: {", ".join(TRANSFORMS)}, or a YAML file',
         path=True,
         flag='transform',
     )
@@ -90,11 +99,11 @@ class MapOptions:
     )
     greedy: bool = option(False, 'compute greedy projections as well')
     baselines: tuple[str, ...] = option(
-        (), 'compare with these baselines', choices=BASELINES, item=str, flag='baseline'
+        (), 'baseline mappings to compare with', choices=BASELINES, item=str, flag='baseline'
     )
     random_hidden: tuple[int, ...] | None = option(
         None,
-        'hidden layer sizes of random networks, by default those of the networks they replace',
+        'sizes of the hidden layers of random networks, by default those of the replaced networks',
         low=1,
         item=int,
     )
@@ -105,6 +114,6 @@ class MapOptions:
         low=0.0,
     )
     episodes: int = option(
-        SAMPLE_EPISODES, 'sample episodes, and as many fresh ones for validation', low=1
+        SAMPLE_EPISODES, 'sample episodes, and as many new episodes for validation', low=1
     )
-    seed: int = option(0, 'of fresh goals, random networks and resampling', low=0)
+    seed: int = option(0, 'seed of validation goals, random networks and resampling', low=0)

@@ -7,12 +7,12 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Projections: predicting a target network's activations from those of a source network.
+"""Projections: prediction of the activations of a target network from those of a source network.
 
-Target with M neurons, source with K, both run on the same N inputs X. Every neuron's activations
-are divided by their maximum (of the absolute value, as outputs can be negative): alpha_m for the
-target, beta_k for the source. A projection P >= 0, (K, M), predicts the target's normalised
-activations A, (N, M), from the source's B, (N, K), as B P (paper, section 6).
+The target has M neurons, the source has K, and both run on the same N inputs X. The activations of
+each neuron are divided by their largest absolute value (outputs can be negative): alpha_m for the
+target, beta_k for the source. A projection P >= 0, (K, M), predicts the normalized activations A of
+the target, (N, M), from those of the source B, (N, K), as B P (paper, section 6).
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from neuron_reach.errors import UserError
 from neuron_reach.records.record import ActivityRecord
 
 CHUNK = 2048
-"""Samples that are converted to double precision at a time."""
+"""Number of samples that are converted to double precision at a time."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Projection:
-    """A projection matrix, and what its rows and columns stand for.
+    """A projection matrix, and the neurons of its rows and columns.
 
     Dead sources (never active on X) have rows of zeros; dead targets have no column.
 
     Attributes:
-        matrix: P for normalised activations, (K, targets), not negative.
-        targets: numbers of the target neurons of the columns: those that are alive, rising.
-        source_scale: beta, greatest absolute activation of each source neuron on X, (K,).
-        target_scale: alpha, the same of each target neuron, dead ones included, (M,).
-        lam: lambda of a linear projection, None of any other.
+        matrix: P >= 0 for normalized activations, (K, targets).
+        targets: index of the target neuron of each column, ascending; dead targets are missing.
+        source_scale: beta, the largest absolute activation of each source neuron on X, (K,).
+        target_scale: alpha, likewise of each target neuron, including dead ones, (M,).
+        lam: lambda of a linear projection; None for other projections.
     """
 
     matrix: Array
@@ -63,17 +63,17 @@ class Projection:
 
     @property
     def sources(self) -> int:
-        """Number of source neurons that are alive."""
+        """Number of source neurons that are not dead."""
         return int(np.count_nonzero(self.source_scale))
 
     @property
     def dead_targets(self) -> Integers:
-        """Numbers of the target neurons without a column."""
+        """Indices of the target neurons without a column."""
         return np.flatnonzero(self.target_scale == 0.0)
 
     @property
     def unmapped_targets(self) -> Integers:
-        """Numbers of the target neurons whose column is all zero: lambda outweighs them."""
+        """Indices of the target neurons with a column of zeros, caused by a large lambda."""
         unmapped: Integers = self.targets[~self.matrix.any(axis=0)]
         return unmapped
 
@@ -92,11 +92,13 @@ class Projection:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NormalEquations:
-    """All that a linear projection needs to know of the activations on N samples.
+    """What a linear projection depends on, computed from the activations on N samples.
+
+    Live neurons are those that are not dead.
 
     Attributes:
-        gram: G = B'B of the sources that are alive, (live K, live K).
-        cross: c = B'a of every target that is alive, (live M, live K).
+        gram: G = B'B of the live sources, (live K, live K).
+        cross: c = B'a of every live target, (live M, live K).
         source_scale: as in `Projection`.
         target_scale: as in `Projection`.
     """
@@ -107,10 +109,10 @@ class NormalEquations:
     target_scale: Array
 
     def __post_init__(self) -> None:
-        """Check that the shapes fit together, as compiled code relies on them.
+        """Check the shapes, which compiled code relies on.
 
         Raises:
-            ValueError: they do not.
+            ValueError: shapes that do not match.
         """
         sources, targets = map(np.count_nonzero, (self.source_scale, self.target_scale))
         for name, values, expected in (
@@ -131,15 +133,15 @@ class NormalEquations:
 def sample_chunks(
     *, source: ArrayLike, target: ArrayLike, samples: Integers | None = None
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield the activations of some samples at a time, (n, K) and (n, M).
+    """Yield the activations of the samples in chunks of n, (n, K) and (n, M).
 
     Args:
         source: activations of the source network, (N, K).
         target: activations of the target network on the same inputs, (N, M).
-        samples: which rows to take; None: all.
+        samples: indices of the rows to take; None: all rows.
 
     Raises:
-        ValueError: shapes that do not fit, or no samples.
+        ValueError: shapes that do not match, or no samples.
     """
     source, target = np.asarray(source), np.asarray(target)
     if source.ndim != 2 or target.ndim != 2:
@@ -172,10 +174,10 @@ def normal_equations(
     Args:
         source: raw activations of the source network, (N, K).
         target: raw activations of the target network on the same inputs, (N, M).
-        samples: which rows make up X; None: all.
+        samples: indices of the rows in X; None: all rows.
 
     Raises:
-        ValueError: shapes that do not fit, or activations that are not finite.
+        ValueError: shapes that do not match, or activations that are not finite.
     """
     source, target = np.asarray(source), np.asarray(target)
     maxima = [np.zeros(values.shape[-1:]) for values in (source, target)]
@@ -217,7 +219,7 @@ def solve_projection(
     targets, sources = equations.cross.shape
     solved = np.zeros((values.size, targets, sources))
     threads = threads or len(os.sched_getaffinity(0))
-    # More blocks than threads, as targets differ in effort.
+    # More blocks than threads, because targets differ in computing time.
     bounds = np.linspace(0, targets, min(targets, 8 * threads) + 1).astype(int)
 
     def solve(block: int) -> int:
@@ -232,7 +234,7 @@ def solve_projection(
         try:
             unsolved = sum(pool.map(solve, range(len(bounds) - 1)))
         finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C, only what has begun is finished
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C, only running blocks are finished
         if unsolved:
             raise ArithmeticError(f'{unsolved} projections could not be solved')
     projections = [
@@ -243,7 +245,7 @@ def solve_projection(
 
 
 def _projection(equations: NormalEquations, solved: Array, lam: float) -> Projection:
-    """Add the rows of dead sources to P', (live M, live K)."""
+    """Make a projection of solutions P', (live M, live K): add the rows of dead sources to P."""
     alive = equations.source_scale > 0.0
     matrix = solved.T
     if not alive.all():
@@ -282,7 +284,7 @@ def linear_projection(
     lam: float | Sequence[float] = LAMBDA,
     threads: int | None = None,
 ) -> Projection | list[Projection]:
-    """Find the P >= 0 that minimises ||B p - a_m||^2 + lambda * sum(p) for each target m.
+    """Find the P >= 0 that minimizes ||B p - a_m||^2 + lambda * sum(p) for each target m.
 
     Equation 5 of the paper; the squares are summed over the N samples, not averaged. The solution
     is exact: the Karush-Kuhn-Tucker residual (`kkt_residual`) stays below 1e-8, usually far below.
@@ -290,14 +292,14 @@ def linear_projection(
     Args:
         source: raw activations of the source network, (N, K).
         target: raw activations of the target network on the same inputs, (N, M).
-        lam: lambda, or several, which together cost little more than the smallest one.
-        threads: threads to solve with; None: one for every core.
+        lam: lambda, or several lambdas; all together take little longer than the smallest alone.
+        threads: number of threads of the solver; None: one per core.
 
     Returns:
-        One projection, or for several lambdas as many, in their order.
+        One projection; for several lambdas a list of projections in the same order.
 
     Raises:
-        ValueError: shapes that do not fit, activations that are not finite.
+        ValueError: shapes that do not match, or activations that are not finite.
         UserError: a negative lambda.
     """
     equations = normal_equations(source=source, target=target)
@@ -305,14 +307,17 @@ def linear_projection(
 
 
 def kkt_residual(equations: NormalEquations, projection: Projection) -> Array:
-    """Return how far each target's column is from the Karush-Kuhn-Tucker conditions, (targets,).
+    """Return how much each target's column violates the Karush-Kuhn-Tucker conditions, (targets,).
 
-    With the gradient g = 2 G p - 2 c + lambda, the residual is the greatest of |g_k| where
-    p_k > 0 and of -g_k where p_k = 0, divided by the greatest |2 c_k|. It is 0 at the minimum,
-    and only there.
+    With the gradient g = 2 G p - 2 c + lambda, the residual is the maximum over k of |g_k| where
+    p_k > 0 and of max(-g_k, 0) where p_k = 0, divided by the largest |2 c_k|. It is 0 at the
+    minimum, and only there.
+
+    Raises:
+        ValueError: the projection is not linear.
     """
     if projection.lam is None:
-        raise ValueError('only linear projections solve an optimisation problem')
+        raise ValueError('only linear projections solve an optimization problem')
     p = projection.matrix[projection.source_scale > 0.0]
     half_gradient = equations.gram @ p - equations.cross.T + projection.lam / 2.0
     violation = np.where(p > 0.0, np.abs(half_gradient), np.maximum(-half_gradient, 0.0))
@@ -324,17 +329,17 @@ def kkt_residual(equations: NormalEquations, projection: Projection) -> Array:
 def greedy_projection(
     *, source: ActivityRecord | ArrayLike, target: ActivityRecord | ArrayLike
 ) -> Projection:
-    """Predict each target neuron by the one source neuron at the least distance (equation 2).
+    """Predict each target neuron by the source neuron at the smallest distance (equation 2).
 
-    P_km = 1 for k = argmin_k d(m, k), else 0; among equals the first. Dead neurons take no part.
+    P_km = 1 for k = argmin_k d(m, k), the first one of several, else 0. Dead neurons are ignored.
 
     Args:
         source: the source network in sample episodes: a record, or raw activations (episodes,
-            steps, K), zero after an episode's end; (steps, K) is a single episode.
+            steps, K), zero after the end of an episode; (steps, K) is a single episode.
         target: the target network on the same inputs, as a record or (episodes, steps, M).
 
     Raises:
-        ValueError: shapes that do not fit, or activations that are not finite.
+        ValueError: shapes that do not match, or activations that are not finite.
     """
     source, target = _as_record(source), _as_record(target)
     source_scale, target_scale = _finite(source.maxima()), _finite(target.maxima())

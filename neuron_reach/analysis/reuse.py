@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Networks made of others: for an arm with other joints, or with a hidden layer less."""
+"""Networks derived from others: for another number of joints, or with one hidden layer less."""
 
 from __future__ import annotations
 
@@ -22,24 +22,27 @@ from neuron_reach.records.record import ActivityRecord
 
 
 def adapt_network(source: QNetwork, transform: ArrayLike) -> QNetwork:
-    """Return the network for the target's arm that acts as a source network would.
+    """Return a network for the target's arm that acts as the source network does.
 
-    It sees theta through theta' = J theta (`input_transform`): a source joint that follows a joint
-    of the target gets its sine and cosine, one that follows none stays at zero, sin 0 = 0 and
-    cos 0 = 1, which goes into the biases of the first layer. So its hidden neurons do exactly what
-    those of the source do when it is mapped. The value of a target's action is that of the
-    source's action with the same motions of the joints that follow each other; joints of the
-    source that follow none do not move, and motions of joints that none follows change nothing.
+    The transform theta' = J theta (`input_transform`) becomes part of the first layer. A source
+    joint that follows a target joint gets the sine and cosine of that joint. A source joint that
+    follows none stays at zero; its constant inputs sin 0 = 0 and cos 0 = 1 are added to the biases.
+    The hidden neurons thus have exactly the activations that those of the source have in a mapping
+    with this transform.
+
+    The value of an action of the target is that of the source's action with the same motions of
+    all joints that follow a target joint; source joints that follow none do not move. Motions of
+    target joints that no source joint follows have no effect on the value.
 
     Args:
         source: a stack of one member.
-        transform: J, (source joints, target joints), at most a single 1 in each row.
+        transform: J, (source joints, target joints), with at most one 1 per row, else zeros.
 
     Returns:
         A stack of one member.
 
     Raises:
-        ValueError: a transform with other rows, or for another number of joints.
+        ValueError: a transform with other rows, or for a different number of source joints.
     """
     matrix = np.asarray(transform, np.float64)
     joints, target_joints = matrix.shape
@@ -54,7 +57,7 @@ def adapt_network(source: QNetwork, transform: ArrayLike) -> QNetwork:
     inputs[-2:, -2:] = np.eye(2)
     constant = np.zeros(2 * joints + 2)
     constant[1:-2:2] = matrix.sum(axis=1) == 0.0
-    motions = action_table(target_joints) @ matrix.T  # of the source, for each target action
+    motions = action_table(target_joints) @ matrix.T  # of the source joints, for each target action
     actions = np.abs(motions[:, None] - action_table(joints)).sum(axis=2).argmin(axis=1)
 
     adapted = QNetwork((inputs.shape[1], *source.sizes[1:-1], len(actions)))
@@ -71,14 +74,17 @@ def adapt_network(source: QNetwork, transform: ArrayLike) -> QNetwork:
 
 
 def copy_hidden(*, source: QNetwork, start: QNetwork) -> QNetwork:
-    """Return a network with the weights between hidden layers of one and all others of another.
+    """Copy the weights between hidden layers of one network into a copy of another network.
 
     Args:
-        source: has the weights and biases from each hidden layer to the next.
-        start: has those from the inputs and to the outputs.
+        source: provides the weights and biases from each hidden layer to the next.
+        start: provides the weights and biases of the first and the last layer.
+
+    Returns:
+        A new network with the layer sizes of `start`.
 
     Raises:
-        ValueError: their hidden layers are not of the same sizes.
+        ValueError: the sizes of the hidden layers differ.
     """
     if source.sizes[1:-1] != start.sizes[1:-1]:
         raise ValueError(
@@ -92,36 +98,38 @@ def copy_hidden(*, source: QNetwork, start: QNetwork) -> QNetwork:
 
 
 def remove_layer(network: QNetwork, record: ActivityRecord, layer: int) -> tuple[QNetwork, float]:
-    """Take out a hidden layer and predict its activations from those of the layer before.
+    """Remove a hidden layer and replace it with a linear prediction from the previous layer.
 
-    The layer's activations z are predicted as M y + m from those of the layer before, y, by least
-    squares over all steps of the sample episodes. With that, W z + c of the layer behind it
-    becomes (W M) y + (W m + c).
+    The activations z of the layer are predicted as M y + m from those of the previous layer, y, by
+    least squares over all steps of the sample episodes. W z + c of the next layer then becomes
+    (W M) y + (W m + c).
 
     Args:
         network: a stack of one member.
-        record: of this network, with all layers.
-        layer: which hidden layer, from 1.
+        record: activations of this network, with all layers.
+        layer: number of the hidden layer, from 1.
 
     Returns:
-        The network, a stack of one member, and the share of the activations' variance that the
-        prediction misses (0 for a layer that is always the same).
+        The shorter network, a stack of one member, and the share of the variance of z that the
+        prediction does not explain (0 if z is constant).
 
     Raises:
         UserError: there is no such layer.
-        ValueError: the record is of another network.
+        ValueError: the layers of the record are not those of the network.
     """
     if not 1 <= layer <= len(network.sizes) - 2:
-        raise UserError(f'no hidden layer {layer}; there are {len(network.sizes) - 2}')
+        raise UserError(
+            f'no hidden layer {layer}; there are {len(network.sizes) - 2} hidden layers'
+        )
     if record.sizes != network.sizes:
-        raise ValueError(f'layers are {network.sizes}, those recorded {record.sizes}')
+        raise ValueError(f'layers are {network.sizes}, those of the record are {record.sizes}')
     steps = np.arange(record.activations.shape[1]) < np.asarray(record.lengths)[:, None]
     before, own = (
         record.layer(record.layers[place])[steps].astype(np.float64) for place in (layer - 1, layer)
     )
     mean_before, mean_own = before.mean(axis=0), own.mean(axis=0)
     spread_before, spread_own = before - mean_before, own - mean_own
-    # Dead and proportional neurons leave the equations singular: the solution of least norm.
+    # Dead and proportional neurons make the equations singular: take the minimum-norm solution.
     slope = np.linalg.lstsq(
         spread_before.T @ spread_before, spread_before.T @ spread_own, rcond=1e-9
     )[0].T

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Input sets: the observations that networks are compared on, and what networks make of them."""
+"""Input sets on which networks are compared, and activations of networks on them."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
 
 CHUNK = 8192
-"""Samples that a network is run on at a time."""
+"""Number of samples in one forward pass."""
 
 
 def unique_samples(observations: ArrayLike, tolerance: float = 0.0) -> Integers:
-    """Return the numbers of the samples that are no duplicates, rising.
+    """Return the indices of the samples without duplicates, ascending.
 
-    A sample is a duplicate if one that is kept and comes before it equals it or, with a tolerance,
-    differs by at most that much in each component. So whatever is dropped lies within the
-    tolerance of something kept, and no two kept samples lie within it.
+    A sample is a duplicate if an earlier kept sample equals it or, with a tolerance, differs from
+    it by at most the tolerance in each component. So every dropped sample is within the
+    tolerance of a kept one, and no two kept samples are within the tolerance of each other.
 
     Args:
         observations: (N, inputs).
-        tolerance: largest difference, in the components' own units; 0: exact duplicates only.
+        tolerance: largest difference, in the unit of each component; 0: exact duplicates only.
 
     Raises:
         UserError: a negative tolerance.
-        ValueError: no matrix of samples.
+        ValueError: `observations` is not a matrix.
     """
     samples = np.ascontiguousarray(observations)
     if samples.ndim != 2:
@@ -68,10 +68,10 @@ def network_activations(network: QNetwork, observations: ArrayLike) -> Single:
         observations: (..., inputs).
 
     Returns:
-        Activations of all layers side by side, input and output included, (..., neurons).
+        Activations of all layers, concatenated from input to output, (..., neurons).
 
     Raises:
-        ValueError: the network has another number of inputs.
+        ValueError: the network has a different number of inputs.
     """
     values = np.asarray(observations, np.float32)
     if values.shape[-1:] != network.sizes[:1]:
@@ -93,7 +93,7 @@ def random_network(sizes: Sequence[int], generator: torch.Generator) -> QNetwork
     """Return an untrained network: Glorot-uniform weights (Xavier), biases zero (paper, section 4).
 
     Args:
-        sizes: neurons of every layer, input and output included.
+        sizes: number of neurons of every layer, including input and output.
         generator: source of randomness.
     """
     network = QNetwork(sizes)

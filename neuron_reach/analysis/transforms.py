@@ -7,11 +7,12 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Running a network on the inputs of an arm with another number of joints.
+"""Input transforms: run a network on the inputs of an arm with another number of joints.
 
-The joint angles of the target network's arm, theta, become those of the source network's arm by a
-matrix, theta_source = J theta_target, and are encoded again; the goal stays as it is (paper,
-section 6). All arms have the same length, of which joint i of n sits at (i - 1) / n.
+The joint angles of the target network's arm are decoded from its inputs, transformed by a matrix to
+those of the source network's arm, theta_source = J theta_target, and encoded again; the goal does
+not change (paper, section 6). All arms have the same length; joint i of n is at the share
+(i - 1) / n of it.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from neuron_reach.errors import UserError
 
 
 def _aligned(few: int, many: int) -> list[int]:
-    """For each joint of the arm with few joints, the joint of the other that sits closest to it.
+    """Return, for each joint of the arm with few joints, the closest joint of the other arm.
 
-    Between two equally close ones, the one nearer to the base.
+    Of two equally close joints, the one nearer to the base is taken.
     """
     return [-((few - 2 * joint * many) // (2 * few)) for joint in range(few)]
 
@@ -40,24 +41,24 @@ def input_transform(kind: str = 'balanced', *, source: int, target: int) -> Arra
     """Return J with theta_source = J theta_target, (source joints, target joints).
 
     Kinds, for a source with more joints than the target:
-        naive: joint i takes the angle of joint i; the joints that are left stay at zero. 2 -> 4:
+        naive: joint i gets the angle of joint i; the remaining joints stay at zero. 2 -> 4:
             (t1, t2, 0, 0), figure 5 (4a) of the paper.
-        balanced: each angle goes to the source joint that sits closest to it along the arm, the
-            other joints stay at zero. 2 -> 4: (t1, 0, t2, 0), figure 5 (4b), by which the arm with
-            four joints moves exactly as the one with two.
+        balanced: each angle goes to the source joint that is closest along the arm; the other
+            joints stay at zero. 2 -> 4: (t1, 0, t2, 0), figure 5 (4b), which makes the arm with
+            four joints move exactly as the arm with two.
         duplicate: as balanced, but the joints in between repeat the angle of the closest target
             joint. 2 -> 4: (t1, t1, t2, t2).
-    For a source with fewer joints, each joint takes the angle of one target joint: of the first
-    ones (naive), or of the closest ones along the arm (balanced, duplicate). With equal joint
-    counts all kinds are the identity.
+    For a source with fewer joints, each joint gets the angle of one target joint: one of the first
+    (naive), or the closest along the arm (balanced, duplicate). For equal numbers of joints all
+    kinds are the identity.
 
     Args:
-        kind: see above.
-        source: joints of the source's arm.
-        target: joints of the target's arm.
+        kind: one of `TRANSFORMS`.
+        source: number of joints of the source's arm.
+        target: number of joints of the target's arm.
 
     Raises:
-        UserError: an unknown kind, or a number of joints below 1.
+        UserError: an unknown kind, or fewer than one joint.
     """
     if kind not in TRANSFORMS:
         raise UserError(f'transform must be one of {", ".join(TRANSFORMS)}, not {kind!r}')
@@ -78,16 +79,16 @@ def input_transform(kind: str = 'balanced', *, source: int, target: int) -> Arra
 def transform_from_values(
     values: Mapping[str, Any], origin: str, *, source: int, target: int
 ) -> Array:
-    """Build J from the content of a user's YAML file: `matrix`, a row for each source joint.
+    """Build J from the content of a user's YAML file: `matrix`, with one row per source joint.
 
     Args:
-        values: what the file holds.
+        values: content of the file.
         origin: name of the file, for messages.
-        source: joints of the source's arm.
-        target: joints of the target's arm.
+        source: number of joints of the source's arm.
+        target: number of joints of the target's arm.
 
     Raises:
-        UserError: another key, or no matrix of finite numbers of the right shape.
+        UserError: an unknown key, or not a matrix of finite numbers of the required shape.
     """
     check_keys(values, {'matrix'}, origin)
     shape = (source, target)
@@ -98,20 +99,21 @@ def transform_from_values(
     try:
         matrix = np.array(values['matrix'], np.float64)
     except KeyError:
-        raise UserError(f'{allowed}; there is none') from None
+        raise UserError(f'{allowed}; it is missing') from None
     except (TypeError, ValueError):
-        raise UserError(f'{allowed}; these are no rows of numbers, equally long') from None
+        raise UserError(f'{allowed}; it is not rows of numbers of equal length') from None
     if matrix.shape != shape or not np.isfinite(matrix).all():
-        found = 'not finite' if matrix.shape == shape else f'of shape {matrix.shape}'
-        raise UserError(f'{allowed}; it is {found}')
+        problem = 'not finite' if matrix.shape == shape else f'of shape {matrix.shape}'
+        raise UserError(f'{allowed}; it is {problem}')
     return matrix
 
 
 def joint_angles(observations: ArrayLike) -> Array:
     """Return the joint angles in observations [sin, cos, ..., goal x, goal z], (..., n), rad.
 
-    Angles lie in (-pi, pi]. Of whole episodes, (episodes, steps, 2n + 2), they are continuous from
-    step to step, so that also matrices with other entries than whole numbers may act on them.
+    Angles are in (-pi, pi]. Those of whole episodes, (episodes, steps, 2n + 2), are unwrapped to be
+    continuous from step to step, so that matrices with entries that are not whole numbers can be
+    applied to them as well.
     """
     values = np.asarray(observations, np.float64)
     angles = np.arctan2(values[..., 0:-2:2], values[..., 1:-2:2])
@@ -119,7 +121,7 @@ def joint_angles(observations: ArrayLike) -> Array:
 
 
 def transform_observations(observations: ArrayLike, matrix: ArrayLike) -> Single:
-    """Turn observations of the target's arm into those of the source's arm.
+    """Convert observations of the target's arm to those of the source's arm.
 
     Args:
         observations: (..., 2n + 2); see `joint_angles`.
@@ -129,7 +131,7 @@ def transform_observations(observations: ArrayLike, matrix: ArrayLike) -> Single
         (..., 2n' + 2).
 
     Raises:
-        ValueError: the matrix is for another number of joints.
+        ValueError: the matrix is for a different number of joints.
     """
     values, matrix = np.asarray(observations), np.asarray(matrix, np.float64)
     joints = (values.shape[-1] - 2) // 2
@@ -138,7 +140,7 @@ def transform_observations(observations: ArrayLike, matrix: ArrayLike) -> Single
             f'a transform of shape {matrix.shape} does not act on observations of '
             f'{values.shape[-1]} numbers'
         )
-    if np.array_equal(matrix, np.eye(joints)):  # without the rounding of there and back again
+    if np.array_equal(matrix, np.eye(joints)):  # no decoding, which would add rounding errors
         return values.astype(np.float32)
     angles = joint_angles(values) @ matrix.T
     result = np.empty((*values.shape[:-1], 2 * len(matrix) + 2), np.float32)

@@ -110,7 +110,7 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match='within, average'):
         cluster_tree(np.zeros((2, 2)), 'ward')
     for distances in (np.zeros((2, 3)), np.full((2, 2), np.nan)):
-        with pytest.raises(ValueError, match='no finite square matrix'):
+        with pytest.raises(ValueError, match='not a finite square matrix'):
             cluster_tree(distances, 'within')
 
 

@@ -18,7 +18,7 @@ from neuron_reach.analysis import neuron_distances
 from neuron_reach.records import record as record_module
 
 
-def normalised(record):
+def normalized(record):
     values = record.activations.astype(np.float64)
     largest = abs(values).max((0, 1))
     return values / np.where(largest > 0.0, largest, 1.0)
@@ -26,7 +26,7 @@ def normalised(record):
 
 def plain(record, other):
     """Equation 2, word by word."""
-    ours, theirs = normalised(record), normalised(other)
+    ours, theirs = normalized(record), normalized(other)
     total = np.zeros((record.neurons, other.neurons))
     for episode in range(record.episodes):
         length = record.lengths[episode]
@@ -62,7 +62,7 @@ def test_equation_2_between_two_records(random_record, pieces):
 
 def test_scipy_agrees(random_record):
     record, other = random_record(seed=1), random_record(seed=1, sizes=(4, 2, 2, 2))
-    ours, theirs = normalised(record), normalised(other)
+    ours, theirs = normalized(record), normalized(other)
     expected = np.mean([squareform(pdist(episode.T)) for episode in ours], axis=0)
     assert np.allclose(neuron_distances(record), expected, rtol=0.0, atol=1e-6)
     expected = np.mean([cdist(a.T, b.T) for a, b in zip(ours, theirs, strict=True)], axis=0)

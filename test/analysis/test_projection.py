@@ -195,8 +195,8 @@ def test_the_rescaled_projection_predicts_raw_activations(pair):
     target, source = pair['target'], pair['source']
     projection = linear_projection(target=target, source=source, lam=0.0)
     alive = projection.source_scale > 0
-    normalised = (source[:, alive] / projection.source_scale[alive]) @ projection.matrix[alive]
-    raw = normalised * projection.target_scale[projection.targets]
+    normalized = (source[:, alive] / projection.source_scale[alive]) @ projection.matrix[alive]
+    raw = normalized * projection.target_scale[projection.targets]
     np.testing.assert_allclose(projection.predict(source), raw, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(source @ projection.rescaled(), raw, rtol=1e-5, atol=1e-6)
 

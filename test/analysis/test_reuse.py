@@ -125,5 +125,5 @@ def test_layers_that_are_not_there_are_refused():
         with pytest.raises(ValueError, match='no hidden layer'):
             remove_layer(network, record, layer)
     other = dataclasses.replace(record_of(made(2, hidden=(9, 7, 9)), 2))
-    with pytest.raises(ValueError, match='those recorded'):
+    with pytest.raises(ValueError, match='those of the record'):
         remove_layer(network, other, 1)

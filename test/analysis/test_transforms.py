@@ -134,10 +134,10 @@ def test_a_matrix_from_yaml():
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({}, 'there is none'),
+        ({}, 'it is missing'),
         ({'matrix': [[1, 0]]}, r'3 rows \(source joints\) of 2 numbers .* of shape \(1, 2\)'),
-        ({'matrix': [[1, 0], [1]]}, 'no rows of numbers'),
-        ({'matrix': [['a', 0]] * 3}, 'no rows of numbers'),
+        ({'matrix': [[1, 0], [1]]}, 'not rows of numbers'),
+        ({'matrix': [['a', 0]] * 3}, 'not rows of numbers'),
         ({'matrix': None}, 'my.yaml'),
         ({'matrix': [[1, float('inf')]] * 3}, 'not finite'),
         ({'Matrix': [[1, 0]] * 3}, r"unknown key 'Matrix'.*; allowed: matrix"),

@@ -77,7 +77,7 @@ def test_prune_refuses_the_record_of_another_network(policy, record, folders):
         nr.prune(policy, other)
     with pytest.raises(nr.UserError, match='the record: is not of'):
         nr.prune(policy, dataclasses.replace(record, network={'digest': '0'}))
-    with pytest.raises(ValueError, match=r'\(12, 8\), those recorded \(9, 7\)'):
+    with pytest.raises(ValueError, match=r'\(12, 8\), those of the record are \(9, 7\)'):
         nr.prune(policy, nr.load(folders[1]).record(episodes=5))
 
 
