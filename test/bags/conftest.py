@@ -7,8 +7,12 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
+import time
+
+import numpy as np
 import pytest
 
+from neuron_reach.analysis import ActivityRecord
 from neuron_reach.bags.storage import humble_types
 from neuron_reach.bags.writer import BagWriter
 
@@ -27,17 +31,17 @@ def types():
 
 @pytest.fixture
 def text_message(types):
-    """Serialises a text as a std_msgs/String."""
+    """Serialize a text as a std_msgs/String."""
 
-    def serialise(text):
+    def serialize(text):
         return types.serialize_cdr(types.types[STRING](text), STRING)
 
-    return serialise
+    return serialize
 
 
 @pytest.fixture
 def write_texts(text_message):
-    """Writes one bag with the texts on a topic; message i has time i."""
+    """Write one bag with the texts on a topic; message i has time i."""
 
     def write(path, storage, texts, topic='/arm/checkpoint'):
         with BagWriter(path, storage) as bag:
@@ -47,3 +51,24 @@ def write_texts(text_message):
         return next(item for item in path.iterdir() if item.suffix != '.yaml')
 
     return write
+
+
+@pytest.fixture
+def record_small():
+    draw = np.random.default_rng(0)
+    return ActivityRecord(
+        activations=draw.random((4, 3, 9), np.float32),
+        lengths=np.full(4, 3),
+        layers=('input', 'hidden_1', 'output'),
+        sizes=(4, 2, 3),
+        goals=draw.random((4, 2)),
+        rewards=draw.random(4),
+        network={'path': '/x/checkpoint', 'version': 3},
+    )
+
+
+@pytest.fixture
+def in_time():
+    begin = time.monotonic()
+    yield
+    assert time.monotonic() - begin < 20  # some of these took minutes, and gigabytes

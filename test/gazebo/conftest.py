@@ -14,6 +14,9 @@ import pytest
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.options import GazeboOptions
+from neuron_reach.learning.checkpoint import describe, save_checkpoint
+from neuron_reach.learning.setup import Setup
+from neuron_reach.learning.training import Training
 
 
 @pytest.fixture
@@ -30,3 +33,13 @@ def make_arms(gazebo):
     yield make
     for arms in started:
         arms.close()
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """An untrained network of a 1-joint arm, with short episodes in which any reward will do."""
+    values = {'joints': 1, 'hidden': [8], 'episode_steps': 6, 'reach_steps': 6}
+    setup = Setup.from_values({**values, 'success_reward': 0.0}, 'test')
+    training = Training(setup)
+    metadata = describe(setup, training.members[0], None)
+    return save_checkpoint(tmp_path / 'checkpoint', training.saved_network(0), metadata)
