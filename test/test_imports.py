@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import neuron_reach
+from neuron_reach import analysis
 
 CORE = ('arm', 'learning', 'analysis')
 ROS = {
@@ -185,10 +186,10 @@ def test_every_public_name_is_there_and_listed():
         neuron_reach.laod  # noqa: B018  # what a typo does
 
 
-def test_lazy_names_are_those_that_type_checkers_see():
-    (branch,) = (
-        node for node in ast.parse((ROOT / '__init__.py').read_text()).body if type(node) is ast.If
-    )
+@pytest.mark.parametrize('package', [neuron_reach, analysis], ids=lambda each: each.__name__)
+def test_lazy_names_are_those_that_type_checkers_see(package):
+    tree = ast.parse(Path(package.__file__).read_text())
+    (branch,) = (node for node in tree.body if type(node) is ast.If)
     typed = {
         (node.module.removeprefix('neuron_reach.'), alias.name)
         for node in branch.body
@@ -201,4 +202,5 @@ def test_lazy_names_are_those_that_type_checkers_see():
         for name in names.split()
     }
     assert typed == lazy
-    assert {name for _, name in lazy} | {'__version__'} == set(neuron_reach.__all__)
+    assert {name for _, name in lazy} == set(package.__all__) - {'__version__'}
+    assert all(getattr(package, name) is not None for name in package.__all__)
