@@ -14,7 +14,9 @@ from unittest.mock import MagicMock
 
 import pytest
 from workflow_fixtures import command as command
+from workflow_fixtures import help_of as help_of
 from workflow_fixtures import no_figures as no_figures
+from workflow_fixtures import refusal as refusal
 from workflow_fixtures import refused as refused
 from workflow_fixtures import run_dir as run_dir
 from workflow_fixtures import runs as runs

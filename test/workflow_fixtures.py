@@ -122,3 +122,40 @@ def refused(command):
             assert word in lines[0]
 
     return run
+
+
+@pytest.fixture
+def refusal(tmp_path, monkeypatch, capsys):
+    """Returns the one line with which a command line is refused; nothing may be written."""
+    from neuron_reach.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        try:
+            code = main(list(arguments))
+        except SystemExit as exit_:
+            code = exit_.code
+        captured = capsys.readouterr()
+        assert code == 2
+        assert captured.out == ''
+        assert captured.err.startswith('neuron_reach')
+        assert captured.err.count('\n') == 1
+        return captured.err
+
+    yield run
+    assert [path.name for path in tmp_path.iterdir() if path.name != 'a.yaml'] == []
+
+
+@pytest.fixture
+def help_of(capsys):
+    """Returns the help of a command."""
+    from neuron_reach.cli import main
+
+    def run(*command):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, '--help'])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    return run

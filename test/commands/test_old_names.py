@@ -9,25 +9,11 @@
 
 """Old names of commands work with their old arguments and print the new name."""
 
-import pytest
 from easy import EASY
 
 from neuron_reach.launching import graph
 
 ARGUMENTS = [*(f'{key}:={value}' for key, value in EASY.items()), 'test_episodes:=0']
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """Keeps the phases that are to be started, in place of starting them."""
-    kept = []
-
-    def keep(phases):
-        kept.append(phases)
-        return 0
-
-    monkeypatch.setattr('neuron_reach.commands.graphs.run', keep)
-    return kept
 
 
 def test_learn_is_train_without_ros(command, tmp_path):
@@ -43,7 +29,7 @@ def test_learn_is_train_without_ros(command, tmp_path):
     assert models[0].read_bytes() == models[1].read_bytes()
 
 
-def test_reduce_is_prune_train_over_ros(command, tmp_path, untrained, started):
+def test_reduce_is_prune_train_over_ros(command, tmp_path, untrained, ros, started):
     checkpoint, folder = untrained().path, tmp_path / 'out'
     flags = ['--episodes', 6, '--tau', 0.3, '--steps', 2, '--samples', 3, '--max-episodes', 700]
     flags += ['--test-episodes', 50, '--storage', 'sqlite3', '--namespace', 'left']
@@ -58,11 +44,3 @@ def test_reduce_is_prune_train_over_ros(command, tmp_path, untrained, started):
     assert command('reduce', *words) == (0, '', 'reduce is now: prune-train --ros\n')
     assert started == [graph.build('prune-train', given)] * 2
     assert len(started[0]) == 10
-
-
-def test_the_summary_needs_no_ros(command, tmp_path, untrained, started):
-    flags = ['-o', tmp_path / 'out', '--ros', '--summary']
-    code, text, _ = command('prune-train', untrained().path, *flags)
-    assert code == 0
-    assert 'before: 28 hidden neurons (16 12)' in text
-    assert started == []

@@ -7,6 +7,8 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
+import pytest
+
 
 def test_bad_input_is_one_line(tmp_path, trained, refused):
     out = ['-o', tmp_path / 'out']
@@ -16,3 +18,22 @@ def test_bad_input_is_one_line(tmp_path, trained, refused):
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out' / 'reduction.json').write_text('{"source"')
     refused('prune-train', trained, *out, words=['reduction.json', 'truncated'])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ('prune-train x --payload 2 -o y', '--payload takes effect only with --ros'),
+        ('prune-train x --ros --backend gazbo -o y', 'no such checkpoint'),
+    ],
+)
+def test_flags_for_gazebo_need_ros_and_a_checkpoint(arguments, message, refusal):
+    assert message in refusal(*arguments.split())
+
+
+def test_the_summary_needs_no_ros(command, tmp_path, untrained, started):
+    flags = ['-o', tmp_path / 'out', '--ros', '--summary']
+    code, text, _ = command('prune-train', untrained().path, *flags)
+    assert code == 0
+    assert 'before: 28 hidden neurons (16 12)' in text
+    assert started == []
