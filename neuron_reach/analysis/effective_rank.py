@@ -41,7 +41,5 @@ def effective_rank(activations: ArrayLike, delta: float = DELTA) -> int:
         raise ValueError(f'delta must be from 0 to less than 1, not {delta:g}')
     if not values.any():
         return 0
-    if len(values) > values.shape[1]:  # the same singular values, of a smaller matrix
-        values = np.linalg.qr(values, mode='r')
     sums = np.cumsum(np.linalg.svd(values, compute_uv=False))
     return int(np.searchsorted(sums, (1.0 - delta) * sums[-1])) + 1
