@@ -7,4 +7,4 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The robot and its task: kinematics, joint control, the fleet simulator, reaching."""
+"""The robot and its task: kinematics, joint control, fleet simulator, reaching task."""

@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def link_ends(joint_angles: ArrayLike, link_lengths: ArrayLike) -> NDArray[np.floating]:
-    """Return where each link ends.
+    """Return the end points of all links.
 
-    The first angle is measured from the x axis towards z (upright is pi/2), every other one
-    from the link before it: p_k = sum over i <= k of l_i (cos, sin)(theta_1 + ... + theta_i).
+    The first angle is measured from the x axis towards z (upright is pi/2), each other angle
+    relative to the previous link: p_k = sum over i <= k of l_i (cos, sin)(theta_1 + ... + theta_i).
 
     Args:
         joint_angles: (..., n), rad.
@@ -39,7 +39,7 @@ def forward_kinematics(joint_angles: ArrayLike, link_lengths: ArrayLike) -> NDAr
     absolute = np.cumsum(np.asarray(joint_angles), axis=-1)
     lengths = np.asarray(link_lengths, dtype=absolute.dtype)
     tip = np.zeros((*absolute.shape[:-1], 2), absolute.dtype)
-    for joint, length in enumerate(lengths):  # numpy is slow at sums of a few numbers each
+    for joint, length in enumerate(lengths):  # NumPy is slow at sums of only a few numbers
         tip[..., 0] += length * np.cos(absolute[..., joint])
         tip[..., 1] += length * np.sin(absolute[..., joint])
     return tip

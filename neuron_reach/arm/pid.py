@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Joint velocity and position under PID control, compiled."""
+"""Compiled PID control of joint positions."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ def pid_steps(
     integral_limit: float,
     velocity_limit: float,
 ) -> None:
-    """Do `steps` PID steps of `period` seconds on every joint, in place (see `FleetSimulator`).
+    """Advance all joints by PID steps, in place (see `FleetSimulator`).
 
     Args:
-        angles: measured, (joints of all arms,), rad.
-        velocities: measured, (joints of all arms,), rad/s.
-        integral: the integral shares, (joints of all arms,), rad/s.
-        targets: of the angles, (joints of all arms,), rad.
-        steps: how many.
+        angles: measured angles, (joints of all arms,), rad.
+        velocities: measured velocities, (joints of all arms,), rad/s.
+        integral: integral terms, (joints of all arms,), rad/s.
+        targets: target angles, (joints of all arms,), rad.
+        steps: number of steps.
         period: length of a step, s.
         gains: proportional (1/s), integral (1/s^2), derivative.
-        integral_limit: largest integral share, rad/s.
+        integral_limit: largest integral term, rad/s.
         velocity_limit: largest velocity, rad/s.
     """
     p, i, d = gains
     for _ in range(steps):
-        for joint in range(angles.size):  # the inner loop, so that joints share vector operations
+        for joint in range(angles.size):  # the inner loop, so that it is vectorized over joints
             error = targets[joint] - angles[joint]
             velocity = p * error + integral[joint] - d * velocities[joint]
             velocity = min(max(velocity, -velocity_limit), velocity_limit)
-            share = integral[joint] + i * period * error
-            integral[joint] = min(max(share, -integral_limit), integral_limit)
+            term = integral[joint] + i * period * error
+            integral[joint] = min(max(term, -integral_limit), integral_limit)
             velocities[joint] = velocity
             angles[joint] += period * velocity

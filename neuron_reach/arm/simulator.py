@@ -7,10 +7,10 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The kinematic arm: velocity-limited joints with PID position controllers, in fleets.
+"""Fleets of kinematic arms: velocity-limited joints with PID position controllers.
 
-All arms of a fleet are advanced together as one array; an arm's motion does not depend on how many
-others there are.
+All arms of a fleet are advanced together as one array; the motion of an arm does not depend on the
+number of other arms.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ class ArmOptions:
     """The arm and its joint controllers."""
 
     joints: int = option(3, 'number of revolute joints', low=1, high=6)
-    arm_length: float = option(1.0, 'length of all links together, m', low=0.1, high=1.8)
+    arm_length: float = option(1.0, 'total length of all links, m', low=0.1, high=1.8)
     bend: float = option(
-        0.3, 'angle of every joint but the first in the start pose, rad', low=-3.0, high=3.0
+        0.3, 'angle of all joints except the first in the start pose, rad', low=-3.0, high=3.0
     )
     inner_steps: int = option(10, 'PID steps in one 50 ms control cycle', low=10, high=1000)
     pid_p: float = option(80.0, 'proportional gain, 1/s', low=0.0, high=200.0)
     pid_i: float = option(10.0, 'integral gain, 1/s^2', low=0.0, high=10000.0)
     pid_d: float = option(0.05, 'derivative gain (on the measured velocity)', low=0.0, high=0.9)
     integral_limit: float = option(
-        0.2, 'largest share of the integral in the output, rad/s (anti-windup)', low=0.0, high=10.0
+        0.2, 'largest integral term of the output, rad/s (anti-windup)', low=0.0, high=10.0
     )
     velocity_limit: float = option(3.0, 'largest joint velocity, rad/s', low=0.1, high=100.0)
 
     @property
     def link_lengths(self) -> Array:
-        """Lengths of the links, (n,), m: all equal."""
+        """Lengths of the links, (n,), m; all links have the same length."""
         return np.full(self.joints, self.arm_length / self.joints)
 
     @property
     def start_pose(self) -> Array:
         """Joint angles at the start of an episode, (n,), rad.
 
-        Bent, so that the Jacobian has full rank, with the bends balanced about upright.
+        The arm is bent, so that the Jacobian has full rank, symmetrically about the upright.
         """
         pose = np.full(self.joints, self.bend)
         pose[0] = math.pi / 2 - self.bend * (self.joints - 1) / 2
@@ -63,15 +63,15 @@ class ArmOptions:
 
 
 class FleetSimulator:
-    """A fleet of equal arms, advanced together by whole control cycles.
+    """A fleet of identical arms, advanced together by whole control cycles.
 
     Each joint is an integrator with a velocity limit. Its controller is a PID in parallel form,
-    v = clip(p e + I - d v_measured), with the integral share I clamped (anti-windup) and the
-    derivative taken on the measurement, so that a step of the target gives no kick.
+    v = clip(p e + I - d v_measured). The integral term I is clamped (anti-windup), and the
+    derivative is that of the measurement, so that a step of the target causes no derivative kick.
     """
 
     def __init__(self, options: ArmOptions, arms: int) -> None:
-        """Put `arms` arms into the start pose."""
+        """Make a fleet of `arms` arms in the start pose."""
         from neuron_reach.arm.pid import pid_steps
 
         self._pid_steps = pid_steps
@@ -83,7 +83,7 @@ class FleetSimulator:
         self._integral = np.empty(shape)
         self._targets = np.empty(shape)
         self.reset()
-        self._advance(0)  # compiles, so that the first cycle is as fast as all others
+        self._advance(0)  # compile now, so that the first cycle is as fast as the others
 
     @property
     def joint_angles(self) -> Array:
@@ -98,7 +98,7 @@ class FleetSimulator:
         return velocities
 
     def reset(self, chosen: Flags | None = None) -> Array:
-        """Put every arm, or those chosen, (arms,), at rest into the start pose.
+        """Put all arms, or the `chosen` ones, (arms,), into the start pose, at rest.
 
         Returns:
             The joint angles, (arms, n).
@@ -111,7 +111,7 @@ class FleetSimulator:
         return self.joint_angles
 
     def send(self, targets: ArrayLike) -> None:
-        """Give the controllers new target angles, (arms, n), rad."""
+        """Set new target angles of the controllers, (arms, n), rad."""
         self._targets[:] = targets
 
     def receive(self) -> Array:

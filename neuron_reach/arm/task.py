@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The reaching task: what the policy sees, does and is rewarded for, and where goals lie."""
+"""The reaching task: observations, actions, rewards, and the region of the goals."""
 
 from __future__ import annotations
 
@@ -27,16 +27,19 @@ ACTION_STEP = 0.05
 """Change of a joint's target angle by one action, rad (paper, section 3)."""
 
 CELL_SHARE = 0.02
-"""Edge of a cell of the goal region, as a share of the arm's length."""
+"""Edge length of a cell of the goal region, as a share of the arm's length."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskOptions:
-    """The task; defaults as in the paper, or as decided where the paper is silent."""
+    """Options of the task; the defaults are those of the paper, or ours where it gives no value."""
 
-    episode_steps: int = option(60, 'control steps of an episode', low=1, high=10000)
+    episode_steps: int = option(60, 'control steps in an episode', low=1, high=10000)
     reach_steps: int = option(
-        50, 'goals lie where the arm can get within this many control steps', low=1, high=10000
+        50,
+        'goals are reachable within this many control steps',
+        low=1,
+        high=10000,
     )
     goals: str = option(
         'upper', 'region of the goals: upper half plane or full disc', choices=('upper', 'full')
@@ -50,9 +53,9 @@ class TaskOptions:
 
 
 def action_table(joints: int) -> Array:
-    """Return what every action adds to the target angles, (3^n, n), rad.
+    """Return the change of the target angles by each action, (3^n, n), rad.
 
-    Every combination of -0.05, 0 and +0.05 rad, the last joint changing fastest.
+    The actions are all combinations of -0.05, 0 and +0.05 rad; the last joint changes fastest.
     """
     return ACTION_STEP * np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=joints)))
 
@@ -102,11 +105,11 @@ class ReachingTask:
         return np.clip(1.0 - distance / (2.0 * self.arm.arm_length), 0.0, None) ** 2
 
     def success(self, final_reward: ArrayLike) -> Flags:
-        """Tell which episodes succeeded by the reward of their last step, (...)."""
+        """Return which episodes succeeded, given the reward of their last step, (...)."""
         return np.asarray(final_reward) >= self.options.success_reward
 
     def sample_goals(self, generator: np.random.Generator, count: int) -> Array:
-        """Draw goals uniformly by area from the region the arm can reach, (count, 2), m."""
+        """Draw goals uniformly from the area that the arm can reach, (count, 2), m."""
         cells, edge = goal_cells(self.arm, self.options)
         corners = cells[generator.integers(len(cells), size=count)]
         return corners + edge * generator.random((count, 2))
@@ -116,14 +119,15 @@ class ReachingTask:
 def goal_cells(arm: ArmOptions, task: TaskOptions) -> tuple[Array, float]:
     """Find the square cells of the x-z plane that the tip can reach within `reach_steps`.
 
-    The joint angles within reach form a box about the start pose; a low-discrepancy set of them
-    (Sobol) marks the cells. Each point of a marked cell is within a cell's diagonal of a tip
-    position, well inside the radius of success.
+    The reachable joint angles form a box around the start pose. The tip positions of a
+    low-discrepancy set (Sobol) of these angles mark the cells. The distance of each point of a
+    marked cell from a tip position is at most the diagonal of the cell, much less than the radius
+    of success.
 
     Returns:
-        Lower left corners (cells, 2) and the edge of a cell, both in m.
+        Lower left corners, (cells, 2), and the edge length of a cell, both in m.
     """
-    from scipy.stats import qmc  # takes half a second to import; only policies draw goals
+    from scipy.stats import qmc  # takes 0.5 s to import; only policies draw goals
 
     span = ACTION_STEP * task.reach_steps
     sobol = qmc.Sobol(arm.joints, scramble=False)

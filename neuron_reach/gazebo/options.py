@@ -18,13 +18,13 @@ from neuron_reach.common.options import option
 
 @dataclasses.dataclass(frozen=True)
 class GazeboOptions:
-    """Gazebo, for `backend: gazebo`."""
+    """Options of Gazebo, for `backend: gazebo`."""
 
     physics_steps: int = option(50, 'physics steps in one 50 ms control cycle', low=25, high=1000)
-    gui: bool = option(False, "show Gazebo's window (of a ROS 2 installation's Gazebo)")
+    gui: bool = option(False, "show Gazebo's window (only with the Gazebo of a ROS 2 installation)")
     payload: float = option(
-        0.0, 'mass at the tip that the gains are not tuned for, kg', low=0.0, high=5.0
+        0.0, 'additional mass at the tip, for which the gains are not tuned, kg', low=0.0, high=5.0
     )
     gain_scale: float = option(
-        1.0, 'factor on all PID gains of the joints; 0: no control at all', low=0.0, high=10.0
+        1.0, 'factor on all PID gains of the joints; 0: no control', low=0.0, high=10.0
     )
