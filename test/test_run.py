@@ -148,10 +148,10 @@ def test_it_runs_by_any_shell_from_anywhere(clone, command):
     assert clone.run(*command, '--version', **elsewhere)[:2] == clone.worked
 
 
-def test_it_is_not_to_be_sourced(clone):
+def test_it_refuses_to_be_sourced(clone):
     code, out, errors, _ = clone.run('bash', '-c', '. ./run; echo "alive $?"')
     assert (code, out) == (0, 'alive 2\n')
-    assert errors == ['run: is to be run, not to be sourced']
+    assert errors == ['run: execute this script; do not source it']
 
 
 def foreign(venv):
@@ -198,7 +198,7 @@ def test_a_venv_of_somebody_else_is_refused_and_not_touched(clone, tmp_path, mak
         code, _, errors, stages = clone.run()
         assert code == 2
         assert errors == [
-            f'run: {clone.venv} was not made by ./run and stays as it is; '
+            f'run: {clone.venv} was not made by ./run and is not changed; '
             'move it away, or use another clone'
         ]
         assert stages == []
@@ -235,7 +235,7 @@ def test_a_failure_says_where_it_is_told_and_the_next_call_works(clone, stage):
     code, _, errors, _ = clone.run(FAKE_FAIL=stage)
     assert code == 2
     assert 'it went wrong' in errors
-    assert errors[-1] == f'run: that failed; all of it is in {clone.venv}/setup.log'
+    assert errors[-1] == f'run: this step failed; the whole output is in {clone.venv}/setup.log'
     assert clone.run()[:2] == clone.worked
 
 
@@ -274,7 +274,7 @@ def test_of_two_at_once_one_sets_up(clone):
     assert first.communicate(timeout=20)[0] == clone.worked[1]
     out, errors = second.communicate(timeout=20)
     assert out == clone.worked[1]
-    assert errors == 'run: waiting for another set-up to end\n'
+    assert errors == 'run: waiting for another call to finish the setup\n'
     assert [line for line in clone.log.read_text().split() if line != 'none'] == STAGES
 
 
@@ -283,7 +283,7 @@ def test_a_script_outside_a_clone_does_nothing(clone, tmp_path):
     copy = shutil.copy(ROOT / 'run', tmp_path / 'else')
     code, _, errors, _ = clone.run(copy, '--version')
     assert code == 2
-    assert errors == [f'run: {tmp_path}/else is no clone of neuron_reach; call ./run there']
+    assert errors == [f'run: {tmp_path}/else is not a clone of neuron_reach; call ./run in a clone']
     assert [path.name for path in (tmp_path / 'else').iterdir()] == ['run']
 
 
@@ -301,7 +301,7 @@ def test_a_clone_that_cannot_be_written_to(clone):
     )
     code, _, errors, _ = clone.run('unshare', '-m', 'bash', '-c', script)
     assert code == 2
-    assert errors == [f'run: cannot make {clone.venv}; the clone has to be writable for that']
+    assert errors == [f'run: cannot make {clone.venv}; the clone must be writable']
     clone.run()
     assert clone.run('unshare', '-m', 'bash', '-c', script) == (*clone.worked, [], [])
     (clone.path / 'neuron_reach' / 'new.py').touch()

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`neuron_reach info PATH`: describe what a folder or file holds."""
+"""`neuron_reach info PATH`: describe a folder or file that any command has written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from neuron_reach.commands.flags import Parser, add_command, add_namespace, path
 
-SUMMARY = 'Describe what any command left in a folder or a file.'
+SUMMARY = 'Describe a folder or a file that any command has written.'
 EXAMPLES = """
 neuron_reach info runs/joints3_seed0
 neuron_reach info runs/joints3_seed0/bag
@@ -27,10 +27,17 @@ neuron_reach info runs/reproduce
 def add(commands: Any) -> Parser:
     """Add the command."""
     parser = add_command(
-        commands, 'info', SUMMARY, _info, leaves='Nothing; it only reads.', examples=EXAMPLES
+        commands,
+        'info',
+        SUMMARY,
+        _info,
+        leaves='Nothing; the command only reads files.',
+        examples=EXAMPLES,
     )
     group = parser.add_argument_group('input')
-    group.add_argument('path', type=path, help='a folder or a file in it')
+    group.add_argument(
+        'path', type=path, help='a folder that a command has written, or a file in it'
+    )
     add_namespace(group)
     return parser
 
