@@ -28,11 +28,10 @@ from neuron_reach.gazebo.options import GazeboOptions
 
 VARIED = ('payload', 'gain_scale', 'physics_steps')
 SUMMARY = 'Use Gazebo without a ROS installation: install it, validate networks, film them.'
-EXAMPLES = """
-neuron_reach gazebo install
-neuron_reach gazebo validate runs/joints3_seed0/checkpoint --payload 0.2
-neuron_reach gazebo film runs/joints3_seed0/checkpoint arm.gif
-"""
+INSTALL_EXAMPLE = 'neuron_reach gazebo install'
+VALIDATE_EXAMPLE = 'neuron_reach gazebo validate runs/joints3_seed0/checkpoint --payload 0.2'
+FILM_EXAMPLE = 'neuron_reach gazebo film runs/joints3_seed0/checkpoint arm.gif'
+EXAMPLES = '\n'.join((INSTALL_EXAMPLE, VALIDATE_EXAMPLE, FILM_EXAMPLE))
 
 
 def add(commands: Any) -> Parser:
@@ -49,7 +48,7 @@ def _add_install(commands: Any) -> Parser:
         'Install Gazebo 11 for this user from the packages of Debian; needs no root.',
         _install,
         leaves='Gazebo, in ~/.cache/neuron_reach/gazebo or the folder $NEURON_REACH_GAZEBO.',
-        examples='neuron_reach gazebo install',
+        examples=INSTALL_EXAMPLE,
     )
 
 
@@ -60,7 +59,7 @@ def _add_validate(commands: Any) -> Parser:
         'Play test episodes of trained networks in Gazebo and on the kinematic arm.',
         _validate,
         leaves='Nothing; it prints a table in Markdown.',
-        examples=EXAMPLES.splitlines()[2],
+        examples=VALIDATE_EXAMPLE,
     )
     networks = command.add_argument_group('networks')
     networks.add_argument(
@@ -87,7 +86,7 @@ def _add_film(commands: Any) -> Parser:
         'Film a trained network reaching in Gazebo, as an animated picture.',
         _film,
         leaves='The picture, in FILE.',
-        examples=EXAMPLES.splitlines()[3],
+        examples=FILM_EXAMPLE,
     )
     files = command.add_argument_group('input and output')
     files.add_argument(
