@@ -16,14 +16,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.clusters import leaves
 from neuron_reach.analysis.merging import Clustering
+from neuron_reach.common.arrays import Array, Flags, Integers
 from neuron_reach.figures.style import COLORS, HATCHES, Figure
 from neuron_reach.records.record import ActivityRecord
-
-Array = NDArray[np.float64]
 
 BINS = 60
 COLUMNS = 3
@@ -79,7 +77,7 @@ def layer_title(name: str) -> str:
     return f'{kind} layer {number}'.strip()
 
 
-def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool_]]) -> Figure:
+def dendrogram_figure(clustering: Clustering, dead: Mapping[str, Flags]) -> Figure:
     """Draw the tree of each layer, its clusters at the cut, and its dead neurons.
 
     Args:
@@ -108,9 +106,7 @@ def dendrogram_figure(clustering: Clustering, dead: Mapping[str, NDArray[np.bool
     return figure
 
 
-def draw_tree(
-    axis: Axes, tree: Array, clusters: NDArray[np.int64], dead: NDArray[np.bool_]
-) -> None:
+def draw_tree(axis: Axes, tree: Array, clusters: Integers, dead: Flags) -> None:
     """Draw a tree; scipy's function is recursive and fails for long chains."""
     count = len(tree) + 1
     order = leaves(tree, 2 * count - 2)

@@ -18,9 +18,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.intervals import mean_interval
+from neuron_reach.common.arrays import Array
 from neuron_reach.figures.style import COLORS
 
 MARKERS = 'osD^vP*X'
@@ -123,7 +124,7 @@ def _draw(axis: Axes, panel: Panel, dots: bool) -> None:
         axis.legend(frameon=False, fontsize=7)
 
 
-def _summary(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _summary(values: Array) -> Array:
     """Return means and their 95 % intervals of the networks that have a value, (3, places)."""
     summary = np.full((3, values.shape[1]), np.nan)
     for place, column in enumerate(values.T):

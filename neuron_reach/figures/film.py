@@ -21,15 +21,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from numpy.typing import NDArray
 from PIL import Image
 
 from neuron_reach.analysis.transforms import joint_angles
 from neuron_reach.arm.kinematics import link_ends
+from neuron_reach.common.arrays import Array
 from neuron_reach.figures.activity import layer_title
 from neuron_reach.records.record import ActivityRecord
-
-Array = NDArray[np.float64]
 
 SIZE = (880, 440)
 """Width and height of a frame, pixels."""

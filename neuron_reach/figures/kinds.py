@@ -16,13 +16,12 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from neuron_reach.common.arrays import Array, Flags, Integers
 from neuron_reach.figures.activity import draw_tree, layer_title
 from neuron_reach.figures.style import COLORS
 
-Array = NDArray[np.float64]
-Tree = tuple[Array, NDArray[np.int64], NDArray[np.bool_]]
+Tree = tuple[Array, Integers, Flags]
 """A linkage matrix, the cluster of each neuron, which neurons are dead."""
 
 LINES = ('-', '--', '-.', ':')

@@ -18,10 +18,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.projection import Projection
+from neuron_reach.common.arrays import Array, Flags
 from neuron_reach.figures.style import COLORS, HATCHES, Figure
 
 Values = TypeVar('Values')
@@ -113,7 +113,7 @@ def _spread(
 
 
 def layer_tables(
-    tables: Mapping[str, tuple[NDArray[np.float64], Sequence[str], Sequence[str]]],
+    tables: Mapping[str, tuple[Array, Sequence[str], Sequence[str]]],
 ) -> Figure:
     """Draw layer-to-layer projections (equation 9) as heat maps with their numbers.
 
@@ -202,7 +202,7 @@ def projection_drawing(
     return figure
 
 
-def _stack(sizes: Sequence[int]) -> NDArray[np.float64]:
+def _stack(sizes: Sequence[int]) -> Array:
     """Return a height in [0, 1] for each neuron, first layer on top, with gaps between layers."""
     gap = 0.04
     step = (1.0 - gap * (len(sizes) - 1)) / max(1, sum(sizes) - 1)
@@ -214,8 +214,8 @@ def _neurons(
     axis: Axes,
     x: float,
     layers: Mapping[str, int],
-    heights: NDArray[np.float64],
-    alive: NDArray[np.bool_],
+    heights: Array,
+    alive: Flags,
 ) -> None:
     """Draw the neurons of one network with the names of its layers."""
     size = float(np.clip(500.0 / len(heights), 0.8, 4.0))

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.common.arrays import Array
 from neuron_reach.gazebo import server, world
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.gazebo.server import Server
@@ -95,22 +96,22 @@ class GazeboArms:
         return self._server.pid
 
     @property
-    def joint_angles(self) -> NDArray[np.float64]:
+    def joint_angles(self) -> Array:
         """Measured joint angles, a copy, (arms, n), rad."""
-        angles: NDArray[np.float64] = self._angles.copy()
+        angles: Array = self._angles.copy()
         return angles
 
     @property
-    def joint_velocities(self) -> NDArray[np.float64]:
+    def joint_velocities(self) -> Array:
         """Measured joint velocities, a copy, (arms, n), rad/s."""
-        velocities: NDArray[np.float64] = self._velocities.copy()
+        velocities: Array = self._velocities.copy()
         return velocities
 
-    def reset(self) -> NDArray[np.float64]:
+    def reset(self) -> Array:
         """Put every arm at rest into the start pose and return the joint angles, (arms, n)."""
         return self.place(np.broadcast_to(self.options.start_pose, self._shape))
 
-    def place(self, joint_angles: ArrayLike) -> NDArray[np.float64]:
+    def place(self, joint_angles: ArrayLike) -> Array:
         """Put every arm at rest into a pose, (arms, n), rad; return the joint angles."""
         self._targets = self._flat(joint_angles)
         return self._take(self._server.request(server.RESET, self._targets))
@@ -119,7 +120,7 @@ class GazeboArms:
         """Set the target angles of the controllers, (arms, n), rad."""
         self._targets = self._flat(targets)
 
-    def receive(self, physics_steps: int | None = None) -> NDArray[np.float64]:
+    def receive(self, physics_steps: int | None = None) -> Array:
         """Advance one control cycle (50 ms) or some physics steps; return angles, (arms, n), rad.
 
         Raises:
@@ -139,10 +140,10 @@ class GazeboArms:
         values = [value for joint in gains for value in dataclasses.astuple(joint)]
         self._server.request(server.GAINS, values)
 
-    def _flat(self, values: ArrayLike) -> NDArray[np.float64]:
+    def _flat(self, values: ArrayLike) -> Array:
         return np.asarray(values, np.float64).reshape(self._shape).reshape(-1)
 
-    def _take(self, answer: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _take(self, answer: Array) -> Array:
         self.time, self.busy = float(answer[0]), float(answer[1])
         angles, velocities = answer[2:].reshape(2, *self._shape)
         self._angles, self._velocities = angles, velocities

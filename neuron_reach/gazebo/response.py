@@ -14,12 +14,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.arm.simulator import CONTROL_PERIOD
+from neuron_reach.common.arrays import Array
 from neuron_reach.gazebo.arms import GazeboArms
-
-Array = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)

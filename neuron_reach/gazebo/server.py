@@ -24,8 +24,8 @@ from collections.abc import Sequence
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuron_reach.common.arrays import Array
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
 
@@ -40,8 +40,6 @@ ATTEMPTS = 5
 
 STATE, ADVANCE, RESET, GAINS, GOALS = range(5)
 """Kinds of requests, as in plugin/arms.cc."""
-
-Array = NDArray[np.float64]
 
 
 class Server:

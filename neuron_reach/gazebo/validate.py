@@ -15,11 +15,9 @@ import dataclasses
 import time
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from neuron_reach.arm.simulator import FleetSimulator
 from neuron_reach.arm.task import ReachingTask
+from neuron_reach.common.arrays import Array, Flags, Single
 from neuron_reach.common.progress import Progress
 from neuron_reach.common.random_streams import training_streams
 from neuron_reach.gazebo.arms import GazeboArms
@@ -73,7 +71,7 @@ def validate(
     goals = task.sample_goals(training_streams(loaded.metadata['seed'])['test'], episodes)
     arms = min(arms, episodes)
 
-    def play(fleet: Arms) -> tuple[NDArray[np.bool_], float]:
+    def play(fleet: Arms) -> tuple[Flags, float]:
         progress = Progress(f'{setup.arm.joints} joints', episodes)
         watcher = _Counter(progress, arms)
         start = time.monotonic()
@@ -105,13 +103,13 @@ class _Counter:
     def __init__(self, progress: Progress, arms: int) -> None:
         self._progress, self._arms, self._done = progress, arms, 0
 
-    def begin(self, goals: NDArray[np.float64]) -> None:
+    def begin(self, goals: Array) -> None:
         """Do nothing."""
 
-    def observe(self, observations: NDArray[np.float32]) -> None:
+    def observe(self, observations: Single) -> None:
         """Do nothing."""
 
-    def end(self, final_rewards: NDArray[np.float64]) -> None:
+    def end(self, final_rewards: Array) -> None:
         """Count."""
         self._done += self._arms
         self._progress.update(self._done)

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.mapping import (
     Mapping,
@@ -38,6 +37,7 @@ from neuron_reach.analysis.options import (
 from neuron_reach.analysis.projection import Projection
 from neuron_reach.analysis.samples import random_network
 from neuron_reach.analysis.transforms import input_transform, transform_from_values
+from neuron_reach.common.arrays import Array
 from neuron_reach.common.lookup import find_bag
 from neuron_reach.common.options import load_yaml
 from neuron_reach.common.progress import ShowProgress
@@ -68,7 +68,7 @@ from neuron_reach.workflows.mapping_summary import (
 Runs = tuple[ActivityRecord, ActivityRecord]
 """One network in the sample episodes X and in the validation episodes X_V."""
 
-Task = tuple[str, int, str, NDArray[np.float64]]
+Task = tuple[str, int, str, Array]
 """Kind of mapping, number of the source, name of the transform, and its matrix."""
 
 
@@ -247,7 +247,7 @@ class PairMapper:
                     yield kind, index, transform, matrix
 
     def _source_runs(
-        self, kind: str, index: int, number: int, episodes: Runs, matrix: NDArray[np.float64]
+        self, kind: str, index: int, number: int, episodes: Runs, matrix: Array
     ) -> Runs:
         """Run a source, or the random network in its place, on the episodes of target `number`."""
         network = self.sources[index][1].network
@@ -290,11 +290,9 @@ class PairMapper:
             )
         return record, fresh
 
-    def _transforms(
-        self, target_joints: int, source_joints: int
-    ) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    def _transforms(self, target_joints: int, source_joints: int) -> Iterator[tuple[str, Array]]:
         """Yield the transforms by name, except repetitions of an earlier one."""
-        seen: list[NDArray[np.float64]] = []
+        seen: list[Array] = []
         for name in self.options.transforms:
             if name in TRANSFORMS:
                 matrix = input_transform(target=target_joints, source=source_joints, kind=name)
@@ -324,7 +322,7 @@ def _check_layers(path: Path | None, record: ActivityRecord) -> None:
         raise UserError(f'{path}: a mapping needs all layers, there are {", ".join(record.layers)}')
 
 
-def _run_both(network: QNetwork, episodes: Runs, matrix: NDArray[np.float64] | None) -> Runs:
+def _run_both(network: QNetwork, episodes: Runs, matrix: Array | None) -> Runs:
     return run_network(network, episodes[0], matrix), run_network(network, episodes[1], matrix)
 
 

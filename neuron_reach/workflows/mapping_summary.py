@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuron_reach.analysis.intervals import Interval
 from neuron_reach.analysis.metrics import bootstrap_pairs
 from neuron_reach.analysis.options import PERMUTED, REFLEXIVE
 from neuron_reach.analysis.projection import Projection
+from neuron_reach.common.arrays import Array
 from neuron_reach.common.names import (
     GROUP_TABLE,
     LAYERS_FIGURE,
@@ -83,7 +83,7 @@ class Pair:
     kkt_residual: float | None
     source_layers: dict[str, int]
     target_layers: dict[str, int]
-    layers: NDArray[np.float64]
+    layers: Array
 
     @property
     def arms(self) -> str:
@@ -122,7 +122,7 @@ class Group:
 
     pairs: list[Pair]
     metrics: dict[str, Interval]
-    layers: NDArray[np.float64] | None
+    layers: Array | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
