@@ -152,6 +152,7 @@ def short_layer(name: str) -> str:
 
 def projection_drawing(
     projection: Projection,
+    *,
     source_layers: Mapping[str, int],
     target_layers: Mapping[str, int],
     names: tuple[str, str],
@@ -164,9 +165,9 @@ def projection_drawing(
 
     Args:
         projection: the projection.
-        source_layers: neurons by layer of the source network.
-        target_layers: neurons by layer of the target network.
-        names: of the source and the target.
+        source_layers: number of neurons of each layer of the source network.
+        target_layers: number of neurons of each layer of the target network.
+        names: names of the source and the target network.
     """
     figure = Figure(figsize=(7.0, 8.0), layout='constrained')
     axis = figure.subplots()

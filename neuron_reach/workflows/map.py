@@ -100,7 +100,7 @@ def run_mapping(
     spaces: Sequence[str | None] = namespaces or [None]
     sources = find_networks(source, spaces[0])
     targets = find_networks(target, spaces[-1])
-    mapper = PairMapper(sources, targets, options, validation)
+    mapper = PairMapper(sources=sources, targets=targets, options=options, validation=validation)
     inputs = {'source': str(source.resolve()), 'target': str(target.resolve())}
 
     def report(done: int, note: str) -> None:
@@ -137,6 +137,7 @@ class PairMapper:
 
     def __init__(
         self,
+        *,
         sources: Sequence[Network],
         targets: Sequence[Network],
         options: MapOptions,

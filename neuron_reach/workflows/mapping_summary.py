@@ -285,7 +285,10 @@ def _figures(groups: Sequence[Group], examples: Sequence[Example]) -> dict[str, 
         pair = example.pair
         names = f'source, {pair.source_joints} joints', f'target, {pair.target_joints} joints'
         figures[_file_name(PROJECTION, pair)] = projection_drawing(
-            example.projection, pair.source_layers, pair.target_layers, names
+            example.projection,
+            source_layers=pair.source_layers,
+            target_layers=pair.target_layers,
+            names=names,
         )
     return figures
 

@@ -84,7 +84,8 @@ def test_prune_refuses_the_record_of_another_network(policy, record, folders):
 @pytest.mark.parametrize(('source', 'target'), [(1, 2), (2, 1), (2, 2)])
 def test_map_gives_what_the_command_gives(folders, source, target):
     (given,), (onto,) = (find_networks(folders[joints]) for joints in (source, target))
-    ((pair,), _) = PairMapper([given], [onto], MapOptions(episodes=10)).run(lambda *_: None)
+    mapper = PairMapper(sources=[given], targets=[onto], options=MapOptions(episodes=10))
+    ((pair,), _) = mapper.run(lambda *_: None)
     found = nr.map(source=nr.load(folders[source]), target=nr.load(folders[target]), episodes=10)
     for name in ('error', 'sample_error', 'saturation', 'coverage', 'samples'):
         assert getattr(found, name) == pytest.approx(getattr(pair, name), rel=1e-9, abs=1e-9), name

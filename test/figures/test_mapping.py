@@ -54,7 +54,12 @@ def test_a_line_for_each_share():
     target, source = generator.random((50, 5)), generator.random((50, 7))
     target[:, 2] = source[:, 3] = 0.0
     projection = linear_projection(target=target, source=source, lam=0.1)
-    figure = projection_drawing(projection, {'hidden_1': 4, 'output': 3}, {'output': 5}, ('a', 'b'))
+    figure = projection_drawing(
+        projection,
+        source_layers={'hidden_1': 4, 'output': 3},
+        target_layers={'output': 5},
+        names=('a', 'b'),
+    )
     (lines,) = figure.axes[0].collections
     shares = projection.matrix / projection.matrix.sum(axis=0)
     assert len(lines.get_segments()) == (shares > 0.01).sum()
@@ -65,5 +70,7 @@ def test_a_line_for_each_share():
 
 def test_a_projection_that_is_all_zero_is_drawn_as_well():
     projection = linear_projection(target=np.eye(3), source=np.eye(3), lam=1e9)
-    figure = projection_drawing(projection, {'output': 3}, {'output': 3}, ('a', 'b'))
+    figure = projection_drawing(
+        projection, source_layers={'output': 3}, target_layers={'output': 3}, names=('a', 'b')
+    )
     assert not figure.axes[0].collections[0].get_segments()

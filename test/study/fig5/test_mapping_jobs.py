@@ -45,7 +45,8 @@ def test_a_job_maps_as_the_map_command_does(outcome, tmp_path):
     assert [load_checkpoint(folder).setup.arm.joints for folder in folders] == [2, 4]
     source, target = (Network(str(folder), folder, None) for folder in folders)
     options = MapOptions(transforms=('naive',), episodes=10)
-    ((pair,), _) = PairMapper([source], [target], options).run(lambda done, text: None)
+    mapper = PairMapper(sources=[source], targets=[target], options=options)
+    ((pair,), _) = mapper.run(lambda done, text: None)
     assert (pair.saturation, pair.coverage, pair.samples) == (
         pytest.approx(found.arrays['saturation'][1]),
         pytest.approx(found.arrays['coverage'][1]),
