@@ -12,7 +12,6 @@
 import os
 import random
 import socket
-import sqlite3
 from contextlib import closing
 
 import numpy as np
@@ -20,7 +19,6 @@ import pytest
 from record_bags import FLOAT32, TYPES, multiarray, write_record
 
 from bags.contents import activity, everything
-from bags.mcap_bytes import mcap_file, topic_records
 from neuron_reach import messages
 from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.seal import seal
@@ -30,8 +28,6 @@ from neuron_reach.errors import UserError
 from neuron_reach.records.recording import read_records
 
 pytestmark = pytest.mark.usefixtures('in_time')
-
-STRING = 'std_msgs/msg/String'
 
 
 def mutations(whole, count, seed):
@@ -131,37 +127,6 @@ def test_pipes_beside_the_messages_do_not_block(tmp_path, storage, write_texts, 
     os.mkfifo(tmp_path / 'bag' / name)
     payloads, _ = everything(tmp_path / 'bag')
     assert payloads is None or len(payloads) == 1
-
-
-def many_topics(path, storage, count):
-    if storage == 'mcap':
-        topics = (
-            topic_records(f'/{n}/activations/input', FLOAT32, 'cdr', n) for n in range(1, count)
-        )
-        path.write_bytes(mcap_file(list(topics)))
-        return
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(
-            'CREATE TABLE topics(id INTEGER PRIMARY KEY, name, type, serialization_format)'
-        )
-        database.execute('CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id, timestamp, data)')
-        rows = ((n, f'/{n}/activations/input', FLOAT32, 'cdr') for n in range(count))
-        database.executemany('INSERT INTO topics VALUES(?, ?, ?, ?)', rows)
-        database.commit()
-
-
-@pytest.mark.parametrize(('count', 'refused'), [(1000, False), (20_000, True)])
-def test_too_many_topics_are_damage(tmp_path, storage, count, refused):
-    file = tmp_path / ('x.mcap' if storage == 'mcap' else 'x.db3')
-    many_topics(file, storage, count)
-    try:
-        summary = summarize(file)
-    except UserError as error:
-        told = str(error)
-    else:
-        told = summary.incomplete
-        assert max(map(len, str(summary).splitlines())) < 5000
-    assert ('more than 10000 topics' in told) == refused
 
 
 def test_foreign_names_do_not_control_the_terminal(tmp_path, write_texts):

@@ -7,20 +7,21 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Damaged and hostile MCAP files."""
+"""MCAP files: those of other recorders, damaged ones and hostile ones."""
 
+import random
 import struct
 
 import pytest
 from backports import zstd
 
 from bags.contents import everything
-from bags.mcap_bytes import MAGIC, chunk, mcap_file, message_record, record, topic_records
+from bags.mcap_bytes import MAGIC, chunk, mcap_file, message_record, name, record, topic_records
+from bags.texts import STRING, TEXTS, read_all, text_records, texts_of
 from neuron_reach.bags.reader import BagReader
 
 pytestmark = pytest.mark.usefixtures('in_time')
 
-STRING = 'std_msgs/msg/String'
 GIB = 2**30
 
 
@@ -104,3 +105,98 @@ def test_a_summary_that_disagrees_is_detected(tmp_path, text_message):
         reader = BagReader(tmp_path / 'x.mcap')
         assert len(list(reader.messages())) == 1
         assert words in reader.incomplete
+
+
+@pytest.mark.parametrize('compression', ['', 'lz4', 'zstd'])
+def test_chunks_of_other_recorders_are_read(tmp_path, text_message, compression):
+    records = text_records(TEXTS, text_message)
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([chunk(records, compression)]))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert reader.topics == {'/checkpoint': STRING}
+    assert texts_of(reader) == TEXTS
+    assert reader.incomplete is None
+
+
+def test_mcap_without_chunks_is_read(tmp_path, text_message):
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([text_records(TEXTS, text_message)]))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert texts_of(reader) == TEXTS
+    assert reader.incomplete is None
+
+
+@pytest.mark.parametrize(
+    ('compression', 'checksum', 'words'),
+    [('zstd', 1, 'checksum'), ('brotli', None, "'brotli'")],
+)
+def test_a_bad_chunk_ends_reading(tmp_path, text_message, compression, checksum, words):
+    records = text_records(TEXTS, text_message)
+    blocks = [chunk(records, 'zstd'), chunk(records, compression, checksum)]
+    (tmp_path / 'x.mcap').write_bytes(mcap_file(blocks))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert texts_of(reader) == TEXTS
+    assert words in reader.incomplete
+
+
+@pytest.mark.parametrize('compression', ['lz4', 'zstd'])
+def test_a_chunk_cannot_hold_more_than_it_says(tmp_path, text_message, compression):
+    packed = chunk(bytes(10_000_000), compression)
+    # The promised size stands after the record's head and two times.
+    lying = packed[:25] + struct.pack('<Q', 100) + packed[33:]
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([text_records(TEXTS, text_message), lying]))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert texts_of(reader) == TEXTS
+    assert 'holds 101 bytes instead of 100' in reader.incomplete
+
+
+def test_messages_without_topic_end_reading(tmp_path, text_message):
+    records = text_records(TEXTS, text_message, channel=8)
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([records]))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert texts_of(reader) == []
+    assert 'belongs to no topic' in reader.incomplete
+
+
+@pytest.mark.parametrize('profile', ['', 'ros1', 'x'])
+@pytest.mark.parametrize('encoding', ['json', 'protobuf', 'ros1', ''])
+def test_other_encodings_and_profiles_are_ignored(tmp_path, text_message, profile, encoding):
+    theirs = topic_records('/theirs', 'x/Type', encoding, 9)
+    theirs += topic_records('/checkpoint', STRING, encoding, 10)
+    theirs += message_record(9, b'{}') + message_record(10, bytes(text_message('theirs')))
+    for number, blocks in enumerate(
+        ([theirs, text_records(TEXTS, text_message)], [text_records(TEXTS, text_message), theirs])
+    ):
+        file = tmp_path / f'{number}.mcap'
+        file.write_bytes(mcap_file(blocks, profile))
+        reader = BagReader(file)
+        assert {(c.topic, c.encoding) for c in reader.channels} == {
+            ('/theirs', encoding),
+            ('/checkpoint', encoding),
+            ('/checkpoint', 'cdr'),
+        }
+        found = [message for _, _, message in reader.messages()]
+        assert [message.data for message in found if not isinstance(message, bytes)] == TEXTS
+        assert sum(isinstance(message, bytes) for message in found) == 2
+        assert reader.incomplete is None
+
+
+def test_channels_without_schema_are_ignored(tmp_path, text_message):
+    channel = record(4, struct.pack('<HH', 99, 0) + name('/raw') + name('') + struct.pack('<I', 0))
+    blocks = [channel, message_record(99, b'abc'), text_records(TEXTS, text_message)]
+    (tmp_path / 'x.mcap').write_bytes(mcap_file([chunk(b''.join(blocks), 'zstd')]))
+    reader = BagReader(tmp_path / 'x.mcap')
+    assert reader.topics == {'/raw': '', '/checkpoint': STRING}
+    assert texts_of(reader, ['checkpoint']) == TEXTS
+    assert reader.incomplete is None
+
+
+@pytest.mark.parametrize('seed', range(2))
+def test_flipped_bytes_in_packed_chunks_do_no_harm(tmp_path, text_message, seed):
+    generator = random.Random(seed)
+    damaged = tmp_path / 'damaged'
+    for compression in ('lz4', 'zstd'):
+        whole = mcap_file([chunk(text_records(TEXTS, text_message), compression, checksum=0)])
+        for _ in range(200):
+            content = bytearray(whole)
+            content[generator.randrange(len(content))] = generator.randrange(256)
+            damaged.write_bytes(content)
+            read_all(damaged)

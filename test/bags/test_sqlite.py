@@ -7,10 +7,12 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Damaged and hostile SQLite files."""
+"""SQLite files: those of other recorders, damaged ones and hostile ones."""
 
+import errno
 import os
 import random
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -19,12 +21,13 @@ import pytest
 from record_bags import FLOAT32, write_record
 
 from bags.contents import activity, everything
+from bags.texts import STRING, humble_database, texts_of
+from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.seal import seal
 from neuron_reach.bags.summary import summarize
+from neuron_reach.errors import UserError
 
 pytestmark = pytest.mark.usefixtures('in_time')
-
-STRING = 'std_msgs/msg/String'
 
 
 COUNT = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)'
@@ -131,3 +134,80 @@ def test_texts_in_a_database_may_have_other_types(tmp_path, write_texts):
     payloads, _ = everything(tmp_path / 'bag')
     assert len(payloads) == 1
     assert summarize(tmp_path / 'bag').incomplete.endswith('a message has values of the wrong kind')
+
+
+def test_databases_of_humble_are_read(tmp_path, text_message):
+    humble_database(tmp_path / 'x.db3', [(1, 5, bytes(text_message('text')))])
+    reader = BagReader(tmp_path / 'x.db3')
+    assert reader.topics == {'/checkpoint': STRING}
+    assert texts_of(reader) == ['text']
+    assert reader.incomplete is None
+
+
+@pytest.mark.parametrize('row', [(2, 5, b''), (1, 'now', b''), (1, 5, 'text')])
+def test_invalid_rows_end_reading(tmp_path, text_message, row):
+    good = (1, 5, bytes(text_message('text')))
+    humble_database(tmp_path / 'x.db3', [good, row, good])
+    reader = BagReader(tmp_path / 'x.db3')
+    assert texts_of(reader) == ['text']
+    assert reader.incomplete
+
+
+def test_a_view_is_not_accepted_as_a_table(tmp_path):
+    with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
+        database.execute('CREATE VIEW topics AS SELECT 1 id')
+        database.execute('CREATE VIEW messages AS SELECT 1 id')
+    with pytest.raises(UserError, match='missing'):
+        BagReader(tmp_path / 'x.db3')
+
+
+@pytest.fixture
+def logged_database(tmp_path, text_message):
+    """A database whose newest messages are in its log only, as a power cut leaves it."""
+    folder = tmp_path / 'logged'
+    folder.mkdir()
+    humble_database(tmp_path / 'x.db3', [(1, 5, bytes(text_message('old')))])
+    with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
+        database.execute('PRAGMA journal_mode=WAL')
+        row = 1, 6, bytes(text_message('new'))
+        database.execute('INSERT INTO messages(topic_id, timestamp, data) VALUES(?, ?, ?)', row)
+        database.commit()
+        for end in ('', '-wal'):
+            shutil.copy(tmp_path / f'x.db3{end}', folder / f'x.db3{end}')
+    return folder / 'x.db3'
+
+
+@pytest.mark.parametrize('linked', [False, True])
+def test_a_log_is_read_without_writing_beside_it(tmp_path, logged_database, linked):
+    path = logged_database
+    if linked:
+        path = tmp_path / 'link.db3'
+        path.symlink_to(logged_database)
+    before = sorted(logged_database.parent.iterdir())
+    reader = BagReader(path)
+    assert texts_of(reader) == texts_of(reader) == ['old', 'new']
+    assert 'its recorder was killed or is still running' in reader.incomplete
+    assert sorted(logged_database.parent.iterdir()) == before
+
+
+def test_a_log_that_cannot_be_copied_is_reported(logged_database, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('shutil.copyfileobj', full)
+    with pytest.raises(UserError, match=r'cannot be made in .* \(No space left'):
+        BagReader(logged_database)
+
+
+def test_half_a_transaction_is_rolled_back(tmp_path, text_message):
+    folder = tmp_path / 'logged'
+    folder.mkdir()
+    old, new = bytes(text_message('old')), bytes(text_message('new' * 300))
+    humble_database(tmp_path / 'x.db3', [(1, 5, old)] * 50)
+    with closing(sqlite3.connect(tmp_path / 'x.db3')) as database:
+        database.execute('PRAGMA cache_size=1')  # so that pages get into the file at once
+        database.execute('UPDATE messages SET data = ?', (new,))
+        for end in ('', '-journal'):
+            shutil.copy(tmp_path / f'x.db3{end}', folder / f'x.db3{end}')
+    assert (folder / 'x.db3-journal').stat().st_size
+    assert texts_of(BagReader(folder / 'x.db3')) == ['old'] * 50

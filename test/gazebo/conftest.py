@@ -12,11 +12,21 @@
 import pytest
 
 from neuron_reach.arm.simulator import ArmOptions
+from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.arms import GazeboArms
 from neuron_reach.gazebo.options import GazeboOptions
 from neuron_reach.learning.checkpoint import describe, save_checkpoint
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Training
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A folder for Gazebo that does not exist yet."""
+    monkeypatch.setenv('NEURON_REACH_GAZEBO', str(tmp_path / 'cache'))
+    tree.plugin_folder.cache_clear()
+    yield tmp_path / 'cache'
+    tree.plugin_folder.cache_clear()
 
 
 @pytest.fixture

@@ -17,14 +17,6 @@ from neuron_reach.gazebo import tree
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv('NEURON_REACH_GAZEBO', str(tmp_path / 'cache'))
-    tree.plugin_folder.cache_clear()
-    yield tmp_path / 'cache'
-    tree.plugin_folder.cache_clear()
-
-
-@pytest.fixture
 def programs(tmp_path, monkeypatch):
     """Put programs of the test's own in place of all others."""
     folder = tmp_path / 'bin'
@@ -36,22 +28,6 @@ def programs(tmp_path, monkeypatch):
         (folder / name).chmod(0o755)
 
     return make
-
-
-def test_an_incomplete_installation_does_not_count(cache):
-    for name in ('tree.partial', 'plugins-0.partial', 'apt'):
-        (cache / name).mkdir(parents=True)
-    assert not tree.is_installed()
-    with pytest.raises(UserError, match=r'not installed.*neuron_reach gazebo install'):
-        tree.require()
-
-
-def test_other_sources_need_other_plugins(cache, tmp_path, monkeypatch):
-    before = tree.plugin_folder()
-    (tmp_path / 'new.cc').write_text('int x;')
-    monkeypatch.setattr(tree, 'SOURCES', tmp_path)
-    tree.plugin_folder.cache_clear()
-    assert tree.plugin_folder() != before
 
 
 def test_a_missing_apt_is_reported(cache, programs):
