@@ -19,12 +19,11 @@ import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from neuron_reach.commands import help_text
+from neuron_reach.common.dataclass_types import DataclassT
 from neuron_reach.common.options import allowed, closest, fill, meant, user_path
-
-T = TypeVar('T')
 
 Adder = argparse._ActionsContainer
 """What has `add_argument`: a command or a group of its flags; argparse names it only in private."""
@@ -257,7 +256,7 @@ def _flag(field: dataclasses.Field[Any]) -> str:
     return f'--{field.metadata["flag"] or field.name.replace("_", "-")}'
 
 
-def read_flags(cls: type[T], options: argparse.Namespace) -> T:
+def read_flags(cls: type[DataclassT], options: argparse.Namespace) -> DataclassT:
     """Return the options that were given as flags; the others have their defaults.
 
     Raises:

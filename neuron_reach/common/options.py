@@ -21,12 +21,11 @@ import math
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from neuron_reach.common import plain_yaml
+from neuron_reach.common.dataclass_types import DataclassT
 from neuron_reach.errors import UserError
-
-T = TypeVar('T')
 
 SWITCHES = {'true': True, 'yes': True, 'on': True, 'false': False, 'no': False, 'off': False}
 """Texts for true and false."""
@@ -163,11 +162,11 @@ def _read_number(value: Any, kind: type) -> Any:
 
 
 def fill(
-    cls: type[T],
+    cls: type[DataclassT],
     values: Mapping[str, Any],
     source: str,
     spell: Callable[[dataclasses.Field[Any]], str] | None = None,
-) -> T:
+) -> DataclassT:
     """Build the options `cls` from those of `values` that it knows.
 
     Keys of other options are ignored; `check_keys` finds unknown ones.
@@ -182,7 +181,7 @@ def fill(
         UserError: a value is of the wrong kind or out of range; names `source` and the key.
     """
     known = {}
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # T is always a dataclass
+    for field in dataclasses.fields(cls):
         if field.name not in values:
             continue
         name = f'{source}: {field.name}' if spell is None else spell(field)

@@ -21,10 +21,11 @@ from contextlib import contextmanager
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from neuron_reach.common.dataclass_types import DataclassT
 from neuron_reach.common.files import (
     JSON_LIMIT,
     fsync,
@@ -37,8 +38,6 @@ from neuron_reach.common.lookup import check_holder
 from neuron_reach.common.names import PARTIAL, RESULTS, beside
 from neuron_reach.common.tensors import tensor_bytes
 from neuron_reach.errors import UserError
-
-T = TypeVar('T')
 
 
 def claim_folder(folder: Path, command: str, inputs: Mapping[str, Any]) -> None:
@@ -231,14 +230,14 @@ def to_json(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def from_json(cls: type[T], values: Mapping[str, Any]) -> T:
+def from_json(cls: type[DataclassT], values: Mapping[str, Any]) -> DataclassT:
     """Return a dataclass of plain values that `to_json` made an object; lists become tuples.
 
     Args:
         cls: the dataclass.
         values: as read from a file, with at least its fields as keys.
     """
-    return cls(**{field.name: _frozen(values[field.name]) for field in fields(cls)})  # type: ignore[arg-type]  # T is always a dataclass
+    return cls(**{field.name: _frozen(values[field.name]) for field in fields(cls)})
 
 
 def _frozen(value: Any) -> Any:

@@ -13,19 +13,17 @@ from __future__ import annotations
 
 import array
 import dataclasses
-from typing import TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
+from neuron_reach.common.dataclass_types import DataclassT
 from neuron_reach.common.options import allowed, fill
 from neuron_reach.errors import UserError
 
-OptionsT = TypeVar('OptionsT')
 
-
-def declare(node: Node, options: type[OptionsT], **defaults: object) -> OptionsT:
+def declare(node: Node, options: type[DataclassT], **defaults: object) -> DataclassT:
     """Declare a ROS parameter for every field of an option dataclass and read the values.
 
     Args:
@@ -37,7 +35,7 @@ def declare(node: Node, options: type[OptionsT], **defaults: object) -> OptionsT
         UserError: a value is of the wrong type or out of range.
     """
     values = {}
-    for field in dataclasses.fields(options):  # type: ignore[arg-type]  # always a dataclass
+    for field in dataclasses.fields(options):
         default = defaults.get(field.name, field.default)
         descriptor = ParameterDescriptor(
             description=f'{field.metadata["description"]} ({allowed(field)})', read_only=True
