@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from neuron_reach.common.files import read_json
@@ -91,14 +92,6 @@ class PathKind(enum.Enum):
         return f'{"is" if single else "holds"} {self.value}'
 
 
-_RESULTS = {
-    'prune-train': PathKind.REDUCTION,
-    'prune': PathKind.PRUNING,
-    'analyze': PathKind.ANALYSIS,
-    'map': PathKind.MAPPING,
-}
-
-
 def kind_of(path: Path) -> PathKind:
     """Return what lies at a path.
 
@@ -110,7 +103,9 @@ def kind_of(path: Path) -> PathKind:
     try:
         if not path.exists():
             return PathKind.MISSING
-        return _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
+        if not path.is_dir():
+            return _kind_of_file(path)
+        return next((kind for kind, is_there in _FOLDERS if is_there(path)), PathKind.OTHER)
     except OSError as error:
         raise UserError(f'{error.filename or path}: cannot be read: {error.strerror}') from None
 
@@ -121,46 +116,6 @@ def _kind_of_file(path: Path) -> PathKind:
     if path.name.endswith(FAILURE):
         return PathKind.JOB_FAILURE
     return PathKind.FILM if path.suffix in FILMS else PathKind.OTHER
-
-
-def _kind_of_folder(path: Path) -> PathKind:
-    if is_checkpoint(path):
-        return PathKind.CHECKPOINT
-    if is_bag(path):
-        return PathKind.UNFINISHED_BAG if is_partial_bag(path.name) else PathKind.BAG
-    if is_step(path):
-        return PathKind.STEP
-    if is_checkpoint(path / CHECKPOINT):
-        return PathKind.RUN
-    if saved_states(path):
-        return PathKind.UNFINISHED_RUN
-    results = [_RESULTS[command] for command in results_in(path)]
-    if PathKind.REDUCTION in results:
-        done = finished_step(path) is not None
-        return PathKind.REDUCTION if done else PathKind.UNFINISHED_REDUCTION
-    if PathKind.PRUNING in results:
-        return PathKind.PRUNING
-    if is_bag(path / BAG):
-        return PathKind.RECORDING
-    if results:
-        return results[0]
-    if unfinished_bags(path):
-        return PathKind.UNFINISHED_RECORDING
-    return _kind_by_study(path)
-
-
-def _kind_by_study(path: Path) -> PathKind:
-    if is_job_result(path):
-        return PathKind.JOB_RESULT
-    if is_store(path):
-        return PathKind.STORE
-    if is_store(path / STORE):
-        return PathKind.STUDY
-    if reports_in(path):
-        return PathKind.REPORT
-    if (path / GAZEBO_TREE).is_dir() and any(path.glob(f'{GAZEBO_PLUGINS}*')):
-        return PathKind.GAZEBO
-    return PathKind.NETWORKS if networks_in(path) else PathKind.OTHER
 
 
 # --- single facts ---------------------------------------------------------------------------------
@@ -206,8 +161,11 @@ def holds_nothing(bag: Path) -> bool:
 
 
 def results_in(folder: Path, name: str | None = None) -> list[str]:
-    """Return the commands whose results a folder holds, or that write the file of this name."""
-    names = {RESULTS[command]: command for command in _RESULTS}
+    """Return the commands whose results a folder holds, or that write the file of this name.
+
+    The command that gives the folder its kind comes first.
+    """
+    names = {RESULTS[command]: command for command in ('prune-train', 'prune', 'analyze', 'map')}
     return [names[mark] for mark in names if name in (None, mark) and (folder / mark).exists()]
 
 
@@ -285,6 +243,11 @@ def reports_in(folder: Path) -> list[Path]:
     ]
 
 
+def holds_gazebo(folder: Path) -> bool:
+    """Return whether a folder holds an installation of Gazebo."""
+    return (folder / GAZEBO_TREE).is_dir() and any(folder.glob(f'{GAZEBO_PLUGINS}*'))
+
+
 # --- networks and bags ----------------------------------------------------------------------------
 
 
@@ -326,3 +289,32 @@ def networks_in(folder: Path) -> list[Path]:
         folder = folder / NETWORKS
     members = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in members if checkpoint_in(path) or bag_in(path)]
+
+
+def _holds(command: str) -> Callable[[Path], bool]:
+    """Return the test whether a folder holds the results of a command."""
+    return lambda path: command in results_in(path)
+
+
+_FOLDERS: tuple[tuple[PathKind, Callable[[Path], object]], ...] = (
+    (PathKind.CHECKPOINT, is_checkpoint),
+    (PathKind.UNFINISHED_BAG, lambda path: is_partial_bag(path.name) and is_bag(path)),
+    (PathKind.BAG, is_bag),
+    (PathKind.STEP, is_step),
+    (PathKind.RUN, lambda path: is_checkpoint(path / CHECKPOINT)),
+    (PathKind.UNFINISHED_RUN, saved_states),
+    (PathKind.REDUCTION, lambda path: is_reduction(path) and finished_step(path)),
+    (PathKind.UNFINISHED_REDUCTION, is_reduction),
+    (PathKind.PRUNING, _holds('prune')),
+    (PathKind.RECORDING, lambda path: is_bag(path / BAG)),
+    (PathKind.ANALYSIS, _holds('analyze')),
+    (PathKind.MAPPING, _holds('map')),
+    (PathKind.UNFINISHED_RECORDING, unfinished_bags),
+    (PathKind.JOB_RESULT, is_job_result),
+    (PathKind.STORE, is_store),
+    (PathKind.STUDY, lambda path: is_store(path / STORE)),
+    (PathKind.REPORT, reports_in),
+    (PathKind.GAZEBO, holds_gazebo),
+    (PathKind.NETWORKS, networks_in),
+)
+"""Kinds of folders, each with a test; the first one whose test succeeds is that of a folder."""
