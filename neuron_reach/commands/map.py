@@ -111,10 +111,10 @@ def _map(options: argparse.Namespace) -> int:
 
     with ProgressBars() as bars:
         summary = run_mapping(
-            options.source,
-            options.target,
-            options.output,
-            chosen,
+            source=options.source,
+            target=options.target,
+            folder=options.output,
+            options=chosen,
             progress=bars,
             namespaces=options.namespace,
             validation=options.validation,

@@ -73,11 +73,11 @@ Task = tuple[str, int, str, Array]
 
 
 def run_mapping(
+    *,
     source: Path,
     target: Path,
     folder: Path,
     options: MapOptions,
-    *,
     progress: ShowProgress,
     namespaces: Sequence[str] = (),
     validation: Path | None = None,
@@ -243,7 +243,9 @@ class PairMapper:
             if same[index] and not self.alone:
                 continue
             kinds = others if same[index] else [TRAINED, *others]
-            for transform, matrix in self._transforms(joints, checkpoint.setup.arm.joints):
+            for transform, matrix in self._transforms(
+                source=checkpoint.setup.arm.joints, target=joints
+            ):
                 for kind in kinds:
                     yield kind, index, transform, matrix
 
@@ -291,22 +293,18 @@ class PairMapper:
             )
         return record, fresh
 
-    def _transforms(self, target_joints: int, source_joints: int) -> Iterator[tuple[str, Array]]:
-        """Yield the transforms by name, except repetitions of an earlier one."""
+    def _transforms(self, *, source: int, target: int) -> Iterator[tuple[str, Array]]:
+        """Yield the transforms for these numbers of joints, except repetitions of an earlier one."""
         seen: list[Array] = []
         for name in self.options.transforms:
             if name in TRANSFORMS:
-                matrix = input_transform(target=target_joints, source=source_joints, kind=name)
+                matrix = input_transform(name, source=source, target=target)
             else:
-                matrix = transform_from_values(
-                    self.files[name], name, target=target_joints, source=source_joints
-                )
+                matrix = transform_from_values(self.files[name], name, source=source, target=target)
             if any(np.array_equal(matrix, other) for other in seen):
                 continue
             seen.append(matrix)
-            identity = target_joints == source_joints and np.array_equal(
-                matrix, np.eye(target_joints)
-            )
+            identity = np.array_equal(matrix, np.eye(target))
             yield 'none' if identity else Path(name).stem, matrix
 
     def _random(self, sizes: Sequence[int], side: int, number: int) -> QNetwork:
