@@ -294,7 +294,7 @@ class PairMapper:
         return record, fresh
 
     def _transforms(self, *, source: int, target: int) -> Iterator[tuple[str, Array]]:
-        """Yield the transforms for these numbers of joints, except repetitions of an earlier one."""
+        """Yield the transforms for these joint counts, except repetitions of an earlier one."""
         seen: list[Array] = []
         for name in self.options.transforms:
             if name in TRANSFORMS:
