@@ -35,6 +35,7 @@ __all__ = [
     'layer_projection',
     'linear_projection',
     'map_records',
+    'merge_layers',
     'merge_neurons',
     'network_activations',
     'neuron_distances',
@@ -43,6 +44,7 @@ __all__ = [
     'projection_error',
     'prune',
     'prune_each',
+    'prune_layers',
     'random_network',
     'run_network',
     'saturation',
@@ -68,9 +70,11 @@ if TYPE_CHECKING:
         Clustering,
         Pruned,
         cluster_layers,
+        merge_layers,
         merge_neurons,
         prune,
         prune_each,
+        prune_layers,
     )
     from neuron_reach.analysis.metrics import (
         bootstrap_pairs,
@@ -114,7 +118,10 @@ else:
                 'NormalEquations Projection greedy_projection kkt_residual linear_projection '
                 'normal_equations solve_projection'
             ),
-            'analysis.merging': 'Clustering Pruned cluster_layers merge_neurons prune prune_each',
+            'analysis.merging': (
+                'Clustering Pruned cluster_layers merge_layers merge_neurons prune prune_each '
+                'prune_layers'
+            ),
             'analysis.options': 'PruningOptions',
             'analysis.samples': 'network_activations random_network unique_samples',
             'analysis.transforms': (

@@ -7,21 +7,34 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Pruning: merging neurons with similar activations (equation 4 of the paper)."""
+"""Pruning: clusters of neurons with similar activations are merged into one neuron each."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 
 from neuron_reach.analysis.clusters import cluster_tree, segment_layer
 from neuron_reach.analysis.distances import neuron_distances
+from neuron_reach.analysis.folding import (
+    LEAST_SQUARES,
+    SCALING,
+    Moments,
+    fold_weights,
+    least_squares_fold,
+    no_fold,
+    scaling_fold,
+)
 from neuron_reach.analysis.options import PruningOptions
 from neuron_reach.common.arrays import Array, Integers
+from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.networks.feed_forward import FeedForward, Layer
+from neuron_reach.networks.functions import select
 from neuron_reach.records.record import ActivityRecord
 
 
@@ -47,17 +60,22 @@ class Clustering:
         return f'{type(self).__name__}({counts})'
 
 
+N_co = TypeVar('N_co', QNetwork, FeedForward, covariant=True)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pruned(Clustering):
+class Pruned(Clustering, Generic[N_co]):
     """A pruned network, and the clusters of hidden neurons that were merged.
 
     Attributes:
-        network: a stack of one member, with one hidden neuron for each cluster.
+        network: with one hidden neuron for each cluster; a stack of one member, or layers.
         dead: by hidden layer, how many neurons were never active.
+        methods: by hidden layer, how its neurons were merged: `SCALING` or `LEAST_SQUARES`.
     """
 
-    network: QNetwork
+    network: N_co
     dead: Mapping[str, int]
+    methods: Mapping[str, str]
 
     __repr__ = Clustering.__repr__
 
@@ -95,7 +113,7 @@ def _cut_trees(
 
 def prune(
     network: QNetwork, record: ActivityRecord, options: PruningOptions | None = None
-) -> Pruned:
+) -> Pruned[QNetwork]:
     """Cluster the hidden neurons layer by layer and merge every cluster into one neuron.
 
     Args:
@@ -111,31 +129,57 @@ def prune(
 
 def prune_each(
     network: QNetwork, record: ActivityRecord, options: Sequence[PruningOptions]
-) -> list[Pruned]:
+) -> list[Pruned[QNetwork]]:
     """Prune a network with each of several options, as `prune` does; share distances and trees.
 
     Raises:
         ValueError: the record is not of a network of this shape, or has no episodes.
     """
-    sizes = tuple(record.sizes[record.layers.index(name)] for name in record.hidden)
-    if sizes != network.sizes[1:-1]:
+    cuts = _cut_each(network.sizes, record, options)
+    maxima, dead = record.maxima(), record.dead()
+    by_layer = [maxima[record.columns(name)] for name in record.hidden]
+    methods = dict.fromkeys(record.hidden, SCALING)
+    pruned = []
+    for choice, cut in zip(options, cuts, strict=True):
+        merged = merge_neurons(network, list(cut.clusters.values()), by_layer, choice.merge)
+        pruned.append(Pruned(**vars(cut), network=merged, dead=dead, methods=methods))
+    return pruned
+
+
+def prune_layers(
+    network: FeedForward, record: ActivityRecord, options: PruningOptions | None = None
+) -> Pruned[FeedForward]:
+    """Prune a network of any functions, as `prune` does; see `merge_layers`.
+
+    Raises:
+        UserError: there are no hidden layers, or weights of the pruned network are not finite.
+        ValueError: the record is not of a network of this shape, or has no episodes.
+    """
+    if len(network.layers) == 1:
+        raise UserError('a network without hidden layers has nothing to prune')
+    options = options or PruningOptions()
+    (cut,) = _cut_each(network.sizes, record, [options])
+    merged = merge_layers(network, record, cut.clusters, options.merge)
+    names = zip(record.hidden, network.layers[:-1], strict=True)
+    methods = {name: _method(layer) for name, layer in names}
+    return Pruned(**vars(cut), network=merged, dead=record.dead(), methods=methods)
+
+
+def _cut_each(
+    sizes: Sequence[int], record: ActivityRecord, options: Sequence[PruningOptions]
+) -> list[Clustering]:
+    """Cluster the hidden layers of a network of some sizes with each of several options."""
+    hidden = tuple(record.sizes[record.layers.index(name)] for name in record.hidden)
+    if hidden != tuple(sizes[1:-1]):
         raise ValueError(
-            f'hidden layers are {network.sizes[1:-1]}, those of the record are {sizes}'
+            f'hidden layers are {tuple(sizes[1:-1])}, those of the record are {hidden}'
         )
     distances = {name: neuron_distances(record.select([name])) for name in record.hidden}
     trees = {
         linkage: {name: cluster_tree(matrix, linkage) for name, matrix in distances.items()}
         for linkage in {choice.linkage for choice in options}
     }
-    maxima, dead = record.maxima(), record.dead()
-    by_layer = [maxima[record.columns(name)] for name in record.hidden]
-    pruned = []
-    for choice in options:
-        cut = _cut_trees(trees[choice.linkage], distances, choice)
-        clusters = [cut.clusters[name] for name in record.hidden]
-        merged = merge_neurons(network, clusters, by_layer, choice.merge)
-        pruned.append(Pruned(cut.trees, cut.thresholds, cut.clusters, network=merged, dead=dead))
-    return pruned
+    return [_cut_trees(trees[choice.linkage], distances, choice) for choice in options]
 
 
 def merge_neurons(
@@ -144,14 +188,7 @@ def merge_neurons(
     maxima: Sequence[Array],
     merge: str = 'weighted',
 ) -> QNetwork:
-    """Merge the neurons of each cluster into one (equation 4).
-
-    The scaling factors gamma_n of a cluster C sum to one and are proportional to Z_n, uniform where
-    all Z_n are zero; the cluster's activation is zeta = z_n / gamma_n. A member's view of the
-    incoming weight from cluster D is 1/gamma_n sum over m in D of w_nm gamma_m. Weighted by
-    gamma_n, the mean over the members is w_CD = sum of w_nm gamma_m over n in C, m in D, and the
-    bias b_C = sum of b_n. Dead members of a cluster with active members have gamma_n = 0 and are
-    ignored, because they carry no information about its activation.
+    """Merge the neurons of each cluster into one (equation 4), see `scaling_fold`.
 
     If the members of every cluster are positive multiples of each other, the merged network
     computes the same function.
@@ -172,26 +209,66 @@ def merge_neurons(
     for name, values in (('clusters', clusters), ('maxima', maxima)):
         if tuple(map(len, values)) != hidden:
             raise ValueError(f'{name} are of layers {tuple(map(len, values))}, not {hidden}')
-    gather = [np.eye(network.sizes[0])]  # (clusters, neurons): 1 where a member takes part
-    scale = [np.ones(network.sizes[0])]  # gamma
-    for labels, largest in zip(clusters, maxima, strict=True):
-        member = np.zeros((int(labels.max()) + 1, len(labels)))
-        member[labels, np.arange(len(labels))] = 1.0
-        sums = member @ largest
-        gamma = np.where(sums[labels] > 0.0, largest, 1.0)
-        gamma /= (member @ gamma)[labels]
-        gather.append(member * (gamma > 0.0))
-        scale.append(gamma)
-    gather.append(np.eye(network.sizes[-1]))
-    scale.append(np.ones(network.sizes[-1]))
-    merged = QNetwork(tuple(len(member) for member in gather))
-    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        share = gather[layer + 1]
-        if merge == 'uniform':
-            gamma = scale[layer + 1]
-            inverse = np.divide(1.0, gamma, out=np.zeros_like(gamma), where=gamma > 0.0)
-            share = share * inverse / share.sum(axis=1, keepdims=True)
-        incoming = weight[0].numpy().astype(np.float64) @ (gather[layer] * scale[layer]).T
-        merged.weights[layer][0] = torch.from_numpy(share @ incoming)
-        merged.biases[layer][0, 0] = torch.from_numpy(share @ bias[0, 0].numpy().astype(np.float64))
+    folds = [
+        no_fold(network.sizes[0]),
+        *(scaling_fold(*layer, merge) for layer in zip(clusters, maxima, strict=True)),
+        no_fold(network.sizes[-1]),
+    ]
+    weights = [weight[0].numpy() for weight in network.weights]
+    biases = [bias[0, 0].numpy() for bias in network.biases]
+    merged = QNetwork(tuple(len(fold.share) for fold in folds))
+    for layer, (weight, bias) in enumerate(fold_weights(weights, biases, folds)):
+        merged.weights[layer][0] = torch.from_numpy(weight)
+        merged.biases[layer][0, 0] = torch.from_numpy(bias)
     return merged
+
+
+def merge_layers(
+    network: FeedForward,
+    record: ActivityRecord,
+    clusters: Mapping[str, Integers],
+    merge: str = 'weighted',
+) -> FeedForward:
+    """Merge the neurons of each cluster into one, by the method that suits each layer.
+
+    Layers whose functions are all positively homogeneous, such as ReLU, merge by scaling factors
+    (`scaling_fold`), all others by least squares (`least_squares_fold`). Inputs with their
+    preparation, and outputs, stay as they are.
+
+    Args:
+        network: any feed-forward network.
+        record: of this network, with all hidden layers.
+        clusters: by hidden layer, the cluster of each neuron, 0, 1, ..., (neurons,).
+        merge: of scaling factors, see `scaling_fold`.
+
+    Raises:
+        UserError: weights of the pruned network are not finite.
+    """
+    maxima, folds = record.maxima(), [no_fold(network.sizes[0])]
+    for number, name in enumerate(record.hidden):
+        labels, layer = clusters[name], network.layers[number]
+        if _method(layer) == SCALING:
+            folds.append(scaling_fold(labels, maxima[record.columns(name)], merge))
+        else:
+            outgoing = network.layers[number + 1].weight.astype(np.float64)
+            folds.append(least_squares_fold(labels, Moments.of(record, name), outgoing))
+    folds.append(no_fold(network.sizes[-1]))
+    weights = [layer.weight for layer in network.layers]
+    biases = [layer.bias for layer in network.layers]
+    layers = []
+    for layer, fold, (weight, bias) in zip(
+        network.layers, folds[1:], fold_weights(weights, biases, folds), strict=True
+    ):
+        steps = layer.steps
+        if fold.representatives is not None:
+            steps = select(steps, fold.representatives)
+        dtype = layer.weight.dtype
+        with np.errstate(over='ignore'):  # is infinite then
+            layers.append(Layer(weight.astype(dtype), bias.astype(dtype), steps))
+        if not (np.isfinite(layers[-1].weight).all() and np.isfinite(layers[-1].bias).all()):
+            raise UserError('weights are so large that those of the pruned network are not finite')
+    return FeedForward(tuple(layers), network.preparation)
+
+
+def _method(layer: Layer) -> str:
+    return SCALING if layer.homogeneous else LEAST_SQUARES

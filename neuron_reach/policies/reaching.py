@@ -29,6 +29,7 @@ from neuron_reach.learning.checkpoint import (
     network_digest,
     save_checkpoint,
 )
+from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.training import Member
 from neuron_reach.networks.feed_forward import FeedForward, Layer
 from neuron_reach.networks.functions import Function
@@ -110,7 +111,7 @@ class ReachingPolicy(Policy):
 
     def pruned(
         self, record: ActivityRecord, options: PruningOptions
-    ) -> tuple[ReachingPolicy, Pruned]:
+    ) -> tuple[ReachingPolicy, Pruned[QNetwork]]:
         """Merge the neurons of each cluster; return the new policy and the clusters.
 
         Raises:

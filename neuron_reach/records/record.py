@@ -205,6 +205,20 @@ class ActivityRecord:
         for start in range(0, self.episodes, count):
             yield self.activations[start : start + count]
 
+    def steps(self) -> Iterator[Single]:
+        """Yield the activations of some steps at a time, without what follows an episode's end.
+
+        Each is (some steps, neurons); `blocks` has them by episode.
+        """
+        start = 0
+        for block in self.blocks():
+            lengths = self.lengths[start : start + len(block)]
+            start += len(block)
+            if (lengths == block.shape[1]).all():
+                yield block.reshape(-1, self.neurons)  # a view, if the layers are all there
+            else:
+                yield block[np.arange(block.shape[1]) < lengths[:, None]]
+
     def not_finite(self) -> tuple[int, str] | None:
         """Return the first episode and layer with infinity or what is no number; None: all fine."""
         start = 0

@@ -340,7 +340,7 @@ def _write(
     folder: Path,
     checkpoint: Checkpoint,
     record: ActivityRecord,
-    pruned: Pruned,
+    pruned: Pruned[QNetwork],
     results: PruningResults,
 ) -> None:
     plain = to_json(results)
@@ -353,7 +353,7 @@ def _write(
         _draw(new, record, pruned)
 
 
-def _neuron_lines(record: ActivityRecord, pruned: Pruned) -> list[dict[str, Any]]:
+def _neuron_lines(record: ActivityRecord, pruned: Pruned[QNetwork]) -> list[dict[str, Any]]:
     maxima = record.maxima()
     lines = []
     for layer, clusters in pruned.clusters.items():
@@ -363,7 +363,7 @@ def _neuron_lines(record: ActivityRecord, pruned: Pruned) -> list[dict[str, Any]
     return lines
 
 
-def _draw(folder: Path, record: ActivityRecord, pruned: Pruned) -> None:
+def _draw(folder: Path, record: ActivityRecord, pruned: Pruned[QNetwork]) -> None:
     from neuron_reach.figures.activity import dendrogram_figure, sizes_figure
     from neuron_reach.figures.style import save
 
