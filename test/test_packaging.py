@@ -65,7 +65,7 @@ PIP_ONLY = {'backports', 'gymnasium', 'lz4', 'rosbags', 'safetensors', 'threadpo
 # ROS packages that have no wheels; imported only where ROS 2 is installed.
 ROS_ONLY = {'gazebo_msgs', 'launch', 'launch_ros'}
 # Of extras, or used only where they are installed.
-OPTIONAL = {'distributed', 'pandas'}
+OPTIONAL = {'onnx', 'sb3_contrib', 'stable_baselines3', 'distributed', 'pandas'}
 # Come along with rclpy.
 WITH_RCLPY = {'rcl_interfaces', 'builtin_interfaces'}
 
