@@ -14,7 +14,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +31,7 @@ from neuron_reach.common.tensors import read_tensors, tensor_bytes
 from neuron_reach.errors import UserError
 from neuron_reach.networks.feed_forward import FeedForward
 from neuron_reach.policies.actions import KINDS, Actions
+from neuron_reach.policies.observations import Observations, Part
 from neuron_reach.policies.policy import Env, Policy
 from neuron_reach.records.record import ActivityRecord
 
@@ -44,6 +47,7 @@ _DESCRIPTION: Kind = {
     'steps': dict,
     'origin': {'path': str, 'format': str, 'library': str, 'algorithm': str, 'part': str},
     'actions': {'kind': str | None, 'low': list | None, 'high': list | None, 'groups': [int]},
+    'observations': [{'key': str, 'shape': list | None, 'counts': [int]}],
 }
 
 
@@ -74,6 +78,8 @@ class FeedForwardPolicy(Policy):
         actions: how its outputs become actions.
         origin: where it comes from.
         source: the file that `export` writes a pruned network back into; None: there is none.
+        observations: how those of an environment become inputs. Dict observations can also be
+            given to `outputs`, `activations` and `act` as they are.
     """
 
     def __init__(
@@ -82,11 +88,13 @@ class FeedForwardPolicy(Policy):
         actions: Actions | None = None,
         origin: Origin | None = None,
         source: Path | None = None,
+        observations: Observations | None = None,
     ) -> None:
         self._network = network
         self.actions = actions or Actions()
         self.origin = origin or Origin()
         self.source = source
+        self.observations = observations or Observations()
 
     @property
     def network(self) -> FeedForward:
@@ -97,6 +105,11 @@ class FeedForwardPolicy(Policy):
     def sizes(self) -> tuple[int, ...]:
         """Neurons of every layer, input and output included."""
         return self.network.sizes
+
+    def _checked(self, observations: ArrayLike | Mapping[str, Any]) -> Single:
+        if isinstance(observations, Mapping):
+            observations = self.observations.inputs(observations)
+        return super()._checked(observations)
 
     def compute(self, observations: Single) -> Single:
         """Return the activations of all layers side by side, input included, (..., neurons)."""
@@ -142,6 +155,7 @@ class FeedForwardPolicy(Policy):
             'steps': self.network.structure(),
             'origin': to_json(self.origin),
             'actions': to_json(self.actions),
+            'observations': to_json(self.observations.parts),
         }
         try:
             with atomic_folder(folder) as new:
@@ -175,10 +189,19 @@ def read_policy(folder: Path) -> FeedForwardPolicy:
         name: None if actions[name] is None else tuple(map(float, actions[name]))
         for name in ('low', 'high')
     }
+    parts = tuple(
+        Part(
+            part['key'],
+            None if part['shape'] is None else tuple(map(int, part['shape'])),
+            tuple(part['counts']),
+        )
+        for part in description['observations']
+    )
     source = folder / ORIGIN
     return FeedForwardPolicy(
         network,
         Actions(kind=actions['kind'], groups=tuple(actions['groups']), **bounds),
         Origin(**{name: description['origin'][name] for name in Origin.__dataclass_fields__}),
         source if source.exists() else None,
+        Observations(parts),
     )

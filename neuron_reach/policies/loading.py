@@ -17,6 +17,7 @@ from neuron_reach.common.names import POLICY
 from neuron_reach.policies.feed_forward import read_policy
 from neuron_reach.policies.policy import Policy
 from neuron_reach.policies.reaching import ReachingPolicy
+from neuron_reach.policies.sb3 import read_sb3
 from neuron_reach.records.networks import load_network
 
 
@@ -33,4 +34,6 @@ def load(path: str | Path) -> Policy:
     path = Path(path)
     if (path / POLICY).exists():
         return read_policy(path)
+    if path.suffix == '.zip':
+        return read_sb3(path)
     return ReachingPolicy(load_network(path))
