@@ -29,6 +29,7 @@ pytest.importorskip('rclpy', reason='ROS 2 (rclpy) is not installed')
 
 import rclpy
 from rclpy.context import Context
+from rclpy.signals import SignalHandlerOptions
 
 from neuron_reach.nodes.entry_point import run_node
 
@@ -118,12 +119,40 @@ def make_node(peer):
 
 
 @pytest.fixture
+def default_node(domain):
+    """Nodes in the default context, like those of the package."""
+    rclpy.init(domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+    made = []
+
+    def make(name):
+        made.append(rclpy.create_node(name))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.destroy_node()
+    rclpy.shutdown()
+
+
+@pytest.fixture
 def handlers():
     """Restore the signal handlers that a node in this process replaces."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def spin(peer):
+    """Runs a node's loop, and the peer, until a condition holds."""
+
+    def until(loop, condition):
+        assert loop.wait_until(
+            lambda: peer.executor.spin_once(timeout_sec=0.0) or condition(), DEADLINE
+        )
+
+    return until
 
 
 class Running:

@@ -17,8 +17,6 @@ import time
 
 import numpy as np
 import pytest
-import rclpy
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension, String
 
 from neuron_reach import messages
@@ -40,22 +38,6 @@ def test_sigterm_makes_the_shutdown_urgent_and_sigint_does_not(handlers):
             assert urgent_shutdown.is_set() == urgent
     finally:
         urgent_shutdown.clear()
-
-
-@pytest.fixture
-def default_node(domain):
-    """Nodes in the default context, like those of the package."""
-    rclpy.init(domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
-    made = []
-
-    def make(name):
-        made.append(rclpy.create_node(name))
-        return made[-1]
-
-    yield make
-    for node in made:
-        node.destroy_node()
-    rclpy.shutdown()
 
 
 def test_recorders_with_a_backlog_notice_an_interrupt(
