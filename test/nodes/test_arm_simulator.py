@@ -103,9 +103,7 @@ def test_a_repeated_command_is_answered_without_a_step_and_a_gap_is_reported(pee
     assert 'commands lost (3 so far): sequence went from 1 to 5' in simulator.text
 
 
-def test_commands_that_make_no_sense_are_ignored_counted_and_warned_of_once_a_second(
-    peer, start_node
-):
+def test_invalid_commands_are_ignored_counted_and_logged_once_a_second(peer, start_node):
     simulator = start_node('arm_simulator', joints=2, clock='lockstep')
     commander = Commander(peer)
     for _ in range(2):
@@ -124,7 +122,7 @@ def test_commands_that_make_no_sense_are_ignored_counted_and_warned_of_once_a_se
     assert 1 <= simulator.text.count('command ignored') <= 3
 
 
-def test_plain_data_as_any_position_controller_takes_it(peer, start_node):
+def test_commands_without_a_layout_are_accepted(peer, start_node):
     start_node('arm_simulator', joints=2, clock='lockstep')
     commander = Commander(peer)
     count = len(commander.states)
@@ -132,7 +130,7 @@ def test_plain_data_as_any_position_controller_takes_it(peer, start_node):
     peer.wait(lambda: len(commander.states) > count, 'joint state')
 
 
-def test_reset_goes_back_to_the_start_pose(peer, start_node):
+def test_a_reset_returns_the_arm_to_the_start_pose(peer, start_node):
     start_node('arm_simulator', joints=3, clock='lockstep')
     commander = Commander(peer)
     start = np.array(commander.states[-1].position)

@@ -94,7 +94,7 @@ def wait_for_start(process, bag):
     assert process.poll() is None, process.communicate()
 
 
-def test_everything_on_the_topics_is_in_the_bag(tmp_path, node, start):
+def test_all_messages_of_the_topics_are_recorded(tmp_path, node, start):
     goal = node.create_publisher(PoseArray, messages.GOAL, LATCHED)
     checkpoint = node.create_publisher(String, messages.CHECKPOINT, LATCHED)
     joints = node.create_publisher(JointState, messages.JOINT_STATES, BEST_EFFORT)
@@ -147,7 +147,7 @@ def test_everything_on_the_topics_is_in_the_bag(tmp_path, node, start):
     assert states[0].position.tolist() == [0.5]
 
 
-def test_the_graph_sees_what_the_recorder_does(tmp_path, node, start):
+def test_diagnostics_and_parameters_describe_the_recorder(tmp_path, node, start):
     goal = node.create_publisher(PointStamped, messages.GOAL, LATCHED)
     goal.publish(PointStamped())
     diagnosed = []
@@ -183,7 +183,7 @@ def test_the_graph_sees_what_the_recorder_does(tmp_path, node, start):
     assert len(list(reader.messages())) == 1
 
 
-def test_only_the_topics_asked_for_are_recorded(tmp_path, node, start):
+def test_only_the_requested_topics_are_recorded(tmp_path, node, start):
     publishers = [
         node.create_publisher(String, messages.CHECKPOINT, LATCHED),
         node.create_publisher(PoseArray, messages.GOAL, LATCHED),
@@ -200,7 +200,7 @@ def test_only_the_topics_asked_for_are_recorded(tmp_path, node, start):
     assert list(BagReader(bag).topics) == ['/left/checkpoint']
 
 
-def test_simulated_time_that_nobody_tells_stops_no_recording(tmp_path, node, start):
+def test_recording_works_without_a_publisher_of_simulated_time(tmp_path, node, start):
     publisher = node.create_publisher(String, messages.CHECKPOINT, LATCHED)
     publisher.publish(String(data='one'))
     bag = tmp_path / 'bag'
@@ -215,7 +215,7 @@ def test_simulated_time_that_nobody_tells_stops_no_recording(tmp_path, node, sta
     assert abs(recorded / 1e9 - time.time()) < 3600
 
 
-def test_a_recording_of_nothing_is_a_bag(tmp_path, node, start):
+def test_a_recording_without_messages_is_an_empty_bag(tmp_path, node, start):
     recorder = start(f'bag:={tmp_path / "bag"}')
     wait_for_start(recorder, tmp_path / 'bag')
     code, output = end(recorder, signal.SIGINT)
@@ -235,7 +235,7 @@ def test_a_recording_of_nothing_is_a_bag(tmp_path, node, start):
         (['bag:=3'], 'parameter bag must be a path'),
     ],
 )
-def test_bad_parameters_end_it_at_once(tmp_path, node, start, parameters, words):
+def test_invalid_parameters_end_the_recorder_at_once(tmp_path, node, start, parameters, words):
     (tmp_path / 'there').mkdir()
     recorder = start(*(parameter.format(path=tmp_path) for parameter in parameters))
     _, errors = recorder.communicate(timeout=DEADLINE)

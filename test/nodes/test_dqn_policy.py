@@ -50,7 +50,7 @@ def test_training_over_topics_gives_the_same_network_as_in_process(start_node, s
     assert there.metadata['validation']['confirmed'] is not None
 
 
-def test_ctrl_c_saves_and_the_next_start_goes_on_exactly(start_node, simulator, tmp_path):
+def test_an_interrupted_training_is_saved_and_resumed_exactly(start_node, simulator, tmp_path):
     run_dir = tmp_path / 'run'
     for interruption in (signal.SIGINT, signal.SIGKILL, signal.SIGINT):
         before = max(finished_rounds(run_dir), default=0)
@@ -82,14 +82,14 @@ def test_a_folder_in_use_or_of_another_run_is_refused(start_node, simulator, tmp
     assert 'was trained with gamma=0.7, not 0.5' in other.text
 
 
-def test_without_a_simulator_there_is_a_clear_error_after_the_stated_time(start_node, tmp_path):
+def test_a_missing_simulator_is_reported_after_the_timeout(start_node, tmp_path):
     policy = start_node('dqn_policy', run_dir=tmp_path, simulator_timeout=1.0, **TRAINING)
     assert policy.finish() == 2
     assert 'no simulator answered within 1 s' in policy.text
     assert 'Traceback' not in policy.text
 
 
-def test_a_simulator_that_dies_ends_the_training_with_its_state_saved(
+def test_training_ends_with_its_state_saved_when_the_simulator_is_killed(
     start_node, simulator, tmp_path
 ):
     policy = start_node('dqn_policy', run_dir=tmp_path, simulator_timeout=5.0, **ENDLESS)
@@ -99,7 +99,7 @@ def test_a_simulator_that_dies_ends_the_training_with_its_state_saved(
     assert 'no simulator answered within 5 s' in policy.text
 
 
-def test_joint_states_that_make_no_sense_are_ignored(peer, start_node, untrained):
+def test_invalid_joint_states_are_ignored(peer, start_node, untrained):
     """A made-up simulator answers every command with nonsense first."""
     node, arms = peer.node, 20
     states = node.create_publisher(JointState, messages.JOINT_STATES, 10)
@@ -132,7 +132,7 @@ def test_joint_states_that_make_no_sense_are_ignored(peer, start_node, untrained
     assert 'not finite' in policy.text or 'expected 20 x 1' in policy.text
 
 
-def test_run_plays_the_episodes_asked_for_and_says_what_came_of_them(
+def test_run_plays_the_requested_episodes_and_reports_the_results(
     peer, start_node, simulator, untrained
 ):
     episodes = peer.listen(Float64MultiArray, messages.EPISODE)
@@ -154,7 +154,7 @@ def test_a_checkpoint_of_another_arm_is_refused(start_node, untrained, tmp_path,
     assert f'{untrained}: is for an arm with 1 joints, but joints=2' in policy.text
 
 
-def test_training_begins_with_a_given_network_whatever_its_layers(
+def test_training_starts_from_a_given_network_with_its_own_layers(
     peer, start_node, simulator, untrained, tmp_path
 ):
     run_dir = tmp_path / 'new'
@@ -196,7 +196,7 @@ def test_services_validate_and_save(peer, start_node, simulator, tmp_path):
     assert policy.interrupt() == 130
 
 
-def test_a_round_goes_on_when_a_command_gets_lost(peer, start_node, untrained):
+def test_lost_commands_and_answers_are_sent_again_without_extra_steps(peer, start_node, untrained):
     """A made-up simulator that loses every tenth command and every tenth answer."""
     node, arms = peer.node, 20
     states = node.create_publisher(JointState, messages.JOINT_STATES, 10)

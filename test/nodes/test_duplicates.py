@@ -97,7 +97,7 @@ def test_a_duplicate_is_detected_at_the_start_and_later(make_node, role, name):
         until_detected(detector.check)
 
 
-def test_the_first_node_waits_for_the_newcomer_to_end(make_node, monkeypatch):
+def test_a_duplicate_that_ends_soon_is_no_longer_reported(make_node, monkeypatch):
     monkeypatch.setattr(duplicates, 'NEWCOMER_DURATION', 0.0)
     first, second = make_node('first'), make_node('second')
     detector = detector_of(first, SIMULATOR)
@@ -216,7 +216,7 @@ def test_a_stream_of_foreign_commands_ends_the_simulator(peer, make_node, start_
     assert '/stranger' in simulator.text
 
 
-def test_a_recording_that_a_second_policy_joined_gets_no_name(
+def test_a_recording_with_a_second_policy_does_not_get_the_name_of_the_bag(
     peer, start_node, make_node, tmp_path
 ):
     play_role(make_node('policy'), POLICY)
@@ -231,7 +231,7 @@ def test_a_recording_that_a_second_policy_joined_gets_no_name(
 
 
 @pytest.mark.parametrize('topic', [messages.CHECKPOINT, messages.OBSERVATION])
-def test_silence_on_a_topic_of_rare_messages_does_not_admit_another_publisher(
+def test_another_publisher_is_not_accepted_on_a_silent_topic_of_rare_messages(
     make_node, monkeypatch, topic
 ):
     monkeypatch.setattr(duplicates, 'SILENCE', 0.0)

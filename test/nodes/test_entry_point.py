@@ -48,7 +48,7 @@ def test_an_environment_that_ros_refuses_is_reported_in_one_line(ending, bad_env
 
 @pytest.mark.parametrize('bad_environment', BAD_ENVIRONMENTS[:1], indirect=True)
 @pytest.mark.parametrize('command', ['neuron_reach.nodes arm_simulator', 'neuron_reach train'])
-def test_it_is_reported_before_a_node_starts(
+def test_an_invalid_domain_is_reported_before_a_node_starts(
     start, monkeypatch, tmp_path, bad_environment, command
 ):
     monkeypatch.chdir(tmp_path)

@@ -84,7 +84,7 @@ def test_every_command_is_one_cycle_of_50_ms(simulator, peer):
     assert running.text == ''
 
 
-def test_in_real_time_the_arm_holds_its_pose_by_itself(simulator, peer):
+def test_in_real_time_the_arm_holds_its_pose_without_commands(simulator, peer):
     running, states, _ = simulator(joints=1, clock='realtime')
     peer.wait(lambda: len(states) >= 20, 'joint states')
     assert states[-1].position[0] == pytest.approx(np.pi / 2, abs=0.01)
@@ -110,7 +110,7 @@ def test_a_killed_gazebo_ends_the_node_with_one_line(simulator, peer):
     assert 'gazebo_simulator: error: Gazebo has ended (signal 9)' in running.text
 
 
-def test_no_gazebo_is_said_in_one_line(start, monkeypatch, tmp_path):
+def test_a_missing_gazebo_is_reported_in_one_line(start, monkeypatch, tmp_path):
     monkeypatch.setenv('NEURON_REACH_GAZEBO', str(tmp_path))
     running = start('neuron_reach.nodes', 'gazebo_simulator')
     assert running.finish() == 2

@@ -69,7 +69,7 @@ def recorder(start, peer, tmp_path):
     return begin
 
 
-def test_rosbag2_gets_full_names(ros2, recorder, tmp_path):
+def test_rosbag2_gets_the_full_names_of_topics(ros2, recorder, tmp_path):
     ros2(2)
     assert recorder().interrupt() == 0
     said = (tmp_path / 'log').read_text().split()
@@ -87,7 +87,7 @@ def test_rosbag2_gets_full_names(ros2, recorder, tmp_path):
     assert profiles['/left/observation']['depth'] == 10_000
 
 
-def test_its_bag_takes_its_name_when_it_is_closed(ros2, recorder, tmp_path):
+def test_the_bag_gets_its_final_name_when_it_is_closed(ros2, recorder, tmp_path):
     ros2(0)
     (tmp_path / 'bag.partial').mkdir()  # of a killed recorder
     running = recorder()
@@ -116,20 +116,20 @@ def test_remapped_topics_have_their_own_names_in_the_bag(ros2, start, peer, tmp_
     assert len(list(reader.messages())) == 1
 
 
-def test_older_rosbag2_takes_the_names_alone(ros2, recorder, tmp_path, monkeypatch):
+def test_older_rosbag2_gets_topic_names_without_a_flag(ros2, recorder, tmp_path, monkeypatch):
     monkeypatch.setenv('ROS_DISTRO', 'humble')
     ros2(2)
     assert recorder().interrupt() == 0
     assert '--topics' not in (tmp_path / 'log').read_text().split()
 
 
-def test_a_recording_that_fails_is_no_bag(ros2, recorder, tmp_path):
+def test_a_failed_recording_does_not_get_the_name_of_the_bag(ros2, recorder, tmp_path):
     ros2(3)
     assert recorder().interrupt() == 3
     assert not (tmp_path / 'bag').exists()
 
 
-def test_recorded_topics_ask_for_what_they_are_published_with():
+def test_overrides_name_all_topics_that_are_not_best_effort_or_latched():
     from neuron_reach.nodes import rosbag2
 
     names = {topic: f'/{topic}' for topic in messages.recorded_topics(2)}

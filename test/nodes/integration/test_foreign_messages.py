@@ -157,7 +157,7 @@ def content(bag):
     return steps, commands, episodes
 
 
-def test_a_run_disturbed_by_a_foreign_node_is_the_same_to_the_bit(play):
+def test_messages_of_a_foreign_node_do_not_change_a_bit_of_a_run(play):
     alone, _ = play('alone', disturbed=False)
     disturbed, text = play('disturbed', disturbed=True)
     assert len(alone[0]) == EPISODES // ARMS * 60 * 5

@@ -23,7 +23,7 @@ def segments():
     return {path.name for path in Path('/dev/shm').glob('fast*_el') if 'port' not in path.name}
 
 
-def test_segments_of_the_dead_are_removed_and_those_of_the_living_stay(peer, start_node):
+def test_shared_memory_of_ended_processes_only_is_removed(peer, start_node):
     remove_dead_segments()
     before = segments()
     simulator = start_node('arm_simulator')

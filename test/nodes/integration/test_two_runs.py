@@ -21,7 +21,7 @@ PATIENCE = 180.0
 EPISODES = 20
 
 
-def test_two_trainings_in_namespaces_do_what_each_does_alone(start, tmp_path):
+def test_two_trainings_in_namespaces_give_the_same_networks_as_alone(start, tmp_path):
     runs = {}
     for seed, namespace in enumerate(['left', '/robots/right'], start=1):
         folder = tmp_path / str(seed)
