@@ -26,6 +26,7 @@ at the end.
 | `layer_seed` | seed, 3, step (from 1) | seed of the training after a layer is removed |
 | `random_network_seed` | seed, 5, joints, number | weights of the random networks of figure 5 |
 | `fresh_goals` | seed, 6 | goals of the validation inputs of figure 5 |
+| `episode_seed` | seed, 7, episode (from 1) | start of an episode in a Gymnasium environment |
 | `stand_in_seed` | seed, side, number | weights of the random networks of the command `map` |
 | `permutation_stream` | seed, 2, target, source | order of steps in the command `map` |
 | `map_fresh_goals` | seed, 3, target's seed | goals of the validation inputs of the command `map` |
@@ -44,7 +45,7 @@ import numpy as np
 TRAINING_STREAMS = ('weights', 'exploration', 'sampling', 'goals', 'validation', 'test', 'record')
 """Names of the streams of one network, in the order in which they are spawned."""
 
-PRUNING, UNTRAINED, LAYERS, RANDOM_NETWORKS, FRESH_GOALS = 1, 2, 3, 5, 6
+PRUNING, UNTRAINED, LAYERS, RANDOM_NETWORKS, FRESH_GOALS, PLAYING = 1, 2, 3, 5, 6, 7
 """Second words of the streams of networks."""
 
 SOURCE, TARGET, PERMUTATION, MAP_FRESH_GOALS = range(4)
@@ -101,6 +102,16 @@ def random_network_seed(seed: int, joints: int, number: int) -> int:
 def fresh_goals(seed: int) -> np.random.Generator:
     """Return the generator of the goals on which mappings onto a network are validated."""
     return np.random.default_rng([seed, FRESH_GOALS])
+
+
+def episode_seed(seed: int, episode: int) -> int:
+    """Return the seed by which an environment starts an episode that is played for a record.
+
+    Args:
+        seed: of the record.
+        episode: its number, from 0.
+    """
+    return _seed(seed, PLAYING, 1 + episode)
 
 
 def stand_in_seed(seed: int, side: int, number: int) -> int:

@@ -32,6 +32,7 @@ from neuron_reach.errors import UserError
 from neuron_reach.networks.feed_forward import FeedForward
 from neuron_reach.policies.actions import KINDS, Actions
 from neuron_reach.policies.observations import Observations, Part
+from neuron_reach.policies.playing import PlayOptions, record_policy, whole_seed
 from neuron_reach.policies.policy import Env, Policy
 from neuron_reach.records.record import ActivityRecord
 
@@ -127,9 +128,13 @@ class FeedForwardPolicy(Policy):
         *,
         episodes: int = SAMPLE_EPISODES,
         seed: int | np.random.Generator | None = None,
+        max_steps: int | None = None,
     ) -> ActivityRecord:
         """Play episodes and record the activations of every layer, see `Policy.record`."""
-        raise NotImplementedError
+        if env is None:
+            raise UserError('env is missing: only networks trained here know the task they are for')
+        options = PlayOptions(episodes, whole_seed(self, seed), max_steps)
+        return record_policy(self, env, options)[0]
 
     def pruned(
         self, record: ActivityRecord, options: PruningOptions

@@ -22,6 +22,7 @@ from neuron_reach import messages
 from neuron_reach.analysis.mapping import rerun
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.common.arrays import Single
+from neuron_reach.policies.actions import Actions
 
 if TYPE_CHECKING:
     import gymnasium
@@ -47,6 +48,9 @@ class Policy(abc.ABC):
 
     seed: int = 0
     """Seed of its training, from which its sample episodes follow; 0 where it is unknown."""
+
+    actions: Actions = Actions()
+    """How the outputs of its network become actions."""
 
     @property
     @abc.abstractmethod
@@ -110,14 +114,26 @@ class Policy(abc.ABC):
         *,
         episodes: int = SAMPLE_EPISODES,
         seed: int | np.random.Generator | None = None,
+        max_steps: int | None = None,
     ) -> ActivityRecord:
-        """Play episodes and record the activations of every layer.
+        """Play episodes, acting deterministically, and record the activations of every layer.
+
+        The record is the same at every call with the same seed, and whatever `episodes` is, its
+        first episodes are the same. In an environment, episode i starts by `reset(seed=...)` with
+        a seed of its own, derived from `seed` and i.
 
         Args:
             env: the name of a Gymnasium environment, such as `BipedalWalker-v3` or
-                `my_module:MyEnv-v0`, or an environment; None: the reaching task.
+                `my_module:MyEnv-v0`, whose module is imported, or an environment, which stays
+                open; None: the reaching task.
             episodes: how many, at least 1.
             seed: draws how they start; by default that of the policy, the same at every call.
+            max_steps: of an environment, after which an episode is cut (a note of the record says
+                so); by default its own time limit, or 10,000 where it has none.
+
+        Raises:
+            UserError: there is no such environment, it does not fit the network (both numbers are
+                named), or the network computes infinity or NaN.
         """
 
     def run(self, record: ActivityRecord, transform: ArrayLike | None = None) -> ActivityRecord:

@@ -33,6 +33,8 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.training import Member
 from neuron_reach.networks.feed_forward import FeedForward, Layer
 from neuron_reach.networks.functions import Function
+from neuron_reach.policies.actions import Actions
+from neuron_reach.policies.playing import PlayOptions, record_policy, whole_seed
 from neuron_reach.policies.policy import Env, Policy
 from neuron_reach.records.belonging import check_record
 from neuron_reach.records.record import ActivityRecord
@@ -48,6 +50,8 @@ class ReachingPolicy(Policy):
     Attributes:
         checkpoint: the network, its arm and its task.
     """
+
+    actions = Actions('argmax')
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
@@ -89,17 +93,22 @@ class ReachingPolicy(Policy):
         *,
         episodes: int = SAMPLE_EPISODES,
         seed: int | np.random.Generator | None = None,
+        max_steps: int | None = None,
     ) -> ActivityRecord:
         """Play greedy episodes of the reaching task and record the activations of every layer.
 
         Args:
-            env: see `Policy.record`.
+            env: plays there instead, see `Policy.record`.
             episodes: how many, at least 1.
             seed: of the goals; by default the record is that of the commands.
+            max_steps: of an environment, see `Policy.record`.
 
         Raises:
-            UserError: no episodes.
+            UserError: no episodes; or an environment does not fit.
         """
+        if env is not None:
+            options = PlayOptions(episodes, whole_seed(self, seed), max_steps)
+            return record_policy(self, env, options)[0]
         if episodes < 1:
             raise UserError(f'episodes must be at least 1, not {episodes}')
         goals = None if seed is None else np.random.default_rng(seed)

@@ -26,6 +26,12 @@ from neuron_reach.errors import UserError
 BLOCK_BYTES = 64 * 2**20
 """How much of a record is worked on at a time."""
 
+UNKNOWN: Array = np.empty(0)
+"""Stands for NaN in every episode."""
+
+OUTCOMES = ('returns', 'successes', 'terminated')
+"""Fields of a record that say how its episodes ended."""
+
 
 def describe_not_finite(episode: int, layer: str) -> str:
     """Describe activations that are infinite or NaN."""
@@ -44,6 +50,9 @@ class ActivityRecord:
         sizes: neurons of each layer.
         goals: (episodes, 2), m; NaN where they are unknown.
         rewards: of the last step of each episode, (episodes,); NaN where they are unknown.
+        returns: sum of the rewards of each episode, (episodes,); NaN where they are unknown.
+        successes: 1 or 0, (episodes,); NaN where it is unknown whether an episode succeeded.
+        terminated: 1 if the task ended the episode, 0 if time ran out, (episodes,); NaN: unknown.
         network: what is known: `path` and `version` of the network's checkpoint, `digest` of its
             content, and how many `episodes` were asked for.
         notes: what was found wrong with the recording, a line each.
@@ -57,6 +66,9 @@ class ActivityRecord:
     rewards: Array
     network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    returns: Array = dataclasses.field(default_factory=lambda: UNKNOWN)
+    successes: Array = dataclasses.field(default_factory=lambda: UNKNOWN)
+    terminated: Array = dataclasses.field(default_factory=lambda: UNKNOWN)
 
     def __post_init__(self) -> None:
         """Check that the shapes fit together.
@@ -65,6 +77,9 @@ class ActivityRecord:
             ValueError: they do not.
         """
         episodes, steps = len(self.lengths), self.activations.shape[1:2]
+        for name in OUTCOMES:
+            if getattr(self, name) is UNKNOWN:
+                object.__setattr__(self, name, np.full(episodes, np.nan))
         if self.activations.ndim != 3 or self.activations.shape[2] != sum(self.sizes):
             raise ValueError(
                 f'activations {self.activations.shape} are not (episodes, steps, {self.neurons})'
@@ -76,6 +91,7 @@ class ActivityRecord:
             'layers': (len(self.layers), len(self.sizes)),
             'goals': (self.goals.shape, (episodes, 2)),
             'rewards': (self.rewards.shape, (episodes,)),
+            **{name: (getattr(self, name).shape, (episodes,)) for name in OUTCOMES},
         }
         for name, (found, expected) in shapes.items():
             if found != expected:
@@ -196,6 +212,7 @@ class ActivityRecord:
             lengths=self.lengths[:episodes],
             goals=self.goals[:episodes],
             rewards=self.rewards[:episodes],
+            **{name: getattr(self, name)[:episodes] for name in OUTCOMES},
         )
 
     def blocks(self) -> Iterator[Single]:

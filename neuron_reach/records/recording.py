@@ -89,12 +89,13 @@ def record_arms(
     steps = setup.task.episode_steps
     activations = allocate((episodes, steps, sum(network.sizes)))
     goals = np.empty((episodes, 2))
-    rewards = np.empty(episodes)
+    rewards, returns = np.empty(episodes), np.empty(episodes)
     for start in range(0, episodes, arms.arms):
         rows = slice(start, start + arms.arms)
         goals[rows] = task.sample_goals(generator, arms.arms)
         choose = _Recorder(network, activations[rows])
-        rewards[rows] = play(arms, task, goals[rows][None], choose, watcher=watcher).rewards[-1, 0]
+        played = play(arms, task, goals[rows][None], choose, watcher=watcher).rewards[:, 0]
+        rewards[rows], returns[rows] = played[-1], played.sum(axis=0)
     record = ActivityRecord(
         activations=activations,
         lengths=np.full(episodes, steps),
@@ -102,6 +103,9 @@ def record_arms(
         sizes=network.sizes,
         goals=goals,
         rewards=rewards,
+        returns=returns,
+        successes=task.success(rewards).astype(np.float64),
+        terminated=np.zeros(episodes),
         network={'path': str(checkpoint.path.resolve()), 'version': 0},
     )
     return check_finite(record, checkpoint.path)
@@ -202,6 +206,9 @@ def _concatenate(records: list[ActivityRecord]) -> ActivityRecord:
         lengths=np.concatenate([record.lengths for record in records]),
         goals=np.concatenate([record.goals for record in records]),
         rewards=np.concatenate([record.rewards for record in records]),
+        returns=np.concatenate([record.returns for record in records]),
+        successes=np.concatenate([record.successes for record in records]),
+        terminated=np.concatenate([record.terminated for record in records]),
         notes=tuple(note for record in records for note in record.notes),
     )
 
