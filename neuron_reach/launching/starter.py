@@ -96,11 +96,19 @@ def remove_dead_segments() -> int:
     """Remove shared memory that killed Fast DDS processes left behind; return how many pieces.
 
     The owner of a piece holds a lock on a file beside it while it runs; `fastdds shm clean` of Fast
-    DDS checks the same locks.
+    DDS checks the same locks. A port has no lock from the end of its reader until the next reader
+    opens it, but a process that writes to it keeps it mapped. It must stay: the writer would never
+    reach the next reader.
     """
     removed = 0
-    for piece in Path('/dev/shm').glob('fast*_*'):
-        if not re.fullmatch(r'(fastdds|fastrtps)_([0-9a-f]{16}|port\d+)', piece.name):
+    pieces = [
+        piece
+        for piece in Path('/dev/shm').glob('fast*_*')
+        if re.fullmatch(r'(fastdds|fastrtps)_([0-9a-f]{16}|port\d+)', piece.name)
+    ]
+    mapped = _mapped_memory() if pieces else set()
+    for piece in pieces:
+        if 'port' in piece.name and piece.name in mapped:
             continue
         locks = [piece.with_name(piece.name + suffix) for suffix in ('_el', '_sl')]
         try:
@@ -113,6 +121,18 @@ def remove_dead_segments() -> int:
         except OSError:  # of another user, or removed meanwhile
             continue
     return removed
+
+
+def _mapped_memory() -> set[str]:
+    """Return the names of the files in /dev/shm that running processes have mapped."""
+    names: set[str] = set()
+    for maps in Path('/proc').glob('[0-9]*/maps'):
+        try:
+            text = maps.read_text(errors='replace')
+        except OSError:  # of another user, or ended meanwhile
+            continue
+        names.update(re.findall(r' /dev/shm/(\S+)$', text, re.MULTILINE))
+    return names
 
 
 def _is_locked(path: Path) -> bool:

@@ -9,6 +9,7 @@
 
 """What a killed process leaves in shared memory, and that only that is removed."""
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -39,3 +40,18 @@ def test_shared_memory_of_ended_processes_only_is_removed(peer, start_node):
     assert not own & segments()
     assert before <= segments(), 'the test itself lost its memory'
     assert not states
+
+
+def mapped_ports():
+    maps = Path('/proc/self/maps').read_text()
+    return {Path(name) for name in re.findall(r'(/dev/shm/fast\w+_port\d+)$', maps, re.MULTILINE)}
+
+
+def test_the_port_of_a_killed_process_stays_while_others_write_to_it(peer, start_node):
+    before = mapped_ports()
+    simulator = start_node('arm_simulator')
+    ports = peer.wait(lambda: mapped_ports() - before, 'port of the simulator', timeout=15)
+    simulator.finish(signal.SIGKILL)
+    time.sleep(1.1)  # what is younger than a second is left alone
+    remove_dead_segments()
+    assert all(port.exists() for port in ports), 'the next node there would not be found'
