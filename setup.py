@@ -51,7 +51,7 @@ setup(
     cmdclass={'build_py': BuildWithRevision},
     version='0.1.0',
     description='Train arms to reach over ROS 2, record their networks, prune and map them',
-    long_description=Path(__file__).with_name('README.md').read_text(encoding='utf-8'),
+    long_description=Path(__file__).resolve().with_name('README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     license_files=['LICENSE'],

@@ -87,6 +87,16 @@ def distribution():
         os.chdir(before)
 
 
+def test_setup_works_in_a_folder_of_links_as_colcon_makes_it(tmp_path, distribution, monkeypatch):
+    run_setup = pytest.importorskip('setuptools').distutils.core.run_setup
+    # `colcon build --symlink-install` links what setup.py names, and no other file.
+    linked = {Path(file).parts[0] for _, files in distribution.data_files for file in files}
+    for name in ('setup.py', 'setup.cfg', 'neuron_reach', *linked):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    assert run_setup('setup.py', stop_after='init').get_version() == distribution.get_version()
+
+
 def imports():
     """Return the top-level names that the package imports, those of Python itself left out."""
     names = set()
