@@ -84,7 +84,7 @@ def trained(runs: Path) -> list[Checkpoint]:
     for seed, folder in enumerate(folders):
         if not (folder / 'checkpoint').exists():
             options = ['hidden:=256', f'seed:={seed}', f'run_dir:={folder}', 'test_episodes:=0']
-            if neuron_reach(['learn', *options]):
+            if neuron_reach(['train', '--no-ros', *options]):
                 raise SystemExit('training failed')
     return [load_checkpoint(folder / 'checkpoint') for folder in folders]
 
@@ -98,6 +98,7 @@ def untrained(hidden: tuple[int, ...]) -> list[Checkpoint]:
             random_network(setup.layer_sizes, torch.Generator().manual_seed(seed)),
             {},
             setup,
+            has_digest=False,
         )
         for seed in range(2)
     ]
@@ -116,9 +117,11 @@ class Problem:
         """Record 300 episodes of the target and run the source on their inputs."""
         record = record_checkpoint(target, 300)
         ran = run_network(source.network, record)
-        flat = [part.activations.reshape(-1, part.neurons) for part in (record, ran)]
-        neurons = [values[:, record.sizes[0] :] for values in flat]
-        return cls(*neurons, input_samples(record))
+        target_neurons, source_neurons = (
+            part.activations.reshape(-1, part.neurons)[:, record.sizes[0] :]
+            for part in (record, ran)
+        )
+        return cls(target_neurons, source_neurons, input_samples(record))
 
 
 def residual_of(equations: NormalEquations, like: Projection, targets: Any, p: Any) -> float:
