@@ -128,7 +128,10 @@ def residual_of(equations: NormalEquations, like: Projection, targets: Any, p: A
     """Return the greatest KKT residual of some targets solved elsewhere, p (K, targets)."""
     matrix = np.zeros((like.matrix.shape[0], len(targets)))
     matrix[like.source_scale > 0.0] = p
-    part = dataclasses.replace(equations, cross=equations.cross[targets])
+    scale = equations.target_scale[equations.target_scale > 0.0]
+    part = dataclasses.replace(
+        equations, cross=equations.cross[targets], target_scale=scale[targets]
+    )
     return float(kkt_residual(part, dataclasses.replace(like, matrix=matrix)).max())
 
 

@@ -23,7 +23,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -35,6 +37,7 @@ from std_msgs.msg import Float64MultiArray
 
 from neuron_reach import messages
 from neuron_reach.arm.simulator import FleetSimulator
+from neuron_reach.bags.reader import BagReader
 from neuron_reach.bags.summary import summarize
 from neuron_reach.launching import starter
 from neuron_reach.launching.graph import Process
@@ -148,9 +151,7 @@ def recording() -> None:
     print()
 
 
-def _observations(bag: Path):
-    from neuron_reach.bags.reader import BagReader
-
+def _observations(bag: Path) -> Iterator[tuple[str, int, Any]]:
     return BagReader(bag).messages([messages.OBSERVATION], raw=True)
 
 

@@ -70,6 +70,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 class Judge(BaseCallback):
     """Validates the averaged network every so many episodes and stops once it has passed."""
 
+    model: DQN
+
     def __init__(self, setup: Setup, seed: int, arms: int, limit: int) -> None:
         super().__init__()
         self.setup, self.limit, self.arms = setup, limit, arms

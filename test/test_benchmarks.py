@@ -1,0 +1,28 @@
+# Copyright 2026 neuron_reach maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software distributed under the
+# License is distributed on an "AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either
+# express or implied. See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Benchmarks that tests can run in a moment."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
+
+
+def test_the_benchmark_of_mapping_compares_exact_solutions(capsys):
+    pytest.importorskip('sklearn')
+    mapping = runpy.run_path(str(BENCHMARKS / 'mapping.py'))
+    mapping['speed']('Small', mapping['untrained']((6, 5)), 1, 2)
+    said = capsys.readouterr().out
+    rows = dict(line.strip('| ').split(' | ', 1) for line in said.splitlines() if '| ' in line)
+    for solver in ('this package', 'scipy nnls (2 targets)'):
+        assert float(rows[solver].split(' | ')[1]) <= mapping['RESIDUAL']
+    assert '5 to 500' in rows
