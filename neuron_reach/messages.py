@@ -33,6 +33,7 @@ GOAL_MARKER = 'goal_marker'
 OBSERVATION = 'observation'
 EPISODE = 'episode'
 CHECKPOINT = 'checkpoint'
+STEPS = 'steps'
 ACTIVATIONS = 'activations'
 
 _LAYER = re.compile(r'input|hidden_[1-9][0-9]{0,3}|output')
@@ -54,6 +55,7 @@ _MESSAGE_TYPES: dict[str, tuple[str, ...]] = {
     OBSERVATION: (_FLOAT32_ARRAY,),
     EPISODE: (_FLOAT64_ARRAY,),
     CHECKPOINT: ('std_msgs/msg/String',),
+    STEPS: ('std_msgs/msg/Header',),
 }
 
 
@@ -281,7 +283,8 @@ def fill_episodes(
     Args:
         message: Float64MultiArray to fill.
         dimension_type: the ``MultiArrayDimension`` class of the message's library.
-        results: (episodes, fields), columns as in ``EPISODE_FIELDS``; goals in m, success 0 or 1.
+        results: (episodes, fields), columns as in ``EPISODE_FIELDS``; goals in m, success 0 or 1;
+            NaN where they are unknown.
 
     Raises:
         LayoutError: another shape.
@@ -303,8 +306,9 @@ def read_episodes(message: Any) -> npt.NDArray[np.float64]:
     counts = values[:, [EPISODE_FIELDS.index(name) for name in ('number', 'steps')]]
     if not ((counts >= 0) & (counts <= LARGEST_COUNT) & (counts == np.floor(counts))).all():
         raise LayoutError('the number or the steps of an episode are not counts')
-    if not np.isin(values[:, EPISODE_FIELDS.index('success')], (0.0, 1.0)).all():
-        raise LayoutError('the success of an episode is neither 0 nor 1')
+    success = values[:, EPISODE_FIELDS.index('success')]
+    if not (np.isin(success, (0.0, 1.0)) | np.isnan(success)).all():
+        raise LayoutError('the success of an episode is neither 0 nor 1, nor unknown (NaN)')
     return values.astype(np.float64, copy=False)
 
 

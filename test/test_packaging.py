@@ -40,6 +40,7 @@ NODES = {
     'bag_recorder',
     'dqn_policy',
     'gazebo_simulator',
+    'policy_inspector',
 }
 COMMANDS = {
     'analyze',

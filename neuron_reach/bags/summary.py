@@ -38,7 +38,7 @@ class RobotSummary:
     Attributes:
         episodes: finished episodes.
         requested: number of requested episodes; None if there was no number or it is unknown.
-        success_rate: share of the finished episodes that succeeded; None without episodes.
+        success_rate: share of the finished episodes that succeeded, where that is known.
         arms: largest number of arms moving at once.
         steps: recorded control cycles, summed over the arms.
         neurons: neurons of each layer, from input to output.
@@ -235,12 +235,13 @@ class _Robot:
             for each in self.episodes
             if messages.OBSERVATION in each.tracks
         ]
-        successes = np.count_nonzero(results[:, messages.EPISODE_FIELDS.index('success')])
+        success = results[:, messages.EPISODE_FIELDS.index('success')]
+        known = success[~np.isnan(success)]
         networks = {announced.network for each in self.episodes for announced in each.announced}
         return RobotSummary(
             episodes=len(results),
             requested=None if None in self.requested else sum(filter(None, self.requested)),
-            success_rate=int(successes) / len(results) if len(results) else None,
+            success_rate=int(np.count_nonzero(known)) / len(known) if len(known) else None,
             arms=max((track.arms for track in observed), default=0),
             steps=sum(track.steps for track in observed),
             neurons=dict(sorted(self.neurons.items(), key=lambda item: messages.depth(item[0]))),

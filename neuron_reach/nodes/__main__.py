@@ -23,6 +23,7 @@ names = [
     'bag_recorder',
     'dqn_policy',
     'gazebo_simulator',
+    'policy_inspector',
 ]
 if len(sys.argv) < 2 or sys.argv[1] not in names:
     given = f', not {sys.argv[1]!r}' if len(sys.argv) > 1 else ''

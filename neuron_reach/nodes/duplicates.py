@@ -60,6 +60,7 @@ class Role:
 SIMULATOR = Role('simulator', service='reset')
 POLICY = Role('policy', service='~/save_checkpoint')
 ACTIVATION_RECORDER = Role('activation recorder', subscribes_to=messages.CHECKPOINT)
+POLICY_INSPECTOR = Role('policy inspector', service='~/end_episode')
 BAG_RECORDER = Role('bag recorder')
 
 

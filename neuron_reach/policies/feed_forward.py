@@ -118,9 +118,9 @@ class FeedForwardPolicy(Policy):
         rows = observations.reshape(math.prod(before), observations.shape[-1])
         return self.network.activations(rows).reshape(*before, sum(self.sizes))
 
-    def act(self, observation: ArrayLike) -> AnyArray:
-        """Return what the policy does, see `Actions.choose`."""
-        return self.actions.choose(self.outputs(observation))
+    def choose(self, outputs: Single) -> AnyArray:
+        """Return what the policy does where it computes these outputs, see `Actions.choose`."""
+        return self.actions.choose(outputs)
 
     def record(
         self,

@@ -104,8 +104,12 @@ class Policy(abc.ABC):
         """
 
     @abc.abstractmethod
+    def choose(self, outputs: Single) -> Any:
+        """Return what the policy does where it computes these outputs, (..., outputs)."""
+
     def act(self, observation: ArrayLike) -> Any:
         """Return what the policy does on observations, as its environment expects actions."""
+        return self.choose(self.outputs(observation))
 
     @abc.abstractmethod
     def record(

@@ -15,7 +15,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.merging import Pruned, prune
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
@@ -82,9 +81,9 @@ class ReachingPolicy(Policy):
         """Return the activations of all layers side by side, input included, (..., neurons)."""
         return network_activations(self.checkpoint.network, observations)
 
-    def act(self, observation: ArrayLike) -> Integers:
+    def choose(self, outputs: Single) -> Integers:
         """Return the number of the action of greatest Q, (batch,); see `arm.task.action_table`."""
-        best: Integers = self.outputs(observation).argmax(axis=-1)
+        best: Integers = outputs.argmax(axis=-1)
         return best
 
     def record(
