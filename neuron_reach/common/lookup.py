@@ -115,6 +115,8 @@ def _without_network(path: Path) -> str:
             return f'holds {len(networks)} networks (name one, such as {networks[0]})'
     if kind == PathKind.OTHER:
         return 'is no checkpoint'
+    if kind in (PathKind.POLICY, PathKind.POLICY_FILE):
+        return f'{kind}, not a network for the reaching task'
     return f'{kind}, which has no network of its own'
 
 

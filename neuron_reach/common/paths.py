@@ -37,6 +37,8 @@ from neuron_reach.common.names import (
     PARTIAL,
     PARTS,
     PICTURES,
+    POLICY,
+    POLICY_FILES,
     PRUNED,
     RECORD,
     REPORT,
@@ -64,6 +66,8 @@ class PathKind(enum.Enum):
 
     MISSING = 'no file or folder'
     CHECKPOINT = 'a checkpoint'
+    POLICY = 'a policy'
+    POLICY_FILE = 'a policy file'
     RUN = 'a run folder'
     UNFINISHED_RUN = 'a training that is not finished'
     BAG = 'a bag'
@@ -115,6 +119,8 @@ def _kind_of_file(path: Path) -> PathKind:
         return PathKind.BAG
     if path.name.endswith(FAILURE):
         return PathKind.JOB_FAILURE
+    if path.suffix in POLICY_FILES:
+        return PathKind.POLICY_FILE
     return PathKind.FILM if path.suffix in FILMS else PathKind.OTHER
 
 
@@ -298,6 +304,7 @@ def _holds(command: str) -> Callable[[Path], bool]:
 
 _FOLDERS: tuple[tuple[PathKind, Callable[[Path], object]], ...] = (
     (PathKind.CHECKPOINT, is_checkpoint),
+    (PathKind.POLICY, lambda path: (path / POLICY).exists()),
     (PathKind.UNFINISHED_BAG, lambda path: is_partial_bag(path.name) and is_bag(path)),
     (PathKind.BAG, is_bag),
     (PathKind.STEP, is_step),

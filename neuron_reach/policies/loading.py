@@ -14,26 +14,49 @@ from __future__ import annotations
 from pathlib import Path
 
 from neuron_reach.common.names import POLICY
-from neuron_reach.policies.feed_forward import read_policy
+from neuron_reach.common.paths import PathKind, kind_of
+from neuron_reach.errors import UserError
+from neuron_reach.policies.feed_forward import FeedForwardPolicy, read_policy
+from neuron_reach.policies.formats import format_of
+from neuron_reach.policies.onnx_file import read_onnx
 from neuron_reach.policies.policy import Policy
 from neuron_reach.policies.reaching import ReachingPolicy
 from neuron_reach.policies.sb3 import read_sb3
 from neuron_reach.records.networks import load_network
 
 
-def load(path: str | Path) -> Policy:
+def load(path: str | Path, *, part: str | None = None, activation: str | None = None) -> Policy:
     """Return the policy at a path.
 
     Args:
-        path: a run folder, a checkpoint, results of `prune` or of a finished `prune-train`, a
-            bag whose checkpoint is still there, or a folder that `Policy.save` wrote.
+        path: a file of another library (a zip of stable-baselines3, ONNX), or a folder: a run, a
+            checkpoint, results of `prune` or of a finished `prune-train`, a bag whose checkpoint
+            is still there, or a folder that `Policy.save` wrote. Nothing in a file is executed.
+        part: which network of a file; by default the policy. In ONNX files, the name of an output
+            or of another tensor.
+        activation: function of the hidden layers, where the file does not say it.
 
     Raises:
-        UserError: there is no policy, or it is damaged.
+        UserError: there is no policy, it is damaged, or it is no chain of linear layers and
+            elementwise functions.
     """
     path = Path(path)
+    kind = kind_of(path)
+    if kind == PathKind.POLICY_FILE or (kind == PathKind.OTHER and not path.is_dir()):
+        return _read_file(path, part, activation)
+    if part is not None or activation is not None:
+        name = 'part' if part is not None else 'activation'
+        raise UserError(f'{path}: {name} can be chosen for files of other libraries only')
     if (path / POLICY).exists():
         return read_policy(path)
-    if path.suffix == '.zip':
-        return read_sb3(path)
     return ReachingPolicy(load_network(path))
+
+
+def _read_file(path: Path, part: str | None, activation: str | None) -> FeedForwardPolicy:
+    kind = format_of(path)
+    if activation is not None and kind in _READERS:
+        raise UserError(f'{path}: {kind} files say their activation functions themselves')
+    return _READERS[kind](path, part)
+
+
+_READERS = {'ONNX': read_onnx, 'stable-baselines3': read_sb3}
