@@ -20,7 +20,7 @@ import numpy as np
 from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.analysis.merging import Clustering, cluster_layers
 from neuron_reach.analysis.options import PruningOptions
-from neuron_reach.common.arrays import Array, Integers
+from neuron_reach.common.arrays import Array, Flags, Integers
 from neuron_reach.errors import UserError
 from neuron_reach.records.record import ActivityRecord
 
@@ -39,6 +39,8 @@ class Activity:
         maxima: Z_n, the largest absolute activation, (neurons,).
         means: mean activation, (neurons,).
         magnitudes: mean absolute activation, (neurons,).
+        dead_neurons: which neurons were never active, (neurons,), see
+            `ActivityRecord.dead_neurons`.
         options: options of the clustering.
     """
 
@@ -48,6 +50,7 @@ class Activity:
     maxima: Array
     means: Array
     magnitudes: Array
+    dead_neurons: Flags
     options: PruningOptions
 
     def __repr__(self) -> str:
@@ -71,9 +74,8 @@ class Activity:
     @property
     def dead(self) -> dict[str, int]:
         """How many neurons of each hidden layer were never active."""
-        silent = self.maxima == 0.0
-        record = self.record
-        return {name: int(silent[record.columns(name)].sum()) for name in record.hidden}
+        dead, record = self.dead_neurons, self.record
+        return {name: int(dead[record.columns(name)].sum()) for name in record.hidden}
 
     @property
     def dormant(self) -> dict[str, int]:
@@ -111,11 +113,19 @@ class Spread(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LayerSummary:
-    """Sizes of a layer, and the `Spread` of the distances within it."""
+    """Sizes of a layer, and the `Spread` of the distances within it.
+
+    Attributes:
+        layer: its name.
+        neurons: their number.
+        dead: how many were never active, see `ActivityRecord.dead_neurons`.
+        dormant: how many are dormant, see `Activity.dormant`; None: it is not a hidden layer.
+    """
 
     layer: str
     neurons: int
     dead: int
+    dormant: int | None
     pairs: int
     distance_mean: float | None
     distance_quartiles: tuple[float, ...] | None
@@ -176,6 +186,7 @@ def analyze(record: ActivityRecord, options: PruningOptions) -> Activity:
         maxima=record.maxima(),
         means=sums / record.lengths.sum(),
         magnitudes=magnitudes / record.lengths.sum(),
+        dead_neurons=record.dead_neurons(),
         options=options,
     )
 
@@ -204,7 +215,7 @@ def neuron_lines(activity: Activity) -> list[dict[str, Any]]:
                 'neuron': neuron,
                 'max': activity.maxima[index],
                 'mean': activity.means[index],
-                'dead': int(activity.maxima[index] == 0.0),
+                'dead': int(activity.dead_neurons[index]),
                 'nearest_layer': None if nearest is None else places[nearest][0],
                 'nearest_neuron': None if nearest is None else places[nearest][1],
                 'nearest_distance': None if nearest is None else others[index, nearest],
@@ -217,10 +228,11 @@ def neuron_lines(activity: Activity) -> list[dict[str, Any]]:
 def summarize_layers(activity: Activity) -> list[LayerSummary]:
     """Return, for each layer, its sizes and the spread of the distances within it."""
     record, clustering = activity.record, activity.clustering
-    summaries = []
+    dormant, summaries = activity.dormant, []
     for name, size in zip(record.layers, record.sizes, strict=True):
-        dead = int((activity.maxima[record.columns(name)] == 0.0).sum())
-        summary = LayerSummary(name, size, dead, *spread(pairs(activity.within(name))))
+        dead = int(activity.dead_neurons[record.columns(name)].sum())
+        distances = spread(pairs(activity.within(name)))
+        summary = LayerSummary(name, size, dead, dormant.get(name), *distances)
         if name in clustering.clusters:
             summary = ClusteredLayer(
                 **vars(summary),

@@ -95,7 +95,7 @@ def run_network(
     Args:
         network: a stack of one member.
         record: sample episodes of any network, including the input layer.
-        transform: J, if the arm of the record has another number of joints (`input_transform`).
+        transform: a matrix, see `transform_observations`, if its inputs are others.
 
     Returns:
         The same episodes with the activations of this network, zero after the end of an episode.
@@ -133,6 +133,30 @@ def rerun(
         sizes=tuple(sizes),
         network={},
     )
+
+
+def halves(record: ActivityRecord) -> tuple[ActivityRecord, ActivityRecord]:
+    """Return the first half of the episodes, and the others; of a single one, halves of its steps.
+
+    Raises:
+        ValueError: there is only one step, or none.
+    """
+    if record.episodes > 1:
+        middle = record.episodes // 2
+        return record.part(slice(middle)), record.part(slice(middle, None))
+    steps = int(record.lengths.sum())
+    if steps < 2:
+        raise ValueError('a record of fewer than two steps cannot be halved')
+    parts = (slice(steps // 2), slice(steps // 2, steps))
+    first, second = (
+        dataclasses.replace(
+            record,
+            activations=record.activations[:, part],
+            lengths=np.array([part.stop - (part.start or 0)]),
+        )
+        for part in parts
+    )
+    return first, second
 
 
 def permute_steps(record: ActivityRecord, generator: np.random.Generator) -> ActivityRecord:

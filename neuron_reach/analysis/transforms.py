@@ -7,7 +7,11 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Input transforms: run a network on the inputs of an arm with another number of joints.
+"""Input transforms: run a network on the inputs of another one.
+
+Any two networks have a matrix, with a row for each input of the source and a column for each input
+of the target, which may follow from the names of the inputs. Those of arms with different numbers
+of joints have a matrix J of their joints.
 
 The joint angles of the target network's arm are decoded from its inputs, transformed by a matrix to
 those of the source network's arm, theta_source = J theta_target, and encoded again; the goal does
@@ -17,7 +21,8 @@ not change (paper, section 6). All arms have the same length; joint i of n is at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,15 +82,16 @@ def input_transform(kind: str = 'balanced', *, source: int, target: int) -> Arra
 
 
 def transform_from_values(
-    values: Mapping[str, Any], origin: str, *, source: int, target: int
+    values: Mapping[str, Any], origin: str, *, source: int, target: int, unit: str = 'joint'
 ) -> Array:
-    """Build J from the content of a user's YAML file: `matrix`, with one row per source joint.
+    """Build a matrix from the content of a user's YAML file: `matrix`, a row per source joint.
 
     Args:
         values: content of the file.
         origin: name of the file, for messages.
-        source: number of joints of the source's arm.
-        target: number of joints of the target's arm.
+        source: number of joints of the source's arm, or of its inputs.
+        target: likewise of the target.
+        unit: what rows and columns are: `joint` or `input`.
 
     Raises:
         UserError: an unknown key, or not a matrix of finite numbers of the required shape.
@@ -93,8 +99,8 @@ def transform_from_values(
     check_keys(values, {'matrix'}, origin)
     shape = (source, target)
     allowed = (
-        f'{origin}: matrix must be {source} rows (source joints) '
-        f'of {target} numbers (target joints)'
+        f'{origin}: matrix must be {source} rows (source {unit}s) '
+        f'of {target} numbers (target {unit}s)'
     )
     try:
         matrix = np.array(values['matrix'], np.float64)
@@ -106,6 +112,57 @@ def transform_from_values(
         problem = 'not finite' if matrix.shape == shape else f'of shape {matrix.shape}'
         raise UserError(f'{allowed}; it is {problem}')
     return matrix
+
+
+def named_transform(*, source: Sequence[str], target: Sequence[str]) -> Array:
+    """Return the matrix that gives each input of the source that of the same name of the target.
+
+    Inputs whose names the target lacks stay at zero.
+
+    Args:
+        source: names of the inputs of the source, in their order.
+        target: likewise of the target.
+
+    Returns:
+        (inputs of the source, inputs of the target).
+
+    Raises:
+        UserError: a name appears twice, or the two have no name in common.
+    """
+    for role, names in (('source', source), ('target', target)):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise UserError(f'names of the inputs of the {role}: {twice[0]!r} appears twice')
+    matrix = np.array([[mine == other for other in target] for mine in source], np.float64)
+    if not matrix.any():
+        raise UserError('the inputs of source and target have no name in common')
+    return matrix
+
+
+def input_matrix(values: Mapping[str, Any], origin: str, *, source: int, target: int) -> Array:
+    """Return the matrix of inputs that a user's dictionary or YAML file describes.
+
+    Args:
+        values: `matrix`, with one row per input of the source; or `source` and `target`, the names
+            of all inputs of each, see `named_transform`.
+        origin: name of the file, for messages.
+        source: number of inputs of the source.
+        target: number of inputs of the target.
+
+    Raises:
+        UserError: other keys, or a number of rows, columns or names that does not fit.
+    """
+    if 'matrix' in values:
+        return transform_from_values(values, origin, source=source, target=target, unit='input')
+    check_keys(values, {'source', 'target'}, origin)
+    for role, inputs in (('source', source), ('target', target)):
+        names = values.get(role)
+        if not isinstance(names, Sequence) or isinstance(names, str) or len(names) != inputs:
+            raise UserError(
+                f'{origin}: {role} must be the names of the {inputs} inputs of the {role}'
+                f'{"" if names is None or isinstance(names, str) else f", not {len(names)}"}'
+            )
+    return named_transform(source=values['source'], target=values['target'])
 
 
 def joint_angles(observations: ArrayLike) -> Array:
@@ -121,19 +178,22 @@ def joint_angles(observations: ArrayLike) -> Array:
 
 
 def transform_observations(observations: ArrayLike, matrix: ArrayLike) -> Single:
-    """Convert observations of the target's arm to those of the source's arm.
+    """Convert observations of the target to those of the source.
 
     Args:
-        observations: (..., 2n + 2); see `joint_angles`.
-        matrix: J, (n', n).
+        observations: (..., inputs); of an arm (..., 2n + 2), see `joint_angles`.
+        matrix: of inputs, (inputs of the source, inputs); or J of joints, (n', n).
 
     Returns:
-        (..., 2n' + 2).
+        (..., inputs of the source); for J (..., 2n' + 2).
 
     Raises:
-        ValueError: the matrix is for a different number of joints.
+        ValueError: the matrix is for a different number of inputs or joints.
     """
     values, matrix = np.asarray(observations), np.asarray(matrix, np.float64)
+    if matrix.ndim == 2 and matrix.shape[1] == values.shape[-1]:
+        transformed: Single = (values @ matrix.T).astype(np.float32)
+        return transformed
     joints = (values.shape[-1] - 2) // 2
     if matrix.ndim != 2 or matrix.shape[1] != joints or values.shape[-1] != 2 * joints + 2:
         raise ValueError(

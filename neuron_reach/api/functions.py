@@ -12,22 +12,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from neuron_reach.analysis.activity import analyze as analyze_record
 from neuron_reach.analysis.activity import choose_layers
 from neuron_reach.analysis.distances import neuron_distances
-from neuron_reach.analysis.mapping import error_interval, input_samples, map_records
+from neuron_reach.analysis.mapping import error_interval, halves, input_samples, map_records
 from neuron_reach.analysis.options import LAMBDA, SAMPLE_EPISODES, PruningOptions
-from neuron_reach.analysis.transforms import input_transform
+from neuron_reach.analysis.transforms import input_matrix, input_transform
 from neuron_reach.api.results import ActivityResult, MapResult, PruneResult
 from neuron_reach.common.arrays import Array
 from neuron_reach.common.lookup import find_bag
 from neuron_reach.common.options import fill
 from neuron_reach.common.random_streams import map_fresh_goals
+from neuron_reach.errors import UserError
 from neuron_reach.policies.policy import Policy
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import read_records
@@ -108,7 +111,11 @@ def prune(
     threshold: str = PruningOptions.threshold,
     merge: str = PruningOptions.merge,
 ) -> PruneResult:
-    """Merge the hidden neurons of a policy that do the same (equation 4 of the paper).
+    """Merge the hidden neurons of a policy that do the same.
+
+    Layers of ReLU or other positively homogeneous functions are merged by scaling factors
+    (equation 4 of the paper); in all others, one neuron of each cluster is kept, and the others are
+    predicted from it by least squares.
 
     Args:
         policy: is left as it is.
@@ -124,13 +131,15 @@ def prune(
     """
     options = _options(tau=tau, linkage=linkage, threshold=threshold, merge=merge)
     smaller, found = policy.pruned(record, options)
-    maxima = record.maxima()
+    maxima, dead = record.maxima(), record.dead_neurons()
     return PruneResult(
         trees=found.trees,
         thresholds=found.thresholds,
         clusters=found.clusters,
         policy=smaller,
+        methods=found.methods,
         maxima={name: maxima[record.columns(name)] for name in record.hidden},
+        dead_neurons={name: dead[record.columns(name)] for name in record.hidden},
     )
 
 
@@ -140,7 +149,7 @@ def map(
     target: Policy,
     lam: float = LAMBDA,
     greedy: bool = False,
-    transform: str | ArrayLike = 'balanced',
+    transform: str | ArrayLike | Mapping[str, Any] = 'balanced',
     record: ActivityRecord | None = None,
     validation: ActivityRecord | None = None,
     episodes: int = SAMPLE_EPISODES,
@@ -153,22 +162,30 @@ def map(
         target: whose neurons are predicted.
         lam: lambda of the linear projection (equation 5 of the paper).
         greedy: make a greedy projection instead.
-        transform: of the inputs, where the arms have different numbers of joints: a name or a
-            matrix, see `input_transform`.
-        record: sample episodes of the target, with all layers; by default they are played.
+        transform: of the inputs, where they differ: a matrix of (inputs of the source, inputs of
+            the target), or the names of all inputs, `{'source': [...], 'target': [...]}`, of which
+            those of the same name are equal and the others stay at zero. Between arms with
+            different numbers of joints a name or a matrix of joints, see `input_transform`.
+        record: sample episodes of the target, with all layers; by default they are played, if the
+            target is of the reaching task.
         validation: fresh episodes of the target, on which the error is measured; by default they
-            are played.
+            are played, or, if the target is not of the reaching task, the second half of `record`.
         episodes: how many to play.
         seed: of the goals of fresh episodes.
 
     Raises:
-        UserError: no such transform, or a lambda below 0.
+        UserError: no such transform, a lambda below 0, or no record of a target that cannot be
+            played here.
         ValueError: a record of another shape, or networks whose inputs do not fit.
     """
     matrix = _input_matrix(source, target, transform)
     if record is None:
+        if target.joints is None:
+            raise UserError("record is missing: episodes of the target, as target.record('ENV_ID')")
         record = target.record(episodes=episodes)
-    if validation is None:
+    if validation is None and target.joints is None:
+        record, validation = halves(record)
+    elif validation is None:
         validation = target.record(episodes=episodes, seed=map_fresh_goals(seed, target.seed))
     for given in (record, validation):
         if given.layers != target.layers or given.sizes != target.sizes:
@@ -194,14 +211,25 @@ def _options(**values: str | float) -> PruningOptions:
     return fill(PruningOptions, values, 'options')
 
 
-def _input_matrix(source: Policy, target: Policy, transform: str | ArrayLike) -> ArrayLike | None:
+def _input_matrix(
+    source: Policy, target: Policy, transform: str | ArrayLike | Mapping[str, Any]
+) -> ArrayLike | None:
     """Return the transform of the target's inputs to the source's; None if they are the same."""
+    inputs = (source.sizes[0], target.sizes[0])
+    if isinstance(transform, Mapping):
+        return input_matrix(transform, 'transform', source=inputs[0], target=inputs[1])
+    arms = source.joints is not None and target.joints is not None
     if not isinstance(transform, str):
+        if not arms and np.shape(transform) != inputs:
+            raise ValueError(
+                f'a transform of shape {np.shape(transform)} does not fit a source with '
+                f'{inputs[0]} inputs and a target with {inputs[1]}, which needs {inputs}'
+            )
         return transform
     if source.joints is not None and target.joints is not None:
         return input_transform(transform, source=source.joints, target=target.joints)
-    if source.sizes[0] == target.sizes[0]:
+    if inputs[0] == inputs[1]:
         return None
     raise ValueError(
-        f'a source with {source.sizes[0]} inputs does not fit a target with {target.sizes[0]}'
+        f'a source with {inputs[0]} inputs does not fit a target with {inputs[1]}; give a transform'
     )

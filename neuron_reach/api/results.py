@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from neuron_reach.analysis.activity import Activity, neuron_lines, pairs, spread, summarize_layers
 from neuron_reach.analysis.mapping import Mapping as NetworkMapping
 from neuron_reach.analysis.merging import Clustering
-from neuron_reach.common.arrays import Array
+from neuron_reach.common.arrays import Array, Flags
 from neuron_reach.common.results import to_json
 from neuron_reach.errors import UserError
 from neuron_reach.policies.policy import Policy
@@ -80,10 +80,7 @@ class ActivityResult(Activity, Result):
             'steps': int(self.record.lengths.sum()),
             'options': self.options,
             'all_to_all': {'neurons': self.record.neurons, **everything._asdict()},
-            'layers': [
-                {**vars(layer), 'dormant': self.dormant.get(layer.layer)}
-                for layer in summarize_layers(self)
-            ],
+            'layers': summarize_layers(self),
         }
 
     def plot(self) -> Figure:
@@ -94,7 +91,7 @@ class ActivityResult(Activity, Result):
         if not self.clusters:
             by_layer = {name: pairs(self.within(name)) for name in layers}
             return density_figure(pairs(self.distances), by_layer)
-        dead = {name: self.maxima[self.record.columns(name)] == 0.0 for name in layers}
+        dead = {name: self.dead_neurons[self.record.columns(name)] for name in layers}
         return dendrogram_figure(self.clustering, dead)
 
 
@@ -104,11 +101,16 @@ class PruneResult(Clustering, Result):
 
     Attributes:
         policy: with one hidden neuron for each cluster.
+        methods: how the neurons of each hidden layer were merged: by `scaling factors` (equation 4
+            of the paper), or by `least squares` (see `least_squares_fold`).
         maxima: Z_n, largest absolute activation of each neuron, (neurons,), by hidden layer.
+        dead_neurons: which neurons were never active, (neurons,), by hidden layer.
     """
 
     policy: Policy
+    methods: Mapping[str, str]
     maxima: Mapping[str, Array]
+    dead_neurons: Mapping[str, Flags]
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -118,7 +120,7 @@ class PruneResult(Clustering, Result):
     @property
     def dead(self) -> dict[str, int]:
         """How many neurons of each hidden layer were never active."""
-        return {name: int((maxima == 0.0).sum()) for name, maxima in self.maxima.items()}
+        return {name: int(silent.sum()) for name, silent in self.dead_neurons.items()}
 
     def save(self, path: str | Path) -> Path:
         """Write the policy to a folder that `neuron_reach.load` reads; see `Policy.save`."""
@@ -131,7 +133,7 @@ class PruneResult(Clustering, Result):
                 'layer': layer,
                 'neuron': neuron,
                 'max': float(self.maxima[layer][neuron]),
-                'dead': bool(self.maxima[layer][neuron] == 0.0),
+                'dead': bool(self.dead_neurons[layer][neuron]),
                 'cluster': int(cluster),
             }
             for layer, clusters in self.clusters.items()
@@ -144,6 +146,7 @@ class PruneResult(Clustering, Result):
             'sizes': self.sizes,
             'hidden_before': [len(labels) for labels in self.clusters.values()],
             'dead': self.dead,
+            'methods': self.methods,
             'thresholds': self.thresholds,
             'clusters': self.clusters,
         }
@@ -152,8 +155,7 @@ class PruneResult(Clustering, Result):
         """Draw the dendrogram of each hidden layer with its clusters."""
         from neuron_reach.figures.activity import dendrogram_figure
 
-        dead = {name: maxima == 0.0 for name, maxima in self.maxima.items()}
-        return dendrogram_figure(self, dead)
+        return dendrogram_figure(self, self.dead_neurons)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -115,9 +115,14 @@ def _table(summary: AnalysisSummary) -> str:
     from neuron_reach.analysis.activity import ClusteredLayer
 
     lines = [f'{summary.episodes} episodes, {summary.steps} steps', *summary.notes]
-    lines.append(f'{"layer":<12}{"neurons":>8}{"dead":>6}{"clusters":>10}{"mean distance":>15}')
+    lines.append(
+        f'{"layer":<12}{"neurons":>8}{"dead":>6}{"dormant":>9}{"clusters":>10}{"mean distance":>15}'
+    )
     for layer in summary.layers:
         clusters = str(layer.clusters) if isinstance(layer, ClusteredLayer) else ''
         mean = '' if layer.distance_mean is None else f'{layer.distance_mean:.3f}'
-        lines.append(f'{layer.layer:<12}{layer.neurons:>8}{layer.dead:>6}{clusters:>10}{mean:>15}')
+        dormant = '' if layer.dormant is None else str(layer.dormant)
+        lines.append(
+            f'{layer.layer:<12}{layer.neurons:>8}{layer.dead:>6}{dormant:>9}{clusters:>10}{mean:>15}'
+        )
     return '\n'.join(lines)

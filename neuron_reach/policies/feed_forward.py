@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neuron_reach.analysis.merging import Clustering
+from neuron_reach.analysis.merging import Pruned, prune_layers
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.common.arrays import AnyArray, Single
 from neuron_reach.common.files import Kind, atomic_folder, json_bytes, read_json
@@ -34,6 +34,7 @@ from neuron_reach.policies.actions import KINDS, Actions
 from neuron_reach.policies.observations import Observations, Part
 from neuron_reach.policies.playing import PlayOptions, record_policy, whole_seed
 from neuron_reach.policies.policy import Env, Policy
+from neuron_reach.records.belonging import check_network
 from neuron_reach.records.record import ActivityRecord
 
 FORMAT = 1
@@ -138,9 +139,17 @@ class FeedForwardPolicy(Policy):
 
     def pruned(
         self, record: ActivityRecord, options: PruningOptions
-    ) -> tuple[FeedForwardPolicy, Clustering]:
-        """Merge the neurons of each cluster; return the new policy and the clusters."""
-        raise NotImplementedError
+    ) -> tuple[FeedForwardPolicy, Pruned[FeedForward]]:
+        """Merge the neurons of each cluster; return the new policy and the clusters.
+
+        Raises:
+            UserError: the record is of another network, or there are no hidden layers.
+            ValueError: it is of one of another shape.
+        """
+        check_network(self.network, record, 'the record', self.origin.path or 'this policy')
+        found = prune_layers(self.network, record, options)
+        smaller = FeedForwardPolicy(found.network, self.actions, self.origin, self.source)
+        return smaller, found
 
     def save(self, folder: str | Path) -> Path:
         """Write a folder that `neuron_reach.load` reads; it replaces only what was saved so before.

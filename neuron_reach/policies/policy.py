@@ -27,7 +27,7 @@ from neuron_reach.policies.actions import Actions
 if TYPE_CHECKING:
     import gymnasium
 
-    from neuron_reach.analysis.merging import Clustering
+    from neuron_reach.analysis.merging import Pruned
     from neuron_reach.networks.feed_forward import FeedForward
     from neuron_reach.records.record import ActivityRecord
 
@@ -145,7 +145,7 @@ class Policy(abc.ABC):
 
         Args:
             record: of any policy, with its inputs.
-            transform: J, where its observations are of another arm, see `input_transform`.
+            transform: a matrix, where its inputs are others, see `transform_observations`.
 
         Returns:
             The same episodes with the activations of this policy.
@@ -156,12 +156,16 @@ class Policy(abc.ABC):
         return rerun(record, self.sizes, self._checked, transform)
 
     @abc.abstractmethod
-    def pruned(self, record: ActivityRecord, options: PruningOptions) -> tuple[Policy, Clustering]:
+    def pruned(self, record: ActivityRecord, options: PruningOptions) -> tuple[Policy, Pruned[Any]]:
         """Merge the neurons of each cluster; return the new policy and the clusters.
 
         Args:
             record: of this policy, with all hidden layers.
             options: of clustering and merging.
+
+        Raises:
+            UserError: the record is of another network.
+            ValueError: it is of one of another shape.
         """
 
     @abc.abstractmethod

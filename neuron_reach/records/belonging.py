@@ -14,13 +14,16 @@ Used by every command that takes both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from neuron_reach.common.arrays import Single
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, network_digest
+from neuron_reach.networks.feed_forward import FeedForward
 from neuron_reach.records.record import ActivityRecord
 
 TOLERANCE = 1e-4
@@ -28,14 +31,30 @@ TOLERANCE = 1e-4
 
 
 def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: object) -> str | None:
+    """Check that a record is of the network of a checkpoint, see `check_network`."""
+    network = checkpoint.network
+
+    def activations(inputs: Single) -> Single:
+        layers = network.activations(torch.from_numpy(inputs)[None])
+        return torch.cat(layers, dim=2)[0].numpy()
+
+    return _check(
+        record, source, checkpoint.path, network_digest(network), network.sizes, activations
+    )
+
+
+def check_network(
+    network: FeedForward, record: ActivityRecord, source: object, name: object
+) -> str | None:
     """Check that a record is of this network.
 
     Compares the digest in the recording, or, without one, recomputes the activations.
 
     Args:
-        checkpoint: the network.
+        network: the network.
         record: the record to check.
         source: what the record is called in the message, such as its bag.
+        name: what the network is called there, such as its path.
 
     Returns:
         None; or the reason why the check is inconclusive.
@@ -43,44 +62,48 @@ def check_record(checkpoint: Checkpoint, record: ActivityRecord, source: object)
     Raises:
         UserError: the record is of another network.
     """
-    network = checkpoint.network
+    return _check(record, source, name, network.digest, network.sizes, network.activations)
+
+
+def _check(
+    record: ActivityRecord,
+    source: object,
+    name: object,
+    expected: str,
+    sizes: tuple[int, ...],
+    activations: Callable[[Single], Single],
+) -> str | None:
     digest = record.network.get('digest')
     if digest is not None:
-        if digest != network_digest(network):
+        if digest != expected:
             raise UserError(
-                f'{source}: is not of {checkpoint.path}, which holds other weights than those '
-                'that were recorded'
+                f'{source}: is not of {name}, which holds other weights than those that were '
+                'recorded'
             )
         return None
-    if len(record.layers) != len(network.sizes) or 'input' not in record.layers:
+    if len(record.layers) != len(sizes) or 'input' not in record.layers:
         return (
-            f'{source}: cannot be compared with {checkpoint.path}, as it holds only '
-            f'{", ".join(record.layers)}'
+            f'{source}: cannot be compared with {name}, as it holds only {", ".join(record.layers)}'
         )
-    if record.sizes != network.sizes:
+    if record.sizes != sizes:
         raise UserError(
-            f'{source}: is of a network with layers {record.sizes}, but {checkpoint.path} has '
-            f'{network.sizes}'
+            f'{source}: is of a network with layers {record.sizes}, but {name} has {sizes}'
         )
-    scale, worst = np.zeros(len(network.sizes)), np.zeros(len(network.sizes))
-    start = 0
-    for block in record.blocks():
-        lengths = record.lengths[start : start + len(block)]
-        start += len(block)
-        rows = np.ascontiguousarray(block[np.arange(block.shape[1]) < lengths[:, None]])
-        inputs = np.ascontiguousarray(rows[:, record.columns('input')])
-        for layer, values in enumerate(network.activations(torch.from_numpy(inputs)[None])):
-            recorded = rows[:, record.columns(record.layers[layer])]
+    scale, worst = np.zeros(len(sizes)), np.zeros(len(sizes))
+    for rows in record.steps():
+        computed = activations(np.ascontiguousarray(rows[:, record.columns('input')]))
+        for layer, layer_name in enumerate(record.layers):
+            part = record.columns(layer_name)
             # In double precision, as the difference of two large numbers may overflow; with
             # `np.maximum`, which propagates NaN.
-            difference = abs(values[0].numpy().astype(np.float64) - recorded).max()
-            worst[layer] = np.maximum(worst[layer], difference)
-            scale[layer] = max(scale[layer], abs(recorded).max(), 1e-6)
+            difference = abs(computed[:, part].astype(np.float64) - rows[:, part])
+            worst[layer] = np.maximum(worst[layer], difference.max(initial=0.0))
+            scale[layer] = max(scale[layer], abs(rows[:, part]).max(initial=0.0), 1e-6)
     if not (worst <= TOLERANCE * scale).all():
         place = record.layers[int((worst / scale).argmax())]
         raise UserError(
-            f'{source}: is not of {checkpoint.path}: from the same inputs, that network computes '
-            f'other activations in {place}'
+            f'{source}: is not of {name}: from the same inputs, that network computes other '
+            f'activations in {place}'
         )
     return None
 

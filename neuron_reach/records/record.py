@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neuron_reach.common.arrays import Array, Integers, Single
+from neuron_reach.common.arrays import Array, Flags, Integers, Single
 from neuron_reach.common.options import meant
 from neuron_reach.errors import UserError
 
@@ -43,8 +43,8 @@ class ActivityRecord:
     """The activations of one network in sample episodes.
 
     Attributes:
-        activations: (episodes, steps, neurons), float32, hidden layers after ReLU; zero after an
-            episode's end. May be a memory map: work on it by `blocks`.
+        activations: (episodes, steps, neurons), float32, as the next layer receives them; zero
+            after an episode's end. May be a memory map: work on it by `blocks`.
         lengths: steps of each episode, (episodes,).
         layers: names of the layers, in their order: `input`, `hidden_1`, ..., `output`.
         sizes: neurons of each layer.
@@ -206,14 +206,15 @@ class ActivityRecord:
 
     def first(self, episodes: int) -> ActivityRecord:
         """Return the record of the first episodes only; a view."""
-        return dataclasses.replace(
-            self,
-            activations=self.activations[:episodes],
-            lengths=self.lengths[:episodes],
-            goals=self.goals[:episodes],
-            rewards=self.rewards[:episodes],
-            **{name: getattr(self, name)[:episodes] for name in OUTCOMES},
-        )
+        return self.part(slice(episodes))
+
+    def part(self, episodes: slice) -> ActivityRecord:
+        """Return the record of some of the episodes only; a view."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        parts: dict[str, Any] = {
+            name: value[episodes] for name, value in values.items() if isinstance(value, np.ndarray)
+        }
+        return dataclasses.replace(self, **parts)
 
     def blocks(self) -> Iterator[Single]:
         """Yield the activations of a few episodes at a time, (some episodes, steps, neurons)."""
@@ -259,7 +260,26 @@ class ActivityRecord:
             np.maximum(largest, -block.min(axis=(0, 1)), out=largest)
         return largest.astype(np.float64)
 
+    def dead_neurons(self) -> Flags:
+        """Return which neurons were never active, (neurons,).
+
+        Their activation is 0 at every step. Functions other than ReLU are seldom 0: in a hidden
+        layer whose smallest activation is not 0, neurons are dead whose activation is the same at
+        every step, provided that any neuron of the record changes.
+        """
+        low, high = np.full((2, self.neurons), [[np.inf], [-np.inf]])
+        for rows in self.steps():
+            np.minimum(low, rows.min(axis=0, initial=np.inf), out=low)
+            np.maximum(high, rows.max(axis=0, initial=-np.inf), out=high)
+        dead: Flags = (low >= 0.0) & (high <= 0.0)
+        if (low < high).any():
+            for name in self.hidden:
+                part = self.columns(name)
+                if low[part].min() != 0.0:
+                    dead[part] = low[part] == high[part]
+        return dead
+
     def dead(self) -> dict[str, int]:
-        """Return how many neurons of each hidden layer were never active."""
-        silent = self.maxima() == 0.0
-        return {name: int(silent[self.columns(name)].sum()) for name in self.hidden}
+        """Return how many neurons of each hidden layer were never active; see `dead_neurons`."""
+        dead = self.dead_neurons()
+        return {name: int(dead[self.columns(name)].sum()) for name in self.hidden}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from neuron_reach.analysis.activity import (
+    DORMANT,
     Activity,
     LayerSummary,
     analyze,
@@ -77,6 +78,8 @@ class AnalysisSummary:
         versions: see `versions`.
         all_to_all: distances between all neurons.
         layers: sizes, and distances within each layer.
+        dormant_share: neurons are dormant whose mean absolute activation is at most this share of
+            the mean of their layer.
     """
 
     sources: tuple[str, ...]
@@ -88,6 +91,7 @@ class AnalysisSummary:
     versions: dict[str, str | None]
     all_to_all: AllToAll
     layers: tuple[LayerSummary, ...]
+    dormant_share: float = DORMANT
 
 
 def run_analysis(
@@ -213,7 +217,7 @@ def _draw(folder: Path, activity: Activity, whole: ActivityRecord, episode: int)
     from neuron_reach.figures.style import save
 
     record, clusters = activity.record, activity.clustering.clusters
-    dead = {name: activity.maxima[record.columns(name)] == 0.0 for name in record.layers}
+    dead = {name: activity.dead_neurons[record.columns(name)] for name in record.layers}
     drawings = {
         DENSITY: figures.density_figure(
             pairs(activity.distances),

@@ -354,11 +354,12 @@ def _write(
 
 
 def _neuron_lines(record: ActivityRecord, pruned: Pruned[QNetwork]) -> list[dict[str, Any]]:
-    maxima = record.maxima()
+    maxima, dead = record.maxima(), record.dead_neurons()
     lines = []
     for layer, clusters in pruned.clusters.items():
-        for neuron, largest in enumerate(maxima[record.columns(layer)]):
-            line = {'layer': layer, 'neuron': neuron, 'max': largest, 'dead': int(largest == 0.0)}
+        part = record.columns(layer)
+        for neuron, (largest, silent) in enumerate(zip(maxima[part], dead[part], strict=True)):
+            line = {'layer': layer, 'neuron': neuron, 'max': largest, 'dead': int(silent)}
             lines.append({**line, 'cluster': int(clusters[neuron])})
     return lines
 
@@ -367,8 +368,8 @@ def _draw(folder: Path, record: ActivityRecord, pruned: Pruned[QNetwork]) -> Non
     from neuron_reach.figures.activity import dendrogram_figure, sizes_figure
     from neuron_reach.figures.style import save
 
-    maxima = record.maxima()
-    dead = {name: maxima[record.columns(name)] == 0.0 for name in pruned.trees}
+    silent = record.dead_neurons()
+    dead = {name: silent[record.columns(name)] for name in pruned.trees}
     counts = {
         'neurons': [len(silent) for silent in dead.values()],
         'alive': [int((~silent).sum()) for silent in dead.values()],

@@ -19,6 +19,7 @@ from neuron_reach.analysis import (
     transform_from_values,
     transform_observations,
 )
+from neuron_reach.analysis.transforms import input_matrix
 from neuron_reach.arm.kinematics import forward_kinematics
 from neuron_reach.arm.simulator import ArmOptions
 from neuron_reach.arm.task import ReachingTask, TaskOptions
@@ -146,6 +147,40 @@ def test_a_matrix_from_yaml():
 def test_a_bad_matrix_is_one_clear_line(values, message):
     with pytest.raises(UserError, match=message) as error:
         transform_from_values(values, 'my.yaml', target=2, source=3)
+    assert '\n' not in str(error.value)
+
+
+def test_a_matrix_of_inputs_acts_on_any_observations():
+    observations = np.random.default_rng(0).normal(size=(2, 5, 7)).astype(np.float32)
+    matrix = np.random.default_rng(1).normal(size=(4, 7))
+    np.testing.assert_allclose(
+        transform_observations(observations, matrix), observations @ matrix.T, rtol=1e-5
+    )
+
+
+def test_inputs_of_the_same_name_are_given_to_each_other():
+    names = {'source': ['hip', 'speed', 'load'], 'target': ['speed', 'knee', 'hip', 'goal']}
+    matrix = input_matrix(names, 'my.yaml', source=3, target=4)
+    np.testing.assert_array_equal(matrix, [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
+    given = input_matrix({'matrix': matrix.tolist()}, 'my.yaml', source=3, target=4)
+    np.testing.assert_array_equal(given, matrix)
+
+
+@pytest.mark.parametrize(
+    ('values', 'message'),
+    [
+        ({'source': ['a', 'b']}, 'target must be the names of the 3 inputs of the target'),
+        ({'source': 'ab', 'target': ['a', 'b', 'c']}, 'source must be the names of the 2 inputs'),
+        ({'source': ['a', 'b'], 'target': ['a', 'b']}, 'the 3 inputs of the target, not 2'),
+        ({'source': ['a', 'a'], 'target': ['a', 'b', 'c']}, "'a' appears twice"),
+        ({'source': ['x', 'y'], 'target': ['a', 'b', 'c']}, 'no name in common'),
+        ({'matrix': [[1.0]]}, r'2 rows \(source inputs\) of 3 numbers \(target inputs\)'),
+        ({'inputs': []}, "unknown key 'inputs'"),
+    ],
+)
+def test_bad_names_of_inputs_are_one_clear_line(values, message):
+    with pytest.raises(UserError, match=message) as error:
+        input_matrix(values, 'my.yaml', source=2, target=3)
     assert '\n' not in str(error.value)
 
 

@@ -85,6 +85,23 @@ def test_dead_neurons_are_counted_by_hidden_layer(random_record):
     assert record.dead() == {'hidden_1': 2, 'hidden_2': 1}
 
 
+def test_neurons_of_functions_other_than_relu_are_dead_if_they_never_change():
+    """Padding does not count: it is 0 for all."""
+    values = np.random.default_rng(0).uniform(-1.0, 1.0, (4, 6, 3)).astype(np.float32)
+    values[..., 1], lengths = -0.7, [6, 2, 4, 6]
+    rectified = np.maximum(values, 0.0)
+    rectified[..., 2] = 0.7
+    arrays = {'input': values, 'tanh': values, 'sigmoid': values + 2.0, 'relu': rectified}
+    record = ActivityRecord.from_arrays({**arrays, 'output': values}, lengths)
+    assert record.dead() == {'tanh': 1, 'sigmoid': 1, 'relu': 1}
+    dead = np.reshape(record.dead_neurons(), (5, 3))
+    assert not dead[[0, 4]].any()  # inputs and outputs are as they are
+    assert dead[1:4].tolist() == [[False, True, False]] * 3
+    assert record.first(1).select(['tanh']).dead() == {'tanh': 1}
+    one = ActivityRecord.from_arrays({'tanh': values[0, :1]})
+    assert one.dead() == {'tanh': 0}  # a single step says nothing about change
+
+
 @pytest.mark.parametrize('name', ['lengths', 'goals', 'rewards', 'layers', 'sizes'])
 def test_shapes_that_do_not_fit_are_refused(random_record, name):
     record = random_record()
