@@ -23,6 +23,7 @@ from neuron_reach.analysis.distances import neuron_distances
 from neuron_reach.analysis.folding import (
     LEAST_SQUARES,
     SCALING,
+    Fold,
     Moments,
     fold_weights,
     least_squares_fold,
@@ -244,14 +245,9 @@ def merge_layers(
     Raises:
         UserError: weights of the pruned network are not finite.
     """
-    maxima, folds = record.maxima(), [no_fold(network.sizes[0])]
+    folds = [no_fold(network.sizes[0])]
     for number, name in enumerate(record.hidden):
-        labels, layer = clusters[name], network.layers[number]
-        if _method(layer) == SCALING:
-            folds.append(scaling_fold(labels, maxima[record.columns(name)], merge))
-        else:
-            outgoing = network.layers[number + 1].weight.astype(np.float64)
-            folds.append(least_squares_fold(labels, Moments.of(record, name), outgoing))
+        folds.append(layer_fold(network, record, number, clusters[name], merge))
     folds.append(no_fold(network.sizes[-1]))
     weights = [layer.weight for layer in network.layers]
     biases = [layer.bias for layer in network.layers]
@@ -268,6 +264,25 @@ def merge_layers(
         if not (np.isfinite(layers[-1].weight).all() and np.isfinite(layers[-1].bias).all()):
             raise UserError('weights are so large that those of the pruned network are not finite')
     return FeedForward(tuple(layers), network.preparation)
+
+
+def layer_fold(
+    network: FeedForward, record: ActivityRecord, number: int, labels: Integers, merge: str
+) -> Fold:
+    """Return how the neurons of a hidden layer are replaced by those of its clusters.
+
+    Args:
+        network: before merging.
+        record: of this network, with all hidden layers.
+        number: of the hidden layer, from 0.
+        labels: the cluster of each neuron, 0, 1, ..., (neurons,).
+        merge: of scaling factors, see `scaling_fold`.
+    """
+    name = record.hidden[number]
+    if _method(network.layers[number]) == SCALING:
+        return scaling_fold(labels, record.select([name]).maxima(), merge)
+    outgoing = network.layers[number + 1].weight.astype(np.float64)
+    return least_squares_fold(labels, Moments.of(record, name), outgoing)
 
 
 def _method(layer: Layer) -> str:

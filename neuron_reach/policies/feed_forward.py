@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neuron_reach.analysis.merging import Pruned, prune_layers
+from neuron_reach.analysis.folding import Fold
+from neuron_reach.analysis.merging import Pruned, layer_fold, prune_layers
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
-from neuron_reach.common.arrays import AnyArray, Single
+from neuron_reach.common.arrays import AnyArray, Array, Single
 from neuron_reach.common.files import Kind, atomic_folder, json_bytes, read_json
 from neuron_reach.common.names import ORIGIN, POLICY, POLICY_TENSORS
 from neuron_reach.common.results import to_json
@@ -42,6 +43,9 @@ FORMAT = 1
 
 LARGEST_FILE = 2**31
 """Largest file with a policy that is read, bytes."""
+
+_MERGED = 'merged.'
+"""Begins the names of the arrays of `Merged`."""
 
 _DESCRIPTION: Kind = {
     'format': int,
@@ -72,6 +76,26 @@ class Origin:
     part: str = 'policy'
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Merged:
+    """How the last hidden layer of a network follows from that of the one pruned from it.
+
+    Its activations are taken to be expansion z + offset, with z those of the pruned one.
+
+    Attributes:
+        expansion: (neurons before, neurons).
+        offset: (neurons before,).
+    """
+
+    expansion: Array
+    offset: Array
+
+    def then(self, fold: Fold) -> Merged:
+        """Return how it follows after the last hidden layer was folded once more."""
+        constant = 0.0 if fold.offset is None else self.expansion @ fold.offset
+        return Merged(self.expansion @ fold.expansion, self.offset + constant)
+
+
 class FeedForwardPolicy(Policy):
     """A feed-forward network of any origin.
 
@@ -82,6 +106,8 @@ class FeedForwardPolicy(Policy):
         source: the file that `export` writes a pruned network back into; None: there is none.
         observations: how those of an environment become inputs. Dict observations can also be
             given to `outputs`, `activations` and `act` as they are.
+        merged: how the last hidden layer of the network in `source` follows from that of this one;
+            None: it is unknown, or the same.
     """
 
     def __init__(
@@ -91,12 +117,14 @@ class FeedForwardPolicy(Policy):
         origin: Origin | None = None,
         source: Path | None = None,
         observations: Observations | None = None,
+        merged: Merged | None = None,
     ) -> None:
         self._network = network
         self.actions = actions or Actions()
         self.origin = origin or Origin()
         self.source = source
         self.observations = observations or Observations()
+        self.merged = merged
 
     @property
     def network(self) -> FeedForward:
@@ -148,7 +176,17 @@ class FeedForwardPolicy(Policy):
         """
         check_network(self.network, record, 'the record', self.origin.path or 'this policy')
         found = prune_layers(self.network, record, options)
-        smaller = FeedForwardPolicy(found.network, self.actions, self.origin, self.source)
+        last, labels = len(record.hidden) - 1, found.clusters[record.hidden[-1]]
+        fold = layer_fold(self.network, record, last, labels, options.merge)
+        before = self.merged or Merged(np.eye(self.sizes[-2]), np.zeros(self.sizes[-2]))
+        smaller = FeedForwardPolicy(
+            found.network,
+            self.actions,
+            self.origin,
+            self.source,
+            self.observations,
+            before.then(fold),
+        )
         return smaller, found
 
     def save(self, folder: str | Path) -> Path:
@@ -171,9 +209,12 @@ class FeedForwardPolicy(Policy):
             'actions': to_json(self.actions),
             'observations': to_json(self.observations.parts),
         }
+        arrays = self.network.arrays()
+        if self.merged is not None:
+            arrays.update({_MERGED + name: values for name, values in vars(self.merged).items()})
         try:
             with atomic_folder(folder) as new:
-                (new / POLICY_TENSORS).write_bytes(tensor_bytes(self.network.arrays()))
+                (new / POLICY_TENSORS).write_bytes(tensor_bytes(arrays))
                 (new / POLICY).write_bytes(json_bytes(description))
                 if self.source is not None:
                     shutil.copyfile(self.source, new / ORIGIN)
@@ -218,4 +259,15 @@ def read_policy(folder: Path) -> FeedForwardPolicy:
         Origin(**{name: description['origin'][name] for name in Origin.__dataclass_fields__}),
         source if source.exists() else None,
         Observations(parts),
+        _merged(tensors, network),
     )
+
+
+def _merged(tensors: Mapping[str, AnyArray], network: FeedForward) -> Merged | None:
+    """Return the description of merged neurons in a file, None if there is none that fits."""
+    expansion, offset = (tensors.get(_MERGED + name) for name in ('expansion', 'offset'))
+    if expansion is None or offset is None:
+        return None
+    if expansion.shape != (*offset.shape, network.sizes[-2]):
+        return None
+    return Merged(expansion, offset)

@@ -21,10 +21,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from neuron_reach.common.arrays import AnyArray
 from neuron_reach.common.files import JSON_LIMIT, parse_json
 from neuron_reach.errors import UserError
+from neuron_reach.networks.feed_forward import FeedForward, Layer
 from neuron_reach.networks.functions import Function, Step
 from neuron_reach.policies.archives import Archive, load_tensors
 
@@ -145,6 +148,11 @@ class Sb3File:
         return (self.data.get('use_sde') or self.options.get('use_sde')) is True
 
     @property
+    def shares_layers(self) -> bool:
+        """Whether the first layers of policy and value are the same (before version 1.8)."""
+        return any(name.startswith('mlp_extractor.shared_net.') for name in self.state)
+
+    @property
     def joins_goals(self) -> bool:
         """Whether it is of HER before version 1.1, which concatenated observation and goal."""
         return 'model_class' in self.data
@@ -172,6 +180,10 @@ class Sb3File:
         if part not in parts:
             raise self.error(f'{self.algorithm} has no part {part!r}, only {", ".join(parts)}')
         return [name for module in parts[part] for name in self._chain(module)]
+
+    def widths(self, part: str) -> list[int]:
+        """Return the number of neurons in each hidden layer of a part."""
+        return [len(self.state[f'{name}.weight']) for name in self.layers(part)[:-1]]
 
     def _chain(self, module: str) -> list[str]:
         """Return the names of the linear layers of a module."""
@@ -259,6 +271,33 @@ def read_file(archive: Archive) -> Sb3File:
     file = Sb3File(path, data, state, version)
     _check_supported(file)
     return file
+
+
+def read_network(file: Sb3File, part: str) -> FeedForward:
+    """Return a network of a file.
+
+    Raises:
+        UserError: the file has no such part, or it is no chain of linear layers.
+    """
+    names = file.layers(part)
+    hidden, ending = file.activation(), file.ending(part)
+    layers = []
+    for name in names:
+        weight = _values(file, f'{name}.weight')
+        bias = np.zeros(len(weight), np.float32)
+        if f'{name}.bias' in file.state:
+            bias = _values(file, f'{name}.bias')
+        layers.append(Layer(weight, bias, ending if name is names[-1] else hidden))
+    try:
+        return FeedForward(tuple(layers))
+    except ValueError as error:
+        raise file.error(f'its {part} network cannot be used: {error}') from None
+
+
+def _values(file: Sb3File, name: str) -> AnyArray:
+    if name not in file.state:
+        raise file.error(f'has no {name}')
+    return np.array(file.state[name].detach().float().numpy())
 
 
 def _check_supported(file: Sb3File) -> None:

@@ -9,6 +9,10 @@
 
 """Small models of stable-baselines3 and sb3-contrib, in environments where nothing happens."""
 
+import io
+import json
+import zipfile
+
 import gymnasium
 import numpy as np
 import torch
@@ -16,13 +20,15 @@ from gymnasium import spaces
 
 WIDE = spaces.Box(-np.inf, np.inf, (4,))
 LIMITED = spaces.Box(np.array([-2.0, 0.5], np.float32), np.array([1.5, 3.0], np.float32))
-MANY = {
-    'speed': spaces.Box(-1.0, np.array([1.0, np.inf], np.float32)),
-    'grid': spaces.Box(-1.0, 1.0, (2, 3)),
-    "hand's": spaces.Discrete(4),
-    'fingers': spaces.MultiBinary(3),
-    'joints': spaces.MultiDiscrete([2, 3]),
-}
+DICT = spaces.Dict(
+    {
+        'speed': spaces.Box(-1.0, np.array([1.0, np.inf], np.float32)),
+        'grid': spaces.Box(-1.0, 1.0, (2, 3)),
+        "hand's": spaces.Discrete(4),
+        'fingers': spaces.MultiBinary(3),
+        'joints': spaces.MultiDiscrete([2, 3]),
+    }
+)
 
 
 class StillEnv(gymnasium.Env):
@@ -71,3 +77,26 @@ def sample(space, count):
     if isinstance(space, spaces.Dict):
         return {key: np.stack([one[key] for one in drawn]) for key in drawn[0]}
     return np.stack(drawn)
+
+
+def data_of(path):
+    """Return the readable text of a file."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read('data'))
+
+
+def tensors(state):
+    """Return what `torch.save` writes."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    return file.getvalue()
+
+
+def changed_copy(path, target, members):
+    """Copy an archive with other content of some members; None leaves a member out."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, 'w') as new:
+        for name in {**dict.fromkeys(old.namelist()), **members}:
+            content = members[name] if name in members else old.read(name)
+            if content is not None:
+                new.writestr(name, content)
+    return target
