@@ -21,6 +21,7 @@ from neuron_reach.commands import (
     film,
     gazebo,
     info,
+    inspect,
     map,
     old_names,
     prune,
@@ -43,7 +44,7 @@ neuron is recorded, and the network is analyzed, pruned and mapped."""
 GROUPS = {
     'train and record': (train.add, record.add),
     'look inside': (info.add, analyze.add, prune.add, prune_train.add, map.add, film.add),
-    'robot': (run.add, gazebo.add),
+    'robot': (run.add, inspect.add, gazebo.add),
     'paper': (reproduce.add,),
 }
 """The commands by the work that they do."""

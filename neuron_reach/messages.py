@@ -88,6 +88,12 @@ def recorded_topics(hidden_layers: int) -> tuple[str, ...]:
     return (JOINT_STATES, COMMANDS, GOAL, OBSERVATION, *layers, EPISODE, CHECKPOINT)
 
 
+def inspected_topics(hidden_layers: int) -> tuple[str, ...]:
+    """Return the topics of a policy on a robot: its activations, and when they were computed."""
+    layers = tuple(activation_topic(layer) for layer in layer_names(hidden_layers))
+    return (OBSERVATION, STEPS, *layers, EPISODE, CHECKPOINT)
+
+
 def message_types(topic: str) -> tuple[str, ...]:
     """Return the message types that a relative topic may have; empty for topics never recorded."""
     if (layer := layer_of(topic)) is not None and topic == activation_topic(layer):

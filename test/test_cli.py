@@ -16,7 +16,7 @@ import pytest
 COMMANDS = {
     'train and record': ['train', 'record'],
     'look inside': ['info', 'analyze', 'prune', 'prune-train', 'map', 'film'],
-    'robot': ['run', 'gazebo'],
+    'robot': ['run', 'inspect', 'gazebo'],
     'paper': ['reproduce'],
 }
 

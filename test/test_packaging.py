@@ -47,6 +47,7 @@ COMMANDS = {
     'film',
     'gazebo',
     'info',
+    'inspect',
     'map',
     'prune',
     'prune-train',

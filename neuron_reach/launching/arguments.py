@@ -32,6 +32,7 @@ from neuron_reach.common.options import (
 )
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo.options import GazeboOptions
+from neuron_reach.inspection.options import InspectionOptions
 from neuron_reach.learning.setup import (
     LearningOptions,
     SessionOptions,
@@ -75,6 +76,16 @@ class LiveOptions(RunOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class InspectOptions(InspectionOptions):
+    """The options of `inspect`."""
+
+    record: str = option('', 'folder of a new bag with all activations', path=True)
+    storage: str = option('mcap', 'format of the bag', choices=('mcap', 'sqlite3'))
+    use_sim_time: bool = option(False, 'measure time on /clock')
+    namespace: str = option('', 'ROS namespace of the nodes, such as left or /robots/left')
+
+
+@dataclasses.dataclass(frozen=True)
 class _Configured:
     config: str = option('', 'YAML file with any of the arguments as its keys', path=True)
 
@@ -84,6 +95,7 @@ DESCRIPTIONS = {
     'record': 'Record sample episodes of a trained network, with all activations, into a bag.',
     'run': 'Run a trained network live, one control cycle every 50 ms, until Ctrl-C.',
     'prune-train': 'Prune a trained network and retrain it over ROS topics, several times.',
+    'inspect': 'Run a policy on the topics of a robot and publish what every layer computes.',
 }
 """The graphs, by the names of the commands that start them."""
 
@@ -99,6 +111,8 @@ def run_options(graph: str) -> type[RunOptions]:
 
 def argument_groups(graph: str = 'train') -> dict[str, list[dataclasses.Field[Any]]]:
     """Return the fields of all launch arguments but `config` under headings, common ones first."""
+    if graph == 'inspect':
+        return {'run': list(dataclasses.fields(InspectOptions))}
     gazebo = dataclasses.fields(GazeboOptions)
     simulated = {field.name for field in gazebo}
     run = [field for field in dataclasses.fields(run_options(graph)) if field.name not in simulated]
@@ -152,9 +166,12 @@ def read_arguments(given: Mapping[str, str], graph: str = 'train') -> dict[str, 
         values = load_yaml(file)
         check_keys(values, keys, file)
         # Checked here as well, for a message that names the file.
-        Setup.from_values(values, file)
-        for options in (RunOptions, PruningOptions, ReductionOptions):
-            fill(options, values, file)
+        if graph == 'inspect':
+            fill(InspectOptions, values, file)
+        else:
+            Setup.from_values(values, file)
+            for options in (RunOptions, PruningOptions, ReductionOptions):
+                fill(options, values, file)
     values.update({key: text for key, text in given.items() if text != '' and key != 'config'})
     return values
 

@@ -45,14 +45,16 @@ from neuron_reach.common.random_streams import step_seed
 from neuron_reach.common.resources import has_package
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
+from neuron_reach.inspection.options import InspectionOptions
 from neuron_reach.launching.arguments import (
+    InspectOptions,
     RunOptions,
     full_namespace,
     read_arguments,
     run_options,
 )
 from neuron_reach.learning.setup import SessionOptions, Setup, whole_rounds
-from neuron_reach.messages import recorded_topics
+from neuron_reach.messages import inspected_topics, recorded_topics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +105,8 @@ def build(graph: str, given: Mapping[str, str], parent: str = '/') -> list[Phase
         UserError: an argument is unknown, out of range or contradicts the checkpoint.
     """
     values = read_arguments(given, graph)
+    if graph == 'inspect':
+        return _inspect(fill(InspectOptions, values, 'arguments'), parent)
     run = fill(run_options(graph), values, 'arguments')
     run = dataclasses.replace(run, namespace=full_namespace(run.namespace, parent))
     if run.backend == 'gazebo' and not _native_gazebo():
@@ -265,6 +269,36 @@ def _play(graph: str, setup: Setup, run: RunOptions) -> list[Phase]:
         raise UserError('arguments: record must be at least 1 episode, not 0')
     recording = _recording(setup, run, checkpoint, bag, clock)
     return [recording, _keep('report', run, checkpoint, bag, bag)]
+
+
+MOST_HIDDEN = 16
+"""Hidden layers of a policy of other origin that are recorded at most."""
+
+
+def _inspect(options: InspectOptions, parent: str) -> list[Phase]:
+    """Return the phase that looks inside a policy on a robot, and describes the bag at its end."""
+    for name in ('policy', 'inputs'):
+        path = getattr(options, name)
+        if not path:
+            raise UserError(f'arguments: {name} is missing; name a file with {name}:=FILE')
+        if not Path(path).exists():
+            raise UserError(f'arguments: {name}: {path} does not exist')
+    namespace = full_namespace(options.namespace, parent)
+    own = {
+        field.name: getattr(options, field.name) for field in dataclasses.fields(InspectionOptions)
+    }
+    parameters = {**own, 'recorded': bool(options.record), 'use_sim_time': options.use_sim_time}
+    inspector = Process('policy_inspector', parameters)
+    if not options.record:
+        return [Phase('inspecting', inspector).within(namespace)]
+    bag = Path(options.record)
+    if not holds_nothing(bag):
+        raise UserError(f'{bag}: exists already; name another folder to record into')
+    topics = list(inspected_topics(MOST_HIDDEN))
+    recorder = Process(
+        'bag_recorder', {'bag': str(bag), 'storage': options.storage, 'topics': topics}
+    )
+    return [Phase('inspecting', inspector, (recorder,)).within(namespace), _describe(bag)]
 
 
 def _recording(setup: Setup, run: RunOptions, checkpoint: Path, bag: Path, clock: str) -> Phase:

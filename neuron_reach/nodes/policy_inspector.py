@@ -172,7 +172,7 @@ class PolicyInspector:
         found += problems(*self.input_problems())
         if self.waiting and (topic := self.activity.not_subscribed()):
             found += problems(f'waiting for a subscriber of {topic}')
-        return found + problems(self.rejected, self.late)
+        return found + problems(self.rejected, self.missing, self.late)
 
     def input_problems(self) -> list[str]:
         """Return what is wrong with inputs at the moment, a line for each topic."""
@@ -258,7 +258,7 @@ class PolicyInspector:
         computed = self.policy.compute(seen.inputs[None])
         layers = np.split(computed, self.layer_ends, axis=1)
         if not np.isfinite(computed).all():
-            self.rejected.add('the network computes infinity or NaN')
+            self.missing.add('the network computes infinity or NaN')
             self.interrupt_episode()
             return
         action = self.no_action

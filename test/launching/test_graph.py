@@ -500,3 +500,39 @@ def test_all_arguments_say_what_they_mean(name):
         assert not (isinstance(field.default, float) and math.isnan(field.default))
     keys = [field.name for field in argument_fields(name)]
     assert len(keys) == len(set(keys))
+
+
+@pytest.fixture
+def inspected(tmp_path):
+    """Files of a policy and of its inputs; a graph reads neither."""
+    files = {'policy': tmp_path / 'policy.onnx', 'inputs': tmp_path / 'inputs.yaml'}
+    for path in files.values():
+        path.touch()
+    return {name: str(path) for name, path in files.items()}
+
+
+def test_inspect_starts_the_inspector_alone_or_with_a_recorder(inspected, tmp_path):
+    (phase,) = graph.build('inspect', {**inspected, 'act': 'true'})
+    assert names([phase]) == [['policy_inspector']]
+    found = phase.leader.parameters
+    assert (found['policy'], found['act'], found['recorded']) == (inspected['policy'], True, False)
+    given = {**inspected, 'record': str(tmp_path / 'bag'), 'namespace': 'left'}
+    phases = graph.build('inspect', given)
+    assert names(phases) == [['policy_inspector', 'bag_recorder'], ['report']]
+    assert phases[0].leader.parameters['recorded']
+    assert {process.namespace for process in (phases[0].leader, *phases[0].followers)} == {'/left'}
+    topics = parameters(phases, 'bag_recorder')['topics']
+    assert {'steps', 'observation', 'activations/hidden_7', 'episode', 'checkpoint'} <= {*topics}
+
+
+def test_inspect_names_what_is_missing(inspected, tmp_path):
+    for name in inspected:
+        others = {key: value for key, value in inspected.items() if key != name}
+        with pytest.raises(UserError, match=f'{name} is missing; name a file with {name}:=FILE'):
+            graph.build('inspect', others)
+        with pytest.raises(UserError, match=f'{name}: nowhere does not exist'):
+            graph.build('inspect', {**others, name: 'nowhere'})
+    (tmp_path / 'bag').mkdir()
+    (tmp_path / 'bag' / 'bag.mcap').write_bytes(b'something')
+    with pytest.raises(UserError, match='bag: exists already'):
+        graph.build('inspect', {**inspected, 'record': str(tmp_path / 'bag')})

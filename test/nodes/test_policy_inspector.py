@@ -65,7 +65,7 @@ def policy():
     sizes = (INPUTS, 16, 8, ACTIONS)
     layers = [
         Layer(
-            generator.normal(size=(after, before)).astype(np.float32),
+            generator.normal(0.0, before**-0.5, (after, before)).astype(np.float32),
             generator.normal(size=after).astype(np.float32),
             (Function.of('elu'),) if after > ACTIONS else (),
         )

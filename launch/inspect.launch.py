@@ -1,0 +1,18 @@
+# Copyright 2026 neuron_reach maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software distributed under the
+# License is distributed on an "AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either
+# express or implied. See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Run a policy on the topics of a robot and publish what every layer computes."""
+
+from launch import LaunchDescription
+
+from neuron_reach.launching.ros2_launch import describe
+
+
+def generate_launch_description() -> LaunchDescription:
+    return describe('inspect')
