@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+import numpy as np
 import torch
 
 from neuron_reach.common.files import open_regular
@@ -28,6 +29,20 @@ from neuron_reach.errors import UserError
 
 LARGEST_ARCHIVE = 2**31
 """Largest archive that is read, and largest content of one, bytes."""
+
+_DTYPES = [np.dtype(code) for code in '?bBhHiIlLqQefd']
+_NUMPY: list[Any] = [
+    *(np.ndarray, np.dtype, *{type(dtype) for dtype in _DTYPES}),
+    *(
+        (np.ndarray.__reduce__(np.zeros(1))[0], f'numpy.{module}.multiarray._reconstruct')
+        for module in ('core', '_core')
+    ),
+    *(
+        (np.float64(0).__reduce__()[0], f'numpy.{module}.multiarray.scalar')
+        for module in ('core', '_core')
+    ),
+]
+"""What rebuilds NumPy's numbers and arrays of numbers, which checkpoints hold beside tensors."""
 
 _MOST_MEMBERS = 1000
 _SMALL, _LARGEST_RATIO = 2**20, 100
@@ -129,7 +144,7 @@ def load_tensors(path: Path, content: bytes) -> Any:
     if content[:2] == b'PK':
         Archive(path, io.BytesIO(content))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
             warnings.simplefilter('ignore')
             return torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
     except pickle.UnpicklingError:

@@ -72,5 +72,8 @@ def _format_of_archive(path: Path) -> str:
         names = archive.names
     if 'data' in names or 'policy.pth' in names:
         return 'stable-baselines3'
+    if any(name.endswith('/data.pkl') for name in names):
+        scripted = any(name.endswith('/constants.pkl') for name in names)
+        return 'TorchScript' if scripted else 'PyTorch'
     shown = ', '.join(sorted(names)[:3]) + (' and others' if len(names) > 3 else '')
     raise UserError(f'{path}: is a zip archive with {shown or "nothing"}; {SUPPORTED_FILES}')

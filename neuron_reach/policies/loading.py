@@ -22,6 +22,7 @@ from neuron_reach.policies.onnx_file import read_onnx
 from neuron_reach.policies.policy import Policy
 from neuron_reach.policies.reaching import ReachingPolicy
 from neuron_reach.policies.sb3 import read_sb3
+from neuron_reach.policies.torch_file import read_safetensors, read_state
 from neuron_reach.records.networks import load_network
 
 
@@ -29,9 +30,10 @@ def load(path: str | Path, *, part: str | None = None, activation: str | None = 
     """Return the policy at a path.
 
     Args:
-        path: a file of another library (a zip of stable-baselines3, ONNX), or a folder: a run, a
-            checkpoint, results of `prune` or of a finished `prune-train`, a bag whose checkpoint
-            is still there, or a folder that `Policy.save` wrote. Nothing in a file is executed.
+        path: a file of another library (a zip of stable-baselines3, ONNX, a state dict of PyTorch,
+            safetensors), or a folder: a run, a checkpoint, results of `prune` or of a finished
+            `prune-train`, a bag whose checkpoint is still there, or a folder that `Policy.save`
+            wrote. Nothing in a file is executed.
         part: which network of a file; by default the policy. In ONNX files, the name of an output
             or of another tensor.
         activation: function of the hidden layers, where the file does not say it.
@@ -54,9 +56,14 @@ def load(path: str | Path, *, part: str | None = None, activation: str | None = 
 
 def _read_file(path: Path, part: str | None, activation: str | None) -> FeedForwardPolicy:
     kind = format_of(path)
-    if activation is not None and kind in _READERS:
+    if kind in _SILENT:
+        return _SILENT[kind](path, part, activation)
+    if activation is not None:
         raise UserError(f'{path}: {kind} files say their activation functions themselves')
     return _READERS[kind](path, part)
 
 
 _READERS = {'ONNX': read_onnx, 'stable-baselines3': read_sb3}
+
+_SILENT = {'PyTorch': read_state, 'safetensors': read_safetensors}
+"""Of formats that do not say the activation functions."""

@@ -21,7 +21,7 @@ _WORDS = {
 }
 """Words in the names of each role; the first role with one of them counts."""
 
-PART_ORDER = ('policy', None, 'q', 'value')
+PART_ORDER = ('policy', 'q', None, 'value')
 """Roles in the order in which a network is chosen; None: the name does not tell."""
 
 
@@ -39,3 +39,16 @@ def role(name: str) -> str | None:
     """
     found = set(words(name))
     return next((each for each, some in _WORDS.items() if found & set(some.split())), None)
+
+
+def role_of_path(name: str) -> str | None:
+    """Return what the dotted name of a module says that it is for; its last words count most."""
+    found: str | None = None
+    for part in name.split('.'):
+        if {'actor', 'critic'} <= set(words(part)):
+            continue  # a container of both
+        known = role(part)
+        if known == 'other':
+            return known
+        found = known or found
+    return found

@@ -1,0 +1,143 @@
+# Copyright 2026 neuron_reach maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software distributed under the
+# License is distributed on an "AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either
+# express or implied. See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Reading policies from state dicts of PyTorch, and from safetensors files."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from neuron_reach.common.arrays import AnyArray
+from neuron_reach.common.files import DIGEST, read_bytes
+from neuron_reach.common.names import METADATA, MODEL
+from neuron_reach.errors import UserError
+from neuron_reach.networks.feed_forward import FeedForward
+from neuron_reach.policies.actions import KINDS, Actions
+from neuron_reach.policies.archives import load_tensors
+from neuron_reach.policies.feed_forward import LARGEST_FILE, FeedForwardPolicy, Origin
+from neuron_reach.policies.tensor_chains import choose, network_of
+
+STRUCTURE = 'neuron_reach'
+"""Key of our description of a network in the header of a safetensors file."""
+
+MOST_TENSORS = 100_000
+
+
+def read_state(
+    path: Path, part: str | None = None, activation: str | None = None
+) -> FeedForwardPolicy:
+    """Read a policy from a state dict, however deep it lies in what `torch.save` wrote.
+
+    Args:
+        path: the file; nothing in it is executed.
+        part: name of a network in it, such as `actor`, `critic` or `model.actor`; see
+            `tensor_chains.choose`.
+        activation: name of the function of hidden layers, which such files do not say.
+
+    Raises:
+        UserError: the file is damaged, holds other objects, or no chain of layers.
+    """
+    content = read_bytes(path, LARGEST_FILE)
+    try:
+        saved = load_tensors(path, content)
+    except UserError as error:
+        raise UserError(
+            f'{error}; save module.state_dict() instead, or give the module to from_torch'
+        ) from None
+    return _policy(path, _flat(path, saved), part, activation, 'PyTorch')
+
+
+def read_safetensors(
+    path: Path, part: str | None = None, activation: str | None = None
+) -> FeedForwardPolicy:
+    """Read a policy from a safetensors file: one that `Policy.export` wrote, or any chain.
+
+    Args:
+        path: the file.
+        part: see `read_state`.
+        activation: see `read_state`; files that `Policy.export` wrote say it.
+
+    Raises:
+        UserError: the file is damaged, or holds no chain of layers.
+    """
+    content = read_bytes(path, LARGEST_FILE)
+    try:
+        tensors = {name: _array(each) for name, each in safetensors.torch.load(content).items()}
+        (length,) = struct.unpack_from('<Q', content)
+        notes = json.loads(content[8 : 8 + length]).get('__metadata__') or {}
+    except Exception as error:  # safetensors' own error, or others from a damaged header
+        raise UserError(f'{path}: is truncated or no safetensors file: {error}') from None
+    if STRUCTURE in notes:
+        return _exported(path, tensors, notes[STRUCTURE])
+    if path.name == MODEL and (path.parent / METADATA).exists() and DIGEST in notes:
+        activation = 'relu'  # a checkpoint of ours
+    return _policy(path, tensors, part, activation, 'safetensors')
+
+
+def _policy(
+    path: Path, tensors: dict[str, AnyArray], part: str | None, activation: str | None, kind: str
+) -> FeedForwardPolicy:
+    chain = choose(str(path), tensors, part)
+    network, actions = network_of(str(path), tensors, chain, activation)
+    return FeedForwardPolicy(network, actions, Origin(str(path), kind, part=chain.name))
+
+
+def _exported(path: Path, tensors: dict[str, AnyArray], text: str) -> FeedForwardPolicy:
+    """Return the policy that `Policy.export` wrote."""
+    try:
+        description = json.loads(text)
+        network = FeedForward.from_arrays(tensors, description['steps'])
+        saved = description['actions']
+        bounds = {
+            name: None if saved[name] is None else tuple(map(float, saved[name]))
+            for name in ('low', 'high')
+        }
+        if saved['kind'] not in (*KINDS, None):
+            raise ValueError(f'there is no {saved["kind"]!r}')
+        actions = Actions(saved['kind'], groups=tuple(map(int, saved['groups'])), **bounds)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise UserError(f'{path}: is damaged: {error}') from None
+    return FeedForwardPolicy(network, actions, Origin(str(path), 'safetensors'))
+
+
+def _flat(path: Path, saved: Any) -> dict[str, AnyArray]:
+    """Return all tensors in nested dicts, lists and tuples, by their dotted names."""
+    tensors: dict[str, AnyArray] = {}
+    seen: set[int] = set()
+    open_items: list[tuple[str, Any]] = [('', saved)]
+    while open_items:
+        name, value = open_items.pop()
+        if isinstance(value, torch.Tensor):
+            if value.layout == torch.strided and not value.is_quantized and value.numel():
+                tensors[name] = _array(value)
+        elif isinstance(value, np.ndarray) and value.dtype.kind in 'iuf' and value.size:
+            tensors[name] = _array(torch.from_numpy(value.astype(value.dtype.newbyteorder('='))))
+        elif isinstance(value, dict | list | tuple) and id(value) not in seen:
+            seen.add(id(value))
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            inner = [(f'{name}.{key}' if name else str(key), item) for key, item in items]
+            open_items += reversed(inner)
+        if len(tensors) > MOST_TENSORS:
+            raise UserError(f'{path}: holds more than {MOST_TENSORS} tensors')
+    return tensors
+
+
+def _array(tensor: torch.Tensor) -> AnyArray:
+    """Return the values of a tensor, in double precision only if they are so saved."""
+    values: AnyArray = (
+        tensor.detach().to(tensor.dtype if tensor.dtype == torch.float64 else torch.float32).numpy()
+    )
+    return np.array(values)
