@@ -8,3 +8,14 @@
 # limitations under the License.
 
 """The ROS 2 nodes, thin layers over the other folders; no other folder imports rclpy."""
+
+from typing import TYPE_CHECKING
+
+__all__ = ['ActivationPublisher']
+
+if TYPE_CHECKING:
+    from neuron_reach.nodes.activation_publisher import ActivationPublisher
+else:
+    from neuron_reach.common.lazy import lazy_names
+
+    __getattr__ = lazy_names(__name__, {'nodes.activation_publisher': 'ActivationPublisher'})

@@ -56,12 +56,12 @@ class ActivityTopics:
         finished: episodes that ended and had fresh inputs.
     """
 
-    def __init__(self, node: Node, sizes: Sequence[int], episode_steps: int) -> None:
+    def __init__(self, node: Node, layers: Sequence[str], episode_steps: int) -> None:
         """Create the publishers.
 
         Args:
             node: that publishes.
-            sizes: neurons of every layer, input and output included.
+            layers: their names, input and output included.
             episode_steps: steps of an episode at most.
         """
         self._node = node
@@ -69,7 +69,6 @@ class ActivityTopics:
         self.episode = self.step = self.finished = 0
         self._rows = 1
         self._stale = False
-        layers = messages.layer_names(len(sizes) - 2)
         topics = [messages.activation_topic(layer) for layer in layers]
         self._activations = [
             node.create_publisher(Float32MultiArray, topic, reliable(RECORDED_DEPTH))

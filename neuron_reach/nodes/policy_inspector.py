@@ -117,7 +117,7 @@ class PolicyInspector:
         self.clock = InspectionClock(self.loop)
         types = {each.topic: each.type for each in connections.inputs if each.topic}
         self.topics = InputTopics(self.loop, types)
-        self.activity = ActivityTopics(node, sizes, self.options.episode_steps)
+        self.activity = ActivityTopics(node, self.policy.layers, self.options.episode_steps)
         self.commands = None
         if self.command is not None and self.options.act:
             self.commands = node.create_publisher(

@@ -54,7 +54,7 @@ outputs:
   type: std_msgs/msg/Float64MultiArray
   scale: 0.25
   offset: [0.1, -1.5, 0.3]
-  limits: [[-0.1, 0.2], [-2.0, -1.4], [-9.0, 9.0]]
+  limits: [[0.5, 0.6], [-1.42, -1.39], [-9.0, 9.0]]
 """
 INPUTS, ACTIONS = 18, 3
 
@@ -214,7 +214,7 @@ def test_actions_are_limited_and_stop_while_inputs_are_stale(robot, start_node, 
     robot.peer.wait(lambda: len(robot.activations['output']) == 20, 'activations')
     outputs = np.concatenate([each.values for each in read(robot.activations['output'])])
     wanted = outputs.astype(np.float64) * 0.25 + POSE
-    low, high = np.array([[-0.1, 0.2], [-2.0, -1.4], [-9.0, 9.0]]).T
+    low, high = np.array([[0.5, 0.6], [-1.42, -1.39], [-9.0, 9.0]]).T
     assert (wanted < low).any()
     assert (wanted > high).any()
     sent = np.array([list(message.data) for message in robot.actions])
