@@ -32,6 +32,7 @@ GOAL = 'goal'
 GOAL_MARKER = 'goal_marker'
 OBSERVATION = 'observation'
 EPISODE = 'episode'
+OUTCOME = 'outcome'
 CHECKPOINT = 'checkpoint'
 STEPS = 'steps'
 ACTIVATIONS = 'activations'
@@ -39,6 +40,7 @@ ACTIVATIONS = 'activations'
 _LAYER = re.compile(r'input|hidden_[1-9][0-9]{0,3}|output')
 
 EPISODE_FIELDS = ('number', 'goal_x', 'goal_z', 'steps', 'final_reward', 'success')
+OUTCOME_FIELDS = ('number', 'return', 'success', 'terminated')
 
 _MOST_DIMENSIONS = 4
 _LONGEST_PATH, _LONGEST_NAME = 4095, 255  # bytes, of Linux
@@ -54,6 +56,7 @@ _MESSAGE_TYPES: dict[str, tuple[str, ...]] = {
     GOAL: ('geometry_msgs/msg/PointStamped', 'geometry_msgs/msg/PoseArray'),
     OBSERVATION: (_FLOAT32_ARRAY,),
     EPISODE: (_FLOAT64_ARRAY,),
+    OUTCOME: (_FLOAT64_ARRAY,),
     CHECKPOINT: ('std_msgs/msg/String',),
     STEPS: ('std_msgs/msg/Header',),
 }
@@ -295,9 +298,36 @@ def fill_episodes(
     Raises:
         LayoutError: another shape.
     """
-    if results.ndim != 2 or results.shape[1] != len(EPISODE_FIELDS):
-        raise LayoutError(f'results of shape {results.shape}, not (episodes, {EPISODE_FIELDS})')
-    fill_multiarray(message, dimension_type, results, ('episode', 'field'))
+    _fill_rows(message, dimension_type, results, EPISODE_FIELDS)
+
+
+def fill_outcomes(
+    message: Any, dimension_type: Callable[..., Any], outcomes: npt.NDArray[np.float64]
+) -> None:
+    """Fill a Float64MultiArray with what else is known of finished episodes.
+
+    It accompanies `fill_episodes`, whose layout older versions require.
+
+    Args:
+        message: Float64MultiArray to fill.
+        dimension_type: the ``MultiArrayDimension`` class of the message's library.
+        outcomes: (episodes, fields), columns as in ``OUTCOME_FIELDS``; NaN where one is unknown.
+
+    Raises:
+        LayoutError: another shape.
+    """
+    _fill_rows(message, dimension_type, outcomes, OUTCOME_FIELDS)
+
+
+def _fill_rows(
+    message: Any,
+    dimension_type: Callable[..., Any],
+    rows: npt.NDArray[np.float64],
+    fields: tuple[str, ...],
+) -> None:
+    if rows.ndim != 2 or rows.shape[1] != len(fields):
+        raise LayoutError(f'results of shape {rows.shape}, not (episodes, {fields})')
+    fill_multiarray(message, dimension_type, rows, ('episode', 'field'))
 
 
 def read_episodes(message: Any) -> npt.NDArray[np.float64]:
@@ -306,15 +336,35 @@ def read_episodes(message: Any) -> npt.NDArray[np.float64]:
     Raises:
         LayoutError: the message has another layout.
     """
-    prefix, values = read_multiarray(message)
-    if prefix.size or values.ndim != 2 or values.shape[1] != len(EPISODE_FIELDS):
-        raise LayoutError(f'expected (episode, field) with the fields {EPISODE_FIELDS}')
-    counts = values[:, [EPISODE_FIELDS.index(name) for name in ('number', 'steps')]]
-    if not ((counts >= 0) & (counts <= LARGEST_COUNT) & (counts == np.floor(counts))).all():
-        raise LayoutError('the number or the steps of an episode are not counts')
+    values = _read_rows(message, EPISODE_FIELDS, counts=('number', 'steps'))
     success = values[:, EPISODE_FIELDS.index('success')]
     if not (np.isin(success, (0.0, 1.0)) | np.isnan(success)).all():
         raise LayoutError('the success of an episode is neither 0 nor 1, nor unknown (NaN)')
+    return values
+
+
+def read_outcomes(message: Any) -> npt.NDArray[np.float64]:
+    """Read outcomes of finished episodes: (episodes, fields), columns as in ``OUTCOME_FIELDS``.
+
+    Raises:
+        LayoutError: the message has another layout.
+    """
+    values = _read_rows(message, OUTCOME_FIELDS, counts=('number',))
+    known = values[:, 2:]
+    if not (np.isin(known, (0.0, 1.0)) | np.isnan(known)).all():
+        raise LayoutError('the success or the end of an episode is neither 0 nor 1')
+    return values
+
+
+def _read_rows(
+    message: Any, fields: tuple[str, ...], counts: tuple[str, ...]
+) -> npt.NDArray[np.float64]:
+    prefix, values = read_multiarray(message)
+    if prefix.size or values.ndim != 2 or values.shape[1] != len(fields):
+        raise LayoutError(f'expected (episode, field) with the fields {fields}')
+    whole = values[:, [fields.index(name) for name in counts]]
+    if not ((whole >= 0) & (whole <= LARGEST_COUNT) & (whole == np.floor(whole))).all():
+        raise LayoutError(f'the {" or the ".join(counts)} of an episode are not counts')
     return values.astype(np.float64, copy=False)
 
 

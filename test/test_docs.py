@@ -111,7 +111,7 @@ def check_command(words):
         except SystemExit as ended:  # --help
             assert ended.code == 0
             return
-        if hasattr(options, 'arguments'):
+        if hasattr(options, 'arguments') and getattr(options, 'output', None) is None:
             known = {'config', *(field.name for field in argument_fields(words[1]))}
             assert {word.partition(':=')[0] for word in options.arguments} <= known
 

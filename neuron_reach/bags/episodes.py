@@ -127,6 +127,7 @@ class Episodes:
         self.tracks: dict[str, Track] = collections.defaultdict(Track)
         self.announced: list[messages.CheckpointMessage] = []
         self._results: list[NDArray[np.float64]] = []
+        self._outcomes: list[NDArray[np.float64]] = []
 
     def add(self, name: str, message: Any) -> None:
         """Add a message.
@@ -140,6 +141,8 @@ class Episodes:
         """
         if name == messages.EPISODE:
             self._results.append(messages.read_episodes(message))
+        elif name == messages.OUTCOME:
+            self._outcomes.append(messages.read_outcomes(message))
         elif name == messages.CHECKPOINT:
             self.announced.append(messages.decode_checkpoint(message.data))
         elif name == messages.OBSERVATION or messages.layer_of(name) is not None:
@@ -150,6 +153,24 @@ class Episodes:
     def results(self) -> NDArray[np.float64]:
         """Results of all finished episodes, (episodes, fields)."""
         return np.concatenate([np.empty((0, len(messages.EPISODE_FIELDS))), *self._results])
+
+    @property
+    def successes(self) -> NDArray[np.float64]:
+        """1 or 0 of the finished episodes of which it is known."""
+        if self._outcomes:
+            return self._outcome('success')
+        success = self.results[:, messages.EPISODE_FIELDS.index('success')]
+        return success[~np.isnan(success)]
+
+    @property
+    def returns(self) -> NDArray[np.float64]:
+        """Returns of the finished episodes of which it is known."""
+        return self._outcome('return')
+
+    def _outcome(self, field: str) -> NDArray[np.float64]:
+        rows = np.concatenate([np.empty((0, len(messages.OUTCOME_FIELDS))), *self._outcomes])
+        values: NDArray[np.float64] = rows[:, messages.OUTCOME_FIELDS.index(field)]
+        return values[~np.isnan(values)]
 
     @property
     def requested(self) -> int | None:

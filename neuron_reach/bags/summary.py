@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuron_reach import messages
 from neuron_reach.bags.episodes import Continuity, Episodes
@@ -38,7 +39,9 @@ class RobotSummary:
     Attributes:
         episodes: finished episodes.
         requested: number of requested episodes; None if there was no number or it is unknown.
-        success_rate: share of the finished episodes that succeeded, where that is known.
+        success_rate: share of the finished episodes that succeeded, among those of which it is
+            known; None without such episodes.
+        returns: mean, standard deviation, least and greatest return; None if they are unknown.
         arms: largest number of arms moving at once.
         steps: recorded control cycles, summed over the arms.
         neurons: neurons of each layer, from input to output.
@@ -52,14 +55,21 @@ class RobotSummary:
     steps: int
     neurons: dict[str, int]
     networks: tuple[str, ...]
+    returns: tuple[float, float, float, float] | None = None
 
     def lines(self) -> list[str]:
         """Text for a terminal."""
         requested = '' if self.requested is None else f' of {self.requested}'
         rate = '' if self.success_rate is None else f', {self.success_rate:.1%} successful'
         layers = ', '.join(f'{layer} {count}' for layer, count in self.neurons.items())
+        returns = []
+        if self.returns is not None:
+            mean, deviation, least, greatest = self.returns
+            spread = f'standard deviation {deviation:.2f}, from {least:.2f} to {greatest:.2f}'
+            returns = [f'Returns    mean {mean:.2f}, {spread}']
         return [
             f'Episodes   {self.episodes}{requested}{rate}',
+            *returns,
             f'Steps      {self.steps} (of {self.arms} {"arm" if self.arms == 1 else "arms"})',
             f'Neurons    {layers or "no activations recorded"}',
         ]
@@ -235,18 +245,25 @@ class _Robot:
             for each in self.episodes
             if messages.OBSERVATION in each.tracks
         ]
-        success = results[:, messages.EPISODE_FIELDS.index('success')]
-        known = success[~np.isnan(success)]
+        successes = np.concatenate([each.successes for each in self.episodes])
+        returns = np.concatenate([each.returns for each in self.episodes])
         networks = {announced.network for each in self.episodes for announced in each.announced}
         return RobotSummary(
             episodes=len(results),
             requested=None if None in self.requested else sum(filter(None, self.requested)),
-            success_rate=int(np.count_nonzero(known)) / len(known) if len(known) else None,
+            success_rate=float(successes.mean()) if len(successes) else None,
+            returns=_spread(returns) if len(returns) else None,
             arms=max((track.arms for track in observed), default=0),
             steps=sum(track.steps for track in observed),
             neurons=dict(sorted(self.neurons.items(), key=lambda item: messages.depth(item[0]))),
             networks=tuple(sorted(filter(None, networks))),
         )
+
+
+def _spread(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return mean, standard deviation of the sample, least and greatest value."""
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return float(values.mean()), deviation, float(values.min()), float(values.max())
 
 
 @dataclass

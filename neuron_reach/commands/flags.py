@@ -54,8 +54,7 @@ class Parser(argparse.ArgumentParser):
         """Parse, and refuse unknown words in the name of the command that they were given to."""
         words = list(sys.argv[1:] if args is None else args)
         if self.arguments:
-            # argparse takes words before a flag, or words after it, but not both.
-            ordered = sorted(words, key=lambda word: word in self._option_string_actions)
+            ordered = self._flags_last(words)
         else:
             ordered = words
             self._refuse_assignments(words)
@@ -63,6 +62,22 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(self._hint(unknown[0], words))
         return options, unknown
+
+    def _flags_last(self, words: Sequence[str]) -> list[str]:
+        """Move flags with their values to the end.
+
+        argparse takes words before a flag, or words after it, but not both.
+        """
+        others: list[str] = []
+        flags: list[str] = []
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            action = self._option_string_actions.get(word.partition('=')[0])
+            (others if action is None else flags).append(word)
+            if action is not None and '=' not in word and action.nargs != 0:
+                flags += [rest.pop(0)] if rest else []
+        return [*others, *flags]
 
     def _refuse_assignments(self, words: Sequence[str]) -> None:
         """Refuse `tau:=0.2` and `tau=0.2` where a path could stand, unless there is such a file."""

@@ -54,6 +54,9 @@ POLICY, POLICY_TENSORS, ORIGIN = 'policy.json', 'policy.safetensors', 'origin.zi
 """In the folder of a policy of other origin: its description, its parameters, and, if it comes from
 stable-baselines3, the file it was read from."""
 
+POLICY_FOLDER = 'policy'
+"""Beside a bag that `record` played in this process: the policy with its normalization."""
+
 POLICY_FILES = ('.zip', '.onnx', '.pt', '.pth', '.safetensors')
 """Endings of the files of other libraries that hold policies."""
 

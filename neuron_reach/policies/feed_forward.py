@@ -32,8 +32,9 @@ from neuron_reach.common.tensors import read_tensors, tensor_bytes
 from neuron_reach.errors import UserError
 from neuron_reach.networks.feed_forward import FeedForward
 from neuron_reach.policies.actions import KINDS, Actions
+from neuron_reach.policies.normalization import normalization
 from neuron_reach.policies.observations import Observations, Part
-from neuron_reach.policies.playing import PlayOptions, record_policy, whole_seed
+from neuron_reach.policies.playing import PlayOptions, record_policy
 from neuron_reach.policies.policy import Env, Policy
 from neuron_reach.records.belonging import check_network
 from neuron_reach.records.record import ActivityRecord
@@ -125,6 +126,7 @@ class FeedForwardPolicy(Policy):
         self.source = source
         self.observations = observations or Observations()
         self.merged = merged
+        self.observation_keys = self.observations.keys
 
     @property
     def network(self) -> FeedForward:
@@ -162,8 +164,26 @@ class FeedForwardPolicy(Policy):
         """Play episodes and record the activations of every layer, see `Policy.record`."""
         if env is None:
             raise UserError('env is missing: only networks trained here know the task they are for')
-        options = PlayOptions(episodes, whole_seed(self, seed), max_steps)
+        options = PlayOptions(episodes, seed, max_steps)
         return record_policy(self, env, options)[0]
+
+    def with_normalization(self, source: str | Path | Mapping[str, Any]) -> FeedForwardPolicy:
+        """Return a policy that normalizes observations before the first layer.
+
+        Args:
+            source: the `.npz` or YAML file with the statistics, or a mapping: `mean` and `var` (or
+                `std`) of each input, and perhaps `epsilon` (1e-8) and `clip` (10). These are the
+                statistics of `VecNormalize`, whose pickle is never opened.
+
+        Raises:
+            UserError: the statistics cannot be used, or are of another number of inputs.
+        """
+        before = self.network
+        steps = normalization(source, before.sizes[0], before.layers[0].weight.dtype)
+        network = FeedForward(before.layers, (*steps, *before.preparation))
+        return FeedForwardPolicy(
+            network, self.actions, self.origin, self.source, self.observations, self.merged
+        )
 
     def pruned(
         self, record: ActivityRecord, options: PruningOptions

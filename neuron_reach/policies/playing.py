@@ -61,14 +61,14 @@ class PlayOptions:
 
     Attributes:
         episodes: how many, at least 1.
-        seed: draws how each of them starts.
+        seed: draws how each of them starts; None: the policy's, see `Policy.seed`.
         max_steps: after which an episode is cut; None: the environment's own time limit, or
             `STEPS` where it has none.
         env_options: passed on to an environment that is given by name.
     """
 
     episodes: int
-    seed: int = 0
+    seed: int | np.random.Generator | None = None
     max_steps: int | None = None
     env_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class PlayOptions:
         """
         for name, least in (('episodes', 1), ('seed', 0), ('max_steps', 1)):
             value = getattr(self, name)
-            if value is not None and value < least:
+            if isinstance(value, int) and value < least:
                 raise UserError(f'{name} must be at least {least}, not {value}')
 
 
@@ -147,10 +147,11 @@ class Stage:
         """
         self.network: FeedForward = policy.network
         self.options = options
+        self._seed = _whole_seed(policy, options.seed)
         self.name = name
         env = environments[0]
         self._environments = environments
-        inputs, self._write = flattening(env.observation_space, name)
+        inputs, self._write = flattening(env.observation_space, name, policy.observation_keys)
         if inputs != self.network.sizes[0]:
             raise UserError(
                 f'{name}: observes {inputs} values, but the network has '
@@ -208,7 +209,7 @@ class Stage:
         return outcomes
 
     def _start(self, slot: _Slot, observed: Single) -> None:
-        seed = episode_seed(self.options.seed, slot.episode)
+        seed = episode_seed(self._seed, slot.episode)
         slot.row, slot.steps, slot.sum = slot.episode % ROWS, 0, 0.0
         self._write(slot.env.reset(seed=seed)[0], observed[slot.row])
 
@@ -327,7 +328,7 @@ def record_policy(
     return record, stage.period
 
 
-def whole_seed(policy: Policy, seed: int | np.random.Generator | None) -> int:
+def _whole_seed(policy: Policy, seed: int | np.random.Generator | None) -> int:
     """Return the seed of a record: the given one, one drawn by a generator, or the policy's."""
     if seed is None:
         return policy.seed

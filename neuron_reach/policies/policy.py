@@ -52,6 +52,9 @@ class Policy(abc.ABC):
     actions: Actions = Actions()
     """How the outputs of its network become actions."""
 
+    observation_keys: tuple[str, ...] = ()
+    """Keys of dict observations in the order of its inputs; empty: no dicts, or unknown."""
+
     @property
     @abc.abstractmethod
     def sizes(self) -> tuple[int, ...]:

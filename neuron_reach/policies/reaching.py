@@ -33,7 +33,7 @@ from neuron_reach.learning.training import Member
 from neuron_reach.networks.feed_forward import FeedForward, Layer
 from neuron_reach.networks.functions import Function
 from neuron_reach.policies.actions import Actions
-from neuron_reach.policies.playing import PlayOptions, record_policy, whole_seed
+from neuron_reach.policies.playing import PlayOptions, record_policy
 from neuron_reach.policies.policy import Env, Policy
 from neuron_reach.records.belonging import check_record
 from neuron_reach.records.record import ActivityRecord
@@ -106,7 +106,7 @@ class ReachingPolicy(Policy):
             UserError: no episodes; or an environment does not fit.
         """
         if env is not None:
-            options = PlayOptions(episodes, whole_seed(self, seed), max_steps)
+            options = PlayOptions(episodes, seed, max_steps)
             return record_policy(self, env, options)[0]
         if episodes < 1:
             raise UserError(f'episodes must be at least 1, not {episodes}')

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,7 +41,7 @@ _KIND_OF_SPACE = {
 }
 
 
-def flattening(space: spaces.Space[Any], name: str) -> tuple[int, Write]:
+def flattening(space: spaces.Space[Any], name: str, keys: Sequence[str] = ()) -> tuple[int, Write]:
     """Return the number of inputs for observations of a space, and what writes one.
 
     As in stable-baselines3: boxes are flattened; discrete observations are one-hot; the parts of a
@@ -50,9 +50,10 @@ def flattening(space: spaces.Space[Any], name: str) -> tuple[int, Write]:
     Args:
         space: of the observations.
         name: of the environment, for the message.
+        keys: of a dict, in the order of the inputs; by default all, in the order of the space.
 
     Raises:
-        UserError: images, or observations of another kind than those above.
+        UserError: a key is missing; images, or observations of another kind than those above.
     """
     if isinstance(space, spaces.Box):
         if len(space.shape) == 3 and space.dtype == np.uint8:
@@ -68,7 +69,9 @@ def flattening(space: spaces.Space[Any], name: str) -> tuple[int, Write]:
     if isinstance(space, spaces.MultiDiscrete):
         return int(space.nvec.sum()), _one_hot(space.nvec.ravel(), np.ravel(space.start))
     if isinstance(space, spaces.Dict):
-        parts = {key: flattening(part, name) for key, part in space.spaces.items()}
+        if missing := [key for key in keys if key not in space.spaces]:
+            raise UserError(f'{name}: observes no {missing[0]!r}, which the policy needs')
+        parts = {key: flattening(space.spaces[key], name) for key in keys or space.spaces}
         return sum(size for size, _ in parts.values()), _side_by_side(parts)
     raise UserError(
         f'{name}: observations of the space {type(space).__name__} are not supported; only Box, '

@@ -66,6 +66,7 @@ class Assembly:
         self.seen = np.zeros((len(layers), 0, 0), bool)
         self.repeated = 0
         self.results: list[Array] = []
+        self.outcomes: list[Array] = []
         self.checkpoints: list[messages.CheckpointMessage] = []
         self.left_alone: Counter[str] = Counter()
         self.placed = 0
@@ -75,6 +76,8 @@ class Assembly:
         try:
             if messages.is_topic(topic, messages.EPISODE):
                 self.results.append(messages.read_episodes(message))
+            elif messages.is_topic(topic, messages.OUTCOME):
+                self.outcomes.append(messages.read_outcomes(message))
             else:
                 self.checkpoints.append(messages.decode_checkpoint(message.data))
         except messages.LayoutError:
@@ -151,15 +154,17 @@ class Assembly:
         whole_steps = np.logical_and.reduce(self.seen, axis=0)
         lengths = np.zeros(count, np.int64)
         goals, rewards = np.full((count, 2), np.nan), np.full(count, np.nan)
+        outcomes = np.full((count, 3), np.nan)  # as in `OUTCOME_FIELDS`
         if self.results:
-            results = np.concatenate(self.results)
-            rows = results[:, 0].astype(np.int64) - self.base
-            inside = (rows >= 0) & (rows < count)
-            rows, results = rows[inside], results[inside]
+            rows, results = self._rows(self.results, count)
             goals[rows], rewards[rows] = results[:, 1:3], results[:, 4]
+            outcomes[rows, 1] = results[:, 5]
             lengths[rows] = results[:, 3].astype(np.int64)
         else:  # results were not recorded: assume the longest length for all
             lengths[self.seen.any(axis=(0, 2))] = steps
+        if self.outcomes:
+            rows, results = self._rows(self.outcomes, count)
+            outcomes[rows] = results[:, 1:]
         begun: Flags = np.logical_or.reduce(self.seen, axis=(0, 2))
         expected = np.arange(steps) < lengths[:, None]
         whole = begun & (lengths > 0) & (lengths <= steps) & (whole_steps | ~expected).all(axis=1)
@@ -196,12 +201,22 @@ class Assembly:
             sizes=tuple(self.sizes[name] for name in self.layers),
             goals=goals[numbers],
             rewards=rewards[numbers],
+            returns=outcomes[numbers, 0],
+            successes=outcomes[numbers, 1],
+            terminated=outcomes[numbers, 2],
             network=network,
             notes=tuple(notes),
         )
         if found := record.not_finite():
             raise messages.LayoutError(describe_not_finite(int(numbers[found[0]]), found[1]))
         return record
+
+    def _rows(self, parts: list[Array], count: int) -> tuple[Integers, Array]:
+        """Return the places of episodes and their results, for the first `count` episodes."""
+        results = np.concatenate(parts)
+        rows = results[:, 0].astype(np.int64) - (self.base or 0)
+        inside = (rows >= 0) & (rows < count)
+        return rows[inside], results[inside]
 
     def _keep(self, numbers: Integers) -> None:
         """Move the kept episodes to the front, a few at a time."""

@@ -223,7 +223,10 @@ def _read_bag(
         raise UserError(f'{bag}: has no layer {missing[0]!r}; it has {", ".join(robot.layers)}')
     assembly = Assembly(robot.layers if layers is None else tuple(layers))
     names = [messages.activation_topic(name) for name in assembly.layers]
-    topics = {robot.topic(name) for name in (*names, messages.EPISODE, messages.CHECKPOINT)}
+    topics = {
+        robot.topic(name)
+        for name in (*names, messages.EPISODE, messages.OUTCOME, messages.CHECKPOINT)
+    }
     try:
         for item in read_blocks(reader, topics, assembly.left_alone):
             if isinstance(item, Block):

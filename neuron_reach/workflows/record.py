@@ -63,6 +63,22 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
             f'{partial}: the recording is not whole and is not used ({"; ".join(problems)}); '
             'the same command records it again'
         )
+    seal_and_name(bag, episodes, digest)
+    return dataclasses.replace(summary, bags=(str(bag),), sealed=True)
+
+
+def seal_and_name(bag: Path, episodes: int, digest: str) -> None:
+    """Seal the recording `<bag>.partial`, which was checked, and give it its name.
+
+    Args:
+        bag: its final name.
+        episodes: the number requested.
+        digest: of the network.
+
+    Raises:
+        UserError: a file cannot be written, or there is another bag.
+    """
+    partial = beside(bag, PARTIAL)
     seal(partial, episodes, digest)
     if not holds_nothing(bag):
         raise UserError(f'{bag}: exists already; what was recorded is in {partial}')
@@ -71,7 +87,6 @@ def keep(bag: Path, checkpoint: Path, episodes: int) -> BagSummary:
         fsync(item)
     partial.rename(bag)
     fsync(bag.parent)
-    return dataclasses.replace(summary, bags=(str(bag),), sealed=True)
 
 
 def remove_unfinished(bag: Path, checkpoint: Path) -> list[Path]:

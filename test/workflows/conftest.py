@@ -7,6 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
+from api.conftest import folders as folders
 from learning.conftest import own as own
 from learning.conftest import saved as saved
 from learning.conftest import setup as setup
