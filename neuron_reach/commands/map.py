@@ -39,12 +39,17 @@ DETAILS = """\
 SOURCE and TARGET are a checkpoint, a folder with one network (a run, results of prune or of a
 finished prune-train), a bag, or a folder of these; of folders, all pairs are mapped. The inputs are
 those of the target's sample episodes: of its bag if it has one, otherwise they are played. A bag as
-a source needs the checkpoint that it was recorded with."""
+a source needs the checkpoint that it was recorded with.
+
+Either may be a policy of another library, too: a file or folder that nr.load reads. The episodes of
+such a target are those of --bag or of the bag beside it; fresh episodes are their second half. If
+the inputs differ, a --transform file relates them."""
 LEAVES = """\
 In DIR: mapping.json, tables of errors, saturation, coverage and layers (.csv), and figures."""
 EXAMPLES = """
 neuron_reach map runs/joints2_seed0 runs/joints4_seed0 -o maps/2-4
 neuron_reach map runs/joints4 runs/joints2 --transform naive -o maps/4-2
+neuron_reach map a.onnx b.zip --bag recorded -o maps/policies
 neuron_reach map runs/joints3 runs/joints3 --greedy --lambda 0 10 50 \\
     --baseline reflexive random permuted -o maps/3-3
 """
@@ -58,7 +63,8 @@ TRANSFORM_HELP = {
     'naive': 'joint 1 follows joint 1, joint 2 follows joint 2, and so on; the rest stay at zero',
     'balanced': 'joints follow those at the same place along the arm; the rest stay at zero',
     'duplicate': 'as balanced, but the remaining joints repeat their neighbor',
-    'FILE.yaml': '`matrix:` with a row for each source joint: angles of source = matrix * target',
+    'FILE.yaml': '`matrix:` with a row for each source joint: angles of source = matrix * target; '
+    'of policies, a row for each input, or `source:` and `target:` with the names of all inputs',
 }
 
 
@@ -81,6 +87,9 @@ def _add_files(files: Adder) -> None:
     files.add_argument('target', type=path, metavar='TARGET', help='network that is predicted')
     add_output(files)
     add_flags(files, MapOptions, ['episodes'])
+    files.add_argument(
+        '--bag', type=path, metavar='BAG', help='sample episodes of a policy of another library'
+    )
     files.add_argument(
         '--validation', type=path, metavar='BAG', help='fresh episodes of a single target'
     )
@@ -117,6 +126,7 @@ def _map(options: argparse.Namespace) -> int:
             options=chosen,
             progress=bars,
             namespaces=options.namespace,
+            bag=options.bag,
             validation=options.validation,
         )
     for note in summary.notes:

@@ -29,19 +29,26 @@ from neuron_reach.commands.flags import (
 from neuron_reach.errors import UserError, printable
 
 if TYPE_CHECKING:
+    from neuron_reach.records.networks import Network
     from neuron_reach.workflows.prune import PruningResults
 
 SUMMARY = 'Prune a trained network once: merge neurons with the same activity.'
 DETAILS = """\
 The activity is that of sample episodes: of a bag of the same network (--bag), or, without one,
 played in this process; these are the episodes that `record` would record. The pruned network can be
-retrained; prune-train does both, several times."""
+retrained; prune-train does both, several times.
+
+CHECKPOINT may be a policy of another library as well: a file or folder that nr.load reads. Its
+episodes are those of --bag, of a bag beside it, or played in --env, where it is then tested before
+and after."""
 LEAVES = """\
-In DIR: the pruned network (pruned, a checkpoint), pruning.json, a table of the neurons
+In DIR: the pruned network (pruned, a checkpoint or policy), pruning.json, a table of the neurons
 (neurons.csv), and figures."""
 EXAMPLES = """
 neuron_reach prune runs/joints3_seed0 --bag runs/joints3_seed0/bag -o pruned
 neuron_reach prune runs/joints3_seed0/checkpoint --tau 0.3 -o pruned
+neuron_reach prune policy.zip --bag recorded --tau 0.2 -o pruned
+neuron_reach prune policy.zip --env LunarLander-v3 -o pruned
 """
 
 
@@ -54,6 +61,11 @@ def add(commands: Any) -> Parser:
     add_network(files)
     files.add_argument(
         '--bag', type=path, help='recorded sample episodes of CHECKPOINT; a bag or its folder'
+    )
+    files.add_argument(
+        '--env',
+        metavar='ENV_ID',
+        help='environment of a policy of another library, played before and after',
     )
     add_namespace(files)
     parser.set_defaults(episodes=None)
@@ -68,7 +80,7 @@ def add_network(files: Adder) -> None:
         'checkpoint',
         type=path,
         metavar='CHECKPOINT',
-        help='checkpoint, or a folder with one network',
+        help='checkpoint, or a folder with one network; for prune also a policy',
     )
     add_output(files)
     files.add_argument(
@@ -92,9 +104,14 @@ def _prune(options: argparse.Namespace) -> int:
     check_episodes(options)
     from neuron_reach.common.lookup import find_bag
     from neuron_reach.common.progress import ProgressBars
-    from neuron_reach.records.networks import load_network
+    from neuron_reach.records.networks import load_network, network_at
     from neuron_reach.workflows.prune import run_pruning
 
+    network = network_at(options.checkpoint)
+    if network is not None and network.policy is not None:
+        return _prune_policy(network, options, pruning)
+    if options.env is not None:
+        raise UserError('--env is for policies of other libraries; this network is tested anyway')
     checkpoint = load_network(options.checkpoint)
     with ProgressBars() as bars:
         results = run_pruning(
@@ -108,6 +125,28 @@ def _prune(options: argparse.Namespace) -> int:
             namespace=options.namespace,
         )
     print('\n'.join([*map(printable, results.notes), describe_pruning(results)]))
+    print(f'results: {options.output}')
+    return 0
+
+
+def _prune_policy(network: Network, options: argparse.Namespace, pruning: PruningOptions) -> int:
+    from neuron_reach.common.lookup import find_bag
+    from neuron_reach.common.progress import ProgressBars
+    from neuron_reach.workflows.info_results import describe_pruning as describe_results
+    from neuron_reach.workflows.prune_policy import run_policy_pruning
+
+    with ProgressBars() as bars:
+        results = run_policy_pruning(
+            network,
+            options.output,
+            pruning,
+            progress=bars,
+            episodes=options.episodes,
+            bag=None if options.bag is None else find_bag(options.bag),
+            env=options.env,
+            namespace=options.namespace,
+        )
+    print('\n'.join([*map(printable, results.notes), describe_results(options.output)]))
     print(f'results: {options.output}')
     return 0
 

@@ -26,6 +26,7 @@ from neuron_reach.common.paths import (
     is_checkpoint,
     kind_of,
     networks_in,
+    policy_in,
     results_in,
     saved_states,
     steps_of,
@@ -82,10 +83,15 @@ def check_holder(folder: Path) -> None:
     """Make sure that a folder for results is not itself a result.
 
     Raises:
-        UserError: it is a checkpoint or a bag.
+        UserError: it is a checkpoint, a policy or a bag.
     """
-    for holds, what in ((is_checkpoint, PathKind.CHECKPOINT), (is_bag, PathKind.BAG)):
-        if holds(folder):
+    held = {
+        PathKind.CHECKPOINT: is_checkpoint(folder),
+        PathKind.POLICY: policy_in(folder) == folder,
+        PathKind.BAG: is_bag(folder),
+    }
+    for what, holds in held.items():
+        if holds:
             raise UserError(
                 f'{folder}: is {what.value}, and can hold nothing else; name another folder'
             )

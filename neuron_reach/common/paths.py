@@ -280,6 +280,17 @@ def checkpoint_in(path: Path) -> Path | None:
     return networks[0] if len(networks) == 1 else None
 
 
+def policy_in(path: Path) -> Path | None:
+    """Return the file or folder of the policy of other origin at a path, None if there is none.
+
+    It is there, or the pruned policy of `prune`.
+    """
+    if path.is_file():
+        return path if path.suffix in POLICY_FILES else None
+    places = [path, path / PRUNED] if (path / RESULTS['prune']).exists() else [path]
+    return next((place for place in places if (place / POLICY).exists()), None)
+
+
 def bag_in(path: Path) -> Path | None:
     """Return the bag at a path: there, or in the folder that it is."""
     return next((at for at in (path, path / BAG) if is_bag(at)), None)
@@ -288,13 +299,16 @@ def bag_in(path: Path) -> Path | None:
 def networks_in(folder: Path) -> list[Path]:
     """Return the members of a folder that hold one network or a bag; of a job result, its networks.
 
+    Files of policies are among them, except safetensors, which hold projections as well.
+
     Raises:
         UserError: see `checkpoint_in`.
     """
     if is_job_result(folder):
         folder = folder / NETWORKS
     members = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in members if checkpoint_in(path) or bag_in(path)]
+    members = [path for path in members if path.suffix != MATRIX]
+    return [path for path in members if checkpoint_in(path) or bag_in(path) or policy_in(path)]
 
 
 def _holds(command: str) -> Callable[[Path], bool]:

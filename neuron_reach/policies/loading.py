@@ -23,7 +23,7 @@ from neuron_reach.policies.policy import Policy
 from neuron_reach.policies.reaching import ReachingPolicy
 from neuron_reach.policies.sb3 import read_sb3
 from neuron_reach.policies.torch_file import read_safetensors, read_state
-from neuron_reach.records.networks import load_network
+from neuron_reach.records.networks import load_network, network_at
 
 
 def load(path: str | Path, *, part: str | None = None, activation: str | None = None) -> Policy:
@@ -51,6 +51,9 @@ def load(path: str | Path, *, part: str | None = None, activation: str | None = 
         raise UserError(f'{path}: {name} can be chosen for files of other libraries only')
     if (path / POLICY).exists():
         return read_policy(path)
+    network = network_at(path)
+    if network is not None and network.policy is not None:
+        return load(network.policy)
     return ReachingPolicy(load_network(path))
 
 

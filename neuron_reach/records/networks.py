@@ -22,7 +22,7 @@ from neuron_reach.bags.summary import BagSummary
 from neuron_reach.common.files import read_json
 from neuron_reach.common.lookup import find_checkpoint, find_members
 from neuron_reach.common.names import CHECKPOINT, RESULTS
-from neuron_reach.common.paths import bag_in, checkpoint_in, is_checkpoint
+from neuron_reach.common.paths import bag_in, checkpoint_in, is_checkpoint, policy_in
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest
 from neuron_reach.records.belonging import check_record, check_whole
@@ -39,10 +39,12 @@ class Network:
 
     Attributes:
         name: where it was found.
-        checkpoint: its checkpoint folder; None for a bag whose checkpoint is gone.
+        checkpoint: its checkpoint folder; None for a policy of other origin, and for a bag whose
+            checkpoint is gone.
         bag: recorded sample episodes; None: they are played when needed.
         namespace: of its topics in the bag; None: there is but one robot in it.
         gone: what became of the checkpoint, if there is none.
+        policy: the file or folder of a policy of other origin.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Network:
     bag: Path | None
     namespace: str | None = None
     gone: str = ''
+    policy: Path | None = None
 
     def load(self, role: str) -> Checkpoint:
         """Load the checkpoint.
@@ -60,6 +63,8 @@ class Network:
         Raises:
             UserError: there is none, or it is damaged.
         """
+        if self.policy is not None:
+            raise UserError(f'{self.policy}: is not a network for the reaching task, but {role}')
         if self.checkpoint is None:
             raise UserError(
                 f'{self.bag}: {role}, but the checkpoint it was recorded with {self.gone}; '
@@ -69,11 +74,13 @@ class Network:
 
     def same(self, other: Network) -> bool:
         """Tell whether it is the same network as another."""
-        if self.checkpoint is None or other.checkpoint is None:
+        paths = [network.policy or network.checkpoint for network in (self, other)]
+        if None in paths:
             return self.bag is not None and (
                 (self.bag, self.namespace) == (other.bag, other.namespace)
             )
-        return self.checkpoint.resolve() == other.checkpoint.resolve()
+        mine, theirs = (path.resolve() for path in paths if path is not None)
+        return mine == theirs
 
     def recorded(self) -> ActivityRecord:
         """Return the record in its bag, having made sure that it is whole, and of this network.
@@ -136,6 +143,8 @@ def load_network(path: Path) -> Checkpoint:
 def network_at(path: Path, namespace: str | None = None) -> Network | None:
     """Return the network at a path, None if there is no folder with one network, and no bag.
 
+    A policy file or folder has the bag beside it, as `record` leaves it.
+
     Args:
         path: where to look.
         namespace: of the topics, needed only where a bag holds several robots.
@@ -143,6 +152,10 @@ def network_at(path: Path, namespace: str | None = None) -> Network | None:
     Raises:
         UserError: a bag holds several robots to choose from, or cannot be read.
     """
+    policy = policy_in(path)
+    if policy is not None:
+        bag = bag_in(policy.parent) if policy == path else None
+        return Network(str(path), None, bag, namespace, policy=policy)
     checkpoint = checkpoint_in(path)
     if checkpoint is not None:
         folder = checkpoint.parent
@@ -154,9 +167,11 @@ def network_at(path: Path, namespace: str | None = None) -> Network | None:
     reader = BagReader(bag)
     reader.check_digests()
     robot = choose_robot(bag, reader, namespace)
-    checkpoint, gone = _origin(bag, reader, robot)
+    origin, gone = _origin(bag, reader, robot)
     name = str(path) if namespace is None else f'{path} {robot.namespace or "/"}'
-    return Network(name, checkpoint, bag, namespace, gone)
+    if origin is not None and not is_checkpoint(origin):
+        return Network(name, None, bag, namespace, policy=origin)
+    return Network(name, origin, bag, namespace, gone)
 
 
 def _of_pruned(folder: Path) -> bool:
@@ -174,9 +189,9 @@ def _of_pruned(folder: Path) -> bool:
 
 
 def _origin(bag: Path, reader: BagReader, robot: Robot) -> tuple[Path | None, str]:
-    """Return the checkpoint a robot was recorded with, or None and what became of it.
+    """Return the checkpoint or policy a robot was recorded with, or None and what became of it.
 
-    It is where the bag says, or beside the bag.
+    It is where the bag says, or beside the bag. The weights of policies are not compared here.
     """
     places: list[Path] = []
     digests: set[str | None] = set()
@@ -187,12 +202,14 @@ def _origin(bag: Path, reader: BagReader, robot: Robot) -> tuple[Path | None, st
             places = [Path(announced.path)]
             digests.add(announced.network)
     places += [parent / CHECKPOINT for parent in list(bag.resolve().parents)[:2]]
-    found = [place for place in places if is_checkpoint(place)]
+    found = [place for place in places if is_checkpoint(place) or policy_in(place)]
     if not found:
         return None, 'is gone'
     if len(digests) != 1 or None in digests:
         return found[0], ''
     for place in found:
+        if not is_checkpoint(place):
+            return place, ''
         if network_digest(load_checkpoint(place).network) in digests:
             return place, ''
     return None, f'is gone ({found[0]} holds other weights)'

@@ -38,7 +38,7 @@ from neuron_reach.common.names import (
     RASTER,
     SIZES,
 )
-from neuron_reach.common.paths import checkpoint_in
+from neuron_reach.common.paths import checkpoint_in, policy_in
 from neuron_reach.common.progress import ShowProgress
 from neuron_reach.common.results import (
     claimed_folder,
@@ -52,6 +52,7 @@ from neuron_reach.errors import UserError
 from neuron_reach.records.networks import network_at
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import read_records, record_checkpoint
+from neuron_reach.workflows.policies import checked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +153,8 @@ def read_activity(
     """Read the activity of one network from bags, or play it.
 
     Args:
-        paths: bags, or folders that hold one; or a single folder with a network, without a bag.
+        paths: bags, folders that hold one, or policies beside one; or a single folder with a
+            network of the reaching task, without a bag.
         episodes: of each bag (None: all), or to play (None: `SAMPLE_EPISODES`).
         namespace: of the topics, needed only where a bag holds several robots.
 
@@ -161,12 +163,18 @@ def read_activity(
     """
     networks, bags = [], []
     for path in paths:
-        network = None if checkpoint_in(path) is None else network_at(path, namespace)
+        alone = checkpoint_in(path) is None and policy_in(path) is None
+        network = None if alone else network_at(path, namespace)
         if network is None:
             bags.append(find_bag(path))
         elif network.bag is not None:
             networks.append(network)
             bags.append(network.bag)
+        elif network.policy is not None:
+            raise UserError(
+                f'{network.policy}: there are no episodes of it; record them first: '
+                f'neuron_reach record {network.policy} --env ENV_ID -o DIR'
+            )
         elif len(paths) > 1:
             raise UserError(
                 f'{network.name}: a checkpoint must be analyzed alone, without other paths'
@@ -176,7 +184,7 @@ def read_activity(
     chosen = None if episodes is None else range(episodes)
     record = read_records(bags, episodes=chosen, namespace=namespace)
     for network in networks:
-        record = network.checked(record)
+        record = checked(network, record)
     return record
 
 

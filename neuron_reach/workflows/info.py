@@ -25,6 +25,7 @@ from neuron_reach.common.paths import (
     kind_of,
     networks_in,
     owner_of,
+    policy_in,
     results_in,
     saved_states,
     unfinished_bags,
@@ -177,6 +178,8 @@ def _describe_reduction(path: Path) -> str:
 
 def _describe_pruning(path: Path) -> str:
     text, checkpoint = describe_pruning(path), checkpoint_in(path)
+    if policy_in(path) is not None:
+        return text
     if checkpoint is None:
         raise UserError(f'{path}: is damaged: its pruned network is missing')
     return f'{text}\n{_checkpoint(checkpoint)}'

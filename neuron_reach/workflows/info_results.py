@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neuron_reach.common.files import JSON_LIMIT, Kind, read_json
+from neuron_reach.common.files import JSON_LIMIT, Kind, check_kinds, read_json
 from neuron_reach.common.names import RESULTS, SUMMARY, step_number
 from neuron_reach.common.paths import finished_step, steps_of
 from neuron_reach.errors import UserError, printable
@@ -40,16 +40,21 @@ _PRUNING: Kind = {
     'hidden_before': [int],
     'hidden': [int],
     'dead': [int],
+}
+_PRUNING_ACCURACY: Kind = {
     'accuracy': {'value': float, 'interval_95': [float]},
     'initial_accuracy': {'samples': int, 'mean': float, 'minimum': float, 'maximum': float},
 }
+_PRUNING_POLICY: Kind = {'methods': [str], 'test': dict | None}
+_TEST: Kind = {'mean_return': float, 'interval_95': [float], 'success': dict | None}
+_POLICY_TEST: Kind = {'env': str, 'episodes': int, 'before': _TEST, 'after': _TEST}
 _METRIC: Kind = {'mean': float | None}
 _MAPPING: Kind = {
     'groups': [
         {
             'kind': str,
-            'source_joints': int,
-            'target_joints': int,
+            'source_joints': int | None,
+            'target_joints': int | None,
             'transform': str,
             'regularisation': float | None,
             'pairs': int,
@@ -113,11 +118,8 @@ def describe_pruning(folder: Path) -> str:
 
 def _pruning_lines(mark: Path) -> Lines:
     saved = read_json(mark, _PRUNING, JSON_LIMIT)
-    if len(saved['accuracy']['interval_95']) != 2:
-        raise UserError(f'{mark}: accuracy.interval_95 must be two numbers')
-    before, after, initial = saved['hidden_before'], saved['hidden'], saved['initial_accuracy']
-    low, high = saved['accuracy']['interval_95']
-    return [
+    before, after = saved['hidden_before'], saved['hidden']
+    lines = [
         ('Source', saved['source']),
         ('Samples', f'{saved["episodes"]} episodes{_of_bag(saved["bag"])}'),
         ('Clusters', _clustering(saved['options'])),
@@ -126,6 +128,16 @@ def _pruning_lines(mark: Path) -> Lines:
             f'{sum(before)} ({in_short(before)}) pruned to {sum(after)} ({in_short(after)}); '
             f'{sum(saved["dead"])} were never active',
         ),
+    ]
+    return lines + (_policy_lines if 'methods' in saved else _accuracy_lines)(mark, saved)
+
+
+def _accuracy_lines(mark: Path, saved: dict[str, Any]) -> Lines:
+    check_kinds(mark, saved, _PRUNING_ACCURACY)
+    if len(saved['accuracy']['interval_95']) != 2:
+        raise UserError(f'{mark}: accuracy.interval_95 must be two numbers')
+    initial, (low, high) = saved['initial_accuracy'], saved['accuracy']['interval_95']
+    return [
         (
             'Pruned',
             f'{saved["accuracy"]["value"]:.1%} of the goals reached without retraining '
@@ -137,6 +149,27 @@ def _pruning_lines(mark: Path) -> Lines:
             f'{initial["minimum"]:.1%} to {initial["maximum"]:.1%}',
         ),
     ]
+
+
+def _policy_lines(mark: Path, saved: dict[str, Any]) -> Lines:
+    """Describe how a policy of other origin was pruned, and its test, if there was one."""
+    check_kinds(mark, saved, _PRUNING_POLICY)
+    lines = [('Method', ', '.join(dict.fromkeys(saved['methods'])))]
+    test = saved['test']
+    if test is None:
+        return [*lines, ('Test', 'none, as no environment was given')]
+    check_kinds(mark, test, _POLICY_TEST)
+    lines.append(('Test', f'{test["episodes"]} episodes of {test["env"]}, without retraining'))
+    for name in ('before', 'after'):
+        result = test[name]
+        low, high = result['interval_95']
+        text = f'{name}: return {result["mean_return"]:.1f} (95 % interval {low:.1f} to {high:.1f})'
+        if result['success'] is not None:
+            low, high = result['success']['interval_95']
+            value = result['success']['value']
+            text += f', success {value:.1%} (95 % interval {low:.1%} to {high:.1%})'
+        lines.append(('', text))
+    return lines
 
 
 def _of_bag(bag: str | None) -> str:
@@ -163,7 +196,9 @@ def describe_mapping(folder: Path) -> str:
         lam = group['regularisation']
         method = 'greedy' if lam is None else f'lambda = {lam:g}'
         transform = '' if group['transform'] == 'none' else f' {group["transform"]}'
-        label = f'{group["source_joints"]}-{group["target_joints"]}{transform}, {group["kind"]}'
+        joints = group['source_joints']
+        arms = 'policies' if joints is None else f'{joints}-{group["target_joints"]}'
+        label = f'{arms}{transform}, {group["kind"]}'
         metrics = ', '.join(
             f'{name} {_number(group[name]["mean"])}' for name in ('error', 'saturation', 'coverage')
         )

@@ -14,13 +14,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from neuron_reach.analysis.mapping import (
-    Mapping,
     input_samples,
     map_records,
     permute_steps,
@@ -55,6 +53,7 @@ from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.networks import Network, find_networks
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, record_checkpoint
+from neuron_reach.workflows.map_policies import PolicyMapper
 from neuron_reach.workflows.mapping_summary import (
     TRAINED,
     Example,
@@ -80,6 +79,7 @@ def run_mapping(
     options: MapOptions,
     progress: ShowProgress,
     namespaces: Sequence[str] = (),
+    bag: Path | None = None,
     validation: Path | None = None,
 ) -> MappingSummary:
     """Map the networks at one path onto those at another, and write the results to a folder.
@@ -92,6 +92,8 @@ def run_mapping(
         progress: shows how many pairs are done.
         namespaces: of the topics of all bags, or of those of the source and of the target; needed
             only where a bag holds several robots.
+        bag: sample episodes of a single target that is a policy of other origin; None: those of its
+            bag.
         validation: a bag with the fresh episodes of a single target; None: they are played.
 
     Raises:
@@ -100,7 +102,17 @@ def run_mapping(
     spaces: Sequence[str | None] = namespaces or [None]
     sources = find_networks(source, spaces[0])
     targets = find_networks(target, spaces[-1])
-    mapper = PairMapper(sources=sources, targets=targets, options=options, validation=validation)
+    mapper: PairMapper | PolicyMapper
+    if any(network.policy for network in (*sources, *targets)):
+        mapper = PolicyMapper(
+            sources=sources, targets=targets, options=options, bag=bag, validation=validation
+        )
+    elif bag is not None:
+        raise UserError('--bag is for policies of other libraries; name the bag as TARGET')
+    else:
+        mapper = PairMapper(
+            sources=sources, targets=targets, options=options, validation=validation
+        )
     inputs = {'source': str(source.resolve()), 'target': str(target.resolve())}
 
     def report(done: int, note: str) -> None:
@@ -222,7 +234,7 @@ class PairMapper:
                 greedy=options.greedy,
                 inputs=options.inputs,
             ):
-                pair = _pair(
+                pair = Pair.of(
                     mapping,
                     kind=kind,
                     source=source,
@@ -323,26 +335,3 @@ def _check_layers(path: Path | None, record: ActivityRecord) -> None:
 
 def _run_both(network: QNetwork, episodes: Runs, matrix: Array | None) -> Runs:
     return run_network(network, episodes[0], matrix), run_network(network, episodes[1], matrix)
-
-
-def _pair(mapping: Mapping, **place: Any) -> Pair:
-    """Return the numbers of a mapping; `place` has the fields of `Pair` that identify it."""
-    projection = mapping.projection
-    return Pair(
-        **place,
-        method=mapping.method,
-        lam=projection.lam,
-        error=mapping.error,
-        sample_error=mapping.sample_error,
-        saturation=mapping.saturation,
-        coverage=mapping.coverage,
-        samples=mapping.samples,
-        live_sources=projection.sources,
-        live_targets=len(projection.targets),
-        dead_targets=len(projection.dead_targets),
-        unmapped_targets=len(projection.unmapped_targets),
-        kkt_residual=mapping.residual,
-        source_layers=mapping.source_layers,
-        target_layers=mapping.target_layers,
-        layers=mapping.layers,
-    )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuron_reach.analysis.intervals import Interval
+from neuron_reach.analysis.mapping import Mapping
 from neuron_reach.analysis.metrics import bootstrap_pairs
 from neuron_reach.analysis.options import PERMUTED, REFLEXIVE
 from neuron_reach.analysis.projection import Projection
@@ -52,8 +53,8 @@ class GroupKey:
     """What the pairs of a group have in common."""
 
     kind: str
-    source_joints: int
-    target_joints: int
+    source_joints: int | None
+    target_joints: int | None
     transform: str
     method: str
     lam: float | None = dataclasses.field(metadata={'key': 'regularisation'})
@@ -61,13 +62,16 @@ class GroupKey:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pair:
-    """One mapping of one pair of networks, in plain numbers."""
+    """One mapping of one pair of networks, in plain numbers.
+
+    The numbers of joints are None if one of the networks is a policy of other origin.
+    """
 
     kind: str
     source: str
     target: str
-    source_joints: int
-    target_joints: int
+    source_joints: int | None
+    target_joints: int | None
     transform: str
     method: str
     lam: float | None = dataclasses.field(metadata={'key': 'regularisation'})
@@ -85,10 +89,35 @@ class Pair:
     target_layers: dict[str, int]
     layers: Array
 
+    @classmethod
+    def of(cls, mapping: Mapping, **place: Any) -> Pair:
+        """Return the numbers of a mapping; `place` has the fields that identify it."""
+        projection = mapping.projection
+        return cls(
+            **place,
+            method=mapping.method,
+            lam=projection.lam,
+            error=mapping.error,
+            sample_error=mapping.sample_error,
+            saturation=mapping.saturation,
+            coverage=mapping.coverage,
+            samples=mapping.samples,
+            live_sources=projection.sources,
+            live_targets=len(projection.targets),
+            dead_targets=len(projection.dead_targets),
+            unmapped_targets=len(projection.unmapped_targets),
+            kkt_residual=mapping.residual,
+            source_layers=mapping.source_layers,
+            target_layers=mapping.target_layers,
+            layers=mapping.layers,
+        )
+
     @property
     def arms(self) -> str:
-        """`source-target` by joints, as the paper writes it, and the transform."""
-        arms = f'{self.source_joints}-{self.target_joints}'
+        """`source-target` by joints, as the paper writes it, and the transform; or `policies`."""
+        arms = 'policies'
+        if self.source_joints is not None:
+            arms = f'{self.source_joints}-{self.target_joints}'
         return arms if self.transform == 'none' else f'{arms} {self.transform}'
 
     @property
@@ -283,7 +312,9 @@ def _figures(groups: Sequence[Group], examples: Sequence[Example]) -> dict[str, 
     figures |= {name: layer_tables(by_place) for name, by_place in tables.items()}
     for example in examples:
         pair = example.pair
-        names = f'source, {pair.source_joints} joints', f'target, {pair.target_joints} joints'
+        names = 'source', 'target'
+        if pair.source_joints is not None:
+            names = f'source, {pair.source_joints} joints', f'target, {pair.target_joints} joints'
         figures[_file_name(PROJECTION, pair)] = projection_drawing(
             example.projection,
             source_layers=pair.source_layers,

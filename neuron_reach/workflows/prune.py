@@ -348,12 +348,13 @@ def _write(
     metadata = describe(setup, Member(results.seed), None)
     with replaced_results(folder, 'prune', plain) as new:
         save_checkpoint(new / PRUNED, pruned.network, {**metadata, 'pruning': plain})
-        write_csv(new / NEURON_TABLE, _neuron_lines(record, pruned))
+        write_csv(new / NEURON_TABLE, neuron_lines(record, pruned))
         write_arrays(new / LINKAGE, pruned.trees)
-        _draw(new, record, pruned)
+        draw_pruning(new, record, pruned)
 
 
-def _neuron_lines(record: ActivityRecord, pruned: Pruned[QNetwork]) -> list[dict[str, Any]]:
+def neuron_lines(record: ActivityRecord, pruned: Pruned[Any]) -> list[dict[str, Any]]:
+    """Return a table row for each hidden neuron of the network before."""
     maxima, dead = record.maxima(), record.dead_neurons()
     lines = []
     for layer, clusters in pruned.clusters.items():
@@ -364,7 +365,8 @@ def _neuron_lines(record: ActivityRecord, pruned: Pruned[QNetwork]) -> list[dict
     return lines
 
 
-def _draw(folder: Path, record: ActivityRecord, pruned: Pruned[QNetwork]) -> None:
+def draw_pruning(folder: Path, record: ActivityRecord, pruned: Pruned[Any]) -> None:
+    """Draw the clusters and the sizes of the hidden layers."""
     from neuron_reach.figures.activity import dendrogram_figure, sizes_figure
     from neuron_reach.figures.style import save
 
