@@ -72,14 +72,17 @@ def find_chains(tensors: Tensors) -> list[Chain]:
         own = [module for module in modules if roles[module] == role]
         neutral = [module for module in modules if roles[module] is None and role is not None]
         chains += _chains_of(role, own, neutral, tensors)
-    names = [chain.name for chain in chains]
-    return [
-        dataclasses.replace(
-            _with_trunk(chain, chains),
-            name=chain.role if chain.role and names.count(chain.name) > 1 else chain.name,
-        )
+    found = [
+        _with_trunk(chain, chains)
         for chain in chains
         if chain.role or not any(set(chain.modules) < set(other.modules) for other in chains)
+    ]
+    names = [chain.name for chain in found]
+    return [
+        dataclasses.replace(chain, name=chain.role)
+        if chain.role and names.count(chain.name) > 1
+        else chain
+        for chain in found
     ]
 
 
