@@ -12,6 +12,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +46,23 @@ class Actions:
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
     groups: tuple[int, ...] = ()
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Actions:
+        """Return what `to_json` made plain values of.
+
+        Raises:
+            KeyError: a value is missing.
+            TypeError: one is of another type.
+            ValueError: one is out of range.
+        """
+        if saved['kind'] not in (*KINDS, None):
+            raise ValueError(f'there are no {saved["kind"]!r} actions')
+        low, high = (
+            None if saved[name] is None else tuple(map(float, saved[name]))
+            for name in ('low', 'high')
+        )
+        return cls(saved['kind'], low, high, tuple(map(int, saved['groups'])))
 
     def choose(self, outputs: Single) -> AnyArray:
         """Return the actions for outputs.

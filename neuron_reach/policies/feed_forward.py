@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +209,12 @@ class FeedForwardPolicy(Policy):
         )
         return smaller, found
 
+    def export(self, path: str | Path) -> Path:
+        """Write the network into a file for other programs, see `Policy.export`."""
+        path = Path(path)
+        write = WRITERS.get(self.origin.format) if path.suffix == '.zip' else None
+        return super().export(path) if write is None else write(self, path)
+
     def save(self, folder: str | Path) -> Path:
         """Write a folder that `neuron_reach.load` reads; it replaces only what was saved so before.
 
@@ -241,6 +247,11 @@ class FeedForwardPolicy(Policy):
         except OSError as error:
             raise UserError(f'{folder}: cannot be written: {error}') from None
         return folder
+
+
+WRITERS: dict[str, Callable[[FeedForwardPolicy, Path], Path]] = {}
+"""What writes a policy back into a file like the one it comes from, by `Origin.format`; the modules
+of the formats add to it."""
 
 
 def read_policy(folder: Path) -> FeedForwardPolicy:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import math
 import struct
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ from neuron_reach.networks.signals import (
     inputs,
 )
 from neuron_reach.policies.actions import Actions
+from neuron_reach.policies.export import DESCRIPTION
 from neuron_reach.policies.feed_forward import LARGEST_FILE, FeedForwardPolicy, Origin
 from neuron_reach.policies.onnx_operators import Node, compute
 from neuron_reach.policies.parts import role
@@ -76,7 +78,7 @@ def read_onnx(path: Path, part: str | None = None) -> FeedForwardPolicy:
     name, kind = graph.output(part)
     return FeedForwardPolicy(
         graph.network(name),
-        Actions(kind),
+        Actions(kind) if kind or part else graph.actions(),
         Origin(str(path), 'ONNX', graph.library, part=part or 'policy'),
     )
 
@@ -110,12 +112,22 @@ class _Graph:
     def __init__(self, path: Path, model: onnx.ModelProto) -> None:
         self.path = path
         self.library = f'{model.producer_name} {model.producer_version}'.strip()
+        self._notes = {entry.key: entry.value for entry in model.metadata_props}
         self._graph = model.graph
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
         self._inputs = [each for each in model.graph.input if each.name not in self._initializers]
         self._makers = {name: node for node in model.graph.node for name in node.output if name}
         domains = {entry.domain: entry.version for entry in model.opset_import}
         self._opset = domains.get('', domains.get('ai.onnx', 1))
+
+    def actions(self) -> Actions:
+        """Return what a model that `Policy.export` wrote says of its actions."""
+        if DESCRIPTION not in self._notes:
+            return Actions()
+        try:
+            return Actions.from_json(json.loads(self._notes[DESCRIPTION])['actions'])
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise UserError(f'{self.path}: its description is damaged: {error}') from None
 
     def output(self, part: str | None) -> tuple[str, str | None]:
         """Return the name of the tensor to compute, and the kind of actions if it is known."""

@@ -23,6 +23,7 @@ from neuron_reach.analysis.mapping import rerun
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.common.arrays import Single
 from neuron_reach.policies.actions import Actions
+from neuron_reach.policies.export import export_network
 
 if TYPE_CHECKING:
     import gymnasium
@@ -178,6 +179,21 @@ class Policy(abc.ABC):
         Raises:
             UserError: the folder holds anything else, or cannot be written.
         """
+
+    def export(self, path: str | Path) -> Path:
+        """Write the network into a file for other programs, and return its path.
+
+        Args:
+            path: its ending says the format: `.onnx` (input `observation`, output `action` or
+                `output`, any batch size), `.safetensors` (`layers.<i>.weight`, ...), `.h` (C99),
+                or `.zip`, back into the file of stable-baselines3 that the policy comes from. An
+                existing file is replaced as a whole.
+
+        Raises:
+            UserError: the format is unknown or does not fit, a library is missing, or the file
+                cannot be written.
+        """
+        return export_network(self.network, self.actions, Path(path))
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({"-".join(map(str, self.sizes))})'

@@ -29,7 +29,7 @@ from neuron_reach.errors import UserError
 from neuron_reach.networks.feed_forward import FeedForward
 from neuron_reach.policies.actions import Actions
 from neuron_reach.policies.archives import load_tensors, open_archive
-from neuron_reach.policies.feed_forward import FeedForwardPolicy, Origin
+from neuron_reach.policies.feed_forward import WRITERS, FeedForwardPolicy, Origin
 from neuron_reach.policies.observations import Observations, Part
 from neuron_reach.policies.sb3_file import DATA, STATE, Sb3File, read_file, read_network, section
 from neuron_reach.policies.sb3_options import with_net_arch
@@ -149,6 +149,9 @@ def write_sb3(policy: FeedForwardPolicy, path: str | Path) -> Path:
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
     return path
+
+
+WRITERS[FORMAT] = write_sb3
 
 
 def _new_data(policy: FeedForwardPolicy, file: Sb3File) -> dict[str, Any]:

@@ -21,17 +21,16 @@ import safetensors.torch
 import torch
 
 from neuron_reach.common.arrays import AnyArray
-from neuron_reach.common.files import DIGEST, read_bytes
+from neuron_reach.common.files import DIGEST, damaged, read_bytes
 from neuron_reach.common.names import METADATA, MODEL
+from neuron_reach.common.tensors import tensors_digest
 from neuron_reach.errors import UserError
 from neuron_reach.networks.feed_forward import FeedForward
-from neuron_reach.policies.actions import KINDS, Actions
+from neuron_reach.policies.actions import Actions
 from neuron_reach.policies.archives import load_tensors
+from neuron_reach.policies.export import DESCRIPTION
 from neuron_reach.policies.feed_forward import LARGEST_FILE, FeedForwardPolicy, Origin
 from neuron_reach.policies.tensor_chains import choose, network_of
-
-STRUCTURE = 'neuron_reach'
-"""Key of our description of a network in the header of a safetensors file."""
 
 MOST_TENSORS = 100_000
 
@@ -80,8 +79,10 @@ def read_safetensors(
         notes = json.loads(content[8 : 8 + length]).get('__metadata__') or {}
     except Exception as error:  # safetensors' own error, or others from a damaged header
         raise UserError(f'{path}: is truncated or no safetensors file: {error}') from None
-    if STRUCTURE in notes:
-        return _exported(path, tensors, notes[STRUCTURE])
+    if notes.get(DIGEST) not in (None, tensors_digest(tensors)):
+        raise damaged(path)
+    if DESCRIPTION in notes:
+        return _exported(path, tensors, notes[DESCRIPTION])
     if path.name == MODEL and (path.parent / METADATA).exists() and DIGEST in notes:
         activation = 'relu'  # a checkpoint of ours
     return _policy(path, tensors, part, activation, 'safetensors')
@@ -100,14 +101,7 @@ def _exported(path: Path, tensors: dict[str, AnyArray], text: str) -> FeedForwar
     try:
         description = json.loads(text)
         network = FeedForward.from_arrays(tensors, description['steps'])
-        saved = description['actions']
-        bounds = {
-            name: None if saved[name] is None else tuple(map(float, saved[name]))
-            for name in ('low', 'high')
-        }
-        if saved['kind'] not in (*KINDS, None):
-            raise ValueError(f'there is no {saved["kind"]!r}')
-        actions = Actions(saved['kind'], groups=tuple(map(int, saved['groups'])), **bounds)
+        actions = Actions.from_json(description['actions'])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(f'{path}: is damaged: {error}') from None
     return FeedForwardPolicy(network, actions, Origin(str(path), 'safetensors'))

@@ -208,7 +208,7 @@ def test_value_networks_are_written_back(files, tmp_path):
     before, path = files('ppo')
     policy = read_sb3(path, 'value')
     pruned = smaller(policy, sample(WIDE, 40))
-    theirs = PPO.load(write_sb3(pruned, tmp_path / 'pruned.zip'), device='cpu')
+    theirs = PPO.load(pruned.export(tmp_path / 'pruned.zip'), device='cpu')
     inputs = sample(WIDE, 9)
     with torch.no_grad():
         expected = theirs.policy.predict_values(torch.from_numpy(inputs))
