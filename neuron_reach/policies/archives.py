@@ -12,7 +12,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 import pickle
+import struct
 import warnings
 import zipfile
 import zlib
@@ -25,7 +27,7 @@ import numpy as np
 import torch
 
 from neuron_reach.common.files import open_regular
-from neuron_reach.errors import UserError
+from neuron_reach.errors import UserError, printable
 
 LARGEST_ARCHIVE = 2**31
 """Largest archive that is read, and largest content of one, bytes."""
@@ -43,6 +45,11 @@ _NUMPY: list[Any] = [
     ),
 ]
 """What rebuilds NumPy's numbers and arrays of numbers, which checkpoints hold beside tensors."""
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, OSError, RuntimeError, ValueError),
+)
+"""What `zipfile` raises for damaged archives."""
 
 _MOST_MEMBERS = 1000
 _SMALL, _LARGEST_RATIO = 2**20, 100
@@ -67,14 +74,14 @@ class Archive:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
-            raise UserError(f'{path}: is truncated or no zip archive: {error}') from None
+        except _DAMAGE as error:
+            raise self.error(f'is truncated or no zip archive: {error}') from None
         members = self._zip.infolist()
         self.names = tuple(member.filename for member in members)
         if len(members) > _MOST_MEMBERS:
-            raise UserError(f'{path}: has {len(members)} members; at most {_MOST_MEMBERS}')
+            raise self.error(f'has {len(members)} members; at most {_MOST_MEMBERS}')
         if sum(member.file_size for member in members) > LARGEST_ARCHIVE:
-            raise UserError(f'{path}: would expand to more than {LARGEST_ARCHIVE} bytes')
+            raise self.error(f'would expand to more than {LARGEST_ARCHIVE} bytes')
         for member in members:
             self._check(member)
 
@@ -82,15 +89,15 @@ class Archive:
         name = member.filename
         path = PurePosixPath(name.replace('\\', '/'))
         if path.is_absolute() or '..' in path.parts or name[1:2] == ':':
-            raise UserError(f'{self.path}: has a member {name!r}, whose name leads out of it')
+            raise self.error(f'has a member {name!r}, whose name leads out of it')
         if self.names.count(name) > 1:
-            raise UserError(f'{self.path}: has more than one member {name!r}')
+            raise self.error(f'has more than one member {name!r}')
         if member.flag_bits & 1:
-            raise UserError(f'{self.path}: {name} is encrypted')
+            raise self.error(f'{name} is encrypted')
         if member.file_size > max(_SMALL, _LARGEST_RATIO * member.compress_size):
-            raise UserError(
-                f'{self.path}: {name} would expand from {member.compress_size} to '
-                f'{member.file_size} bytes; at most {_LARGEST_RATIO} times'
+            raise self.error(
+                f'{name} would expand from {member.compress_size} to {member.file_size} bytes; '
+                f'at most {_LARGEST_RATIO} times'
             )
 
     def read(self, name: str, limit: int = LARGEST_ARCHIVE) -> bytes:
@@ -104,14 +111,18 @@ class Archive:
             UserError: there is none, it is larger, or it is damaged.
         """
         if name not in self.names:
-            raise UserError(f'{self.path}: has no {name}')
+            raise self.error(f'has no {name}')
         size = self._zip.getinfo(name).file_size
         if size > limit:
-            raise UserError(f'{self.path}: {name} is too large: {size} bytes; at most {limit}')
+            raise self.error(f'{name} is too large: {size} bytes; at most {limit}')
         try:
             return self._zip.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-            raise UserError(f'{self.path}: {name} is damaged: {error}') from None
+        except _DAMAGE as error:
+            raise self.error(f'{name} is damaged: {error}') from None
+
+    def error(self, problem: str) -> UserError:
+        """Return the error for an archive that cannot be used."""
+        return UserError(f'{self.path}: {printable(problem)}')
 
 
 @contextmanager
@@ -154,4 +165,4 @@ def load_tensors(path: Path, content: bytes) -> Any:
         ) from None
     except Exception as error:
         first, *_ = str(error).splitlines() or ['']
-        raise UserError(f'{path}: is damaged: {first or type(error).__name__}') from None
+        raise UserError(f'{path}: is damaged: {printable(first) or type(error).__name__}') from None

@@ -26,7 +26,7 @@ import torch
 
 from neuron_reach.common.arrays import AnyArray
 from neuron_reach.common.files import JSON_LIMIT, parse_json
-from neuron_reach.errors import UserError
+from neuron_reach.errors import UserError, printable
 from neuron_reach.networks.feed_forward import FeedForward, Layer
 from neuron_reach.networks.functions import Function, Step
 from neuron_reach.policies.archives import Archive, load_tensors
@@ -190,10 +190,11 @@ class Sb3File:
         below = {name[len(module) + 1 :] for name in self.state if name.startswith(f'{module}.')}
         if below <= {'weight', 'bias'}:
             return [module] if below else []
-        numbers = sorted({int(name.partition('.')[0]) for name in below if name[0].isdigit()})
+        found = [re.match(r'([0-9]{1,4})\.', name) for name in below]
+        numbers = sorted({int(number[1]) for number in found if number is not None})
         expected = {f'{number}.{kind}' for number in numbers for kind in ('weight', 'bias')}
         if numbers != list(range(0, 2 * len(numbers), 2)) or not below <= expected:
-            odd = min(below - expected, default=f'{numbers[-1]}.weight')
+            odd = min(below - expected, default=f'{max(numbers, default=0)}.weight')
             raise self.error(
                 f'{module}.{odd} does not belong to a chain of linear layers with an activation '
                 'function after each'
@@ -231,7 +232,7 @@ class Sb3File:
 
     def error(self, problem: str) -> UserError:
         """Return the error for a file that cannot be used."""
-        return UserError(f'{self.path}: {problem}')
+        return UserError(f'{self.path}: {printable(problem)}')
 
 
 def section(data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from neuron_reach.policies.observations import Observations, Part
 
 _NUMBER = re.compile(r'[-+]?(?:inf|\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)')
 _WHOLE = re.compile(r'\d+')
-_ENTRY = re.compile(r"""(['"])(.+?)\1(?:: |, )(\w+)\(""")
+_ENTRY = re.compile(r"""(['"])(.{1,200}?)\1(?:: |, )(\w+)\(""")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +60,11 @@ def read_space(fields: Any) -> Space:
     """
     kind, fields = kind_of(fields), dict(fields)
     shape = fields.get('_shape', fields.get('shape')) or ()
-    if not isinstance(shape, list | tuple):
+    if not isinstance(shape, list | tuple) or not all(
+        isinstance(size, int) and size > 0 for size in shape
+    ):
         raise ValueError(f'its shape is {shape!r}')
-    shape = tuple(map(int, shape))
+    shape = tuple(shape)
     if kind == 'Box':
         return Space(kind, shape, image=len(shape) == 3 and fields.get('dtype') == 'uint8')
     if kind == 'Discrete':
@@ -81,7 +83,8 @@ def kind_of(fields: Any) -> str:
     Raises:
         ValueError: there is no space.
     """
-    found = re.search(r"(\w+)'>$", str(fields.get(':type:'))) if isinstance(fields, dict) else None
+    text = str(fields.get(':type:')) if isinstance(fields, dict) else ''
+    found = re.search(r"(\w+)'>$", text[-100:])
     if found is None:
         raise ValueError('there is no description of it')
     return found[1]

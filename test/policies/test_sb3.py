@@ -25,11 +25,12 @@ pytest.importorskip('sb3_contrib')
 
 import torch
 from gymnasium import spaces
-from sb3_contrib import ARS, QRDQN, TQC, TRPO
+from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
+from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import preprocess_obs
 
-from .sb3_models import DICT, LIMITED, WIDE, changed_copy, data_of, model, sample, tensors
+from .sb3_models import DICT, LIMITED, WIDE, StillEnv, changed_copy, data_of, model, sample, tensors
 
 PUBLIC = Path(__file__).parents[3] / 'shared' / 'policies'
 NN = torch.nn
@@ -306,6 +307,42 @@ def load_old(algorithm, path, policy):
             },
         },
     )
+
+
+def test_policies_with_images_or_recurrence_are_one_line(tmp_path):
+    eye = spaces.Box(0, 255, (36, 36, 3), np.uint8)
+    for kind, algorithm, observations, problem in (
+        ('CnnPolicy', DQN, eye, 'policies with image observations'),
+        ('MlpPolicy', DQN, eye, 'policies with image observations'),
+        ('MultiInputPolicy', PPO, spaces.Dict({'eye': eye}), 'policies with image observations'),
+        ('MlpLstmPolicy', RecurrentPPO, WIDE, 'recurrent policies are not supported'),
+        ('MlpPolicy', CrossQ, WIDE, 'does not belong to a chain of linear layers'),
+    ):
+        actions = spaces.Discrete(2) if algorithm is DQN else LIMITED
+        small = {'buffer_size': 10} if algorithm in (DQN, CrossQ) else {}
+        algorithm(kind, StillEnv(observations, actions), device='cpu', **small).save(
+            tmp_path / 'model'
+        )
+        with pytest.raises(nr.UserError, match=problem) as error:
+            nr.load(tmp_path / 'model.zip')
+        assert '\n' not in str(error.value)
+
+
+class MyPolicy(ActorCriticPolicy):
+    """A policy of somebody's own that changes nothing."""
+
+
+def test_maskable_policies_and_those_of_own_classes_are_read(tmp_path):
+    for kind, algorithm, name in (
+        ('MlpPolicy', MaskablePPO, 'maskable_ppo'),
+        (MyPolicy, A2C, 'a2c'),
+    ):
+        made = algorithm(kind, StillEnv(WIDE, spaces.Discrete(3)), seed=0, device='cpu')
+        made.save(tmp_path / 'model')
+        policy = nr.load(tmp_path / 'model.zip')
+        raw = sample(WIDE, 20)
+        assert policy.origin.algorithm == name
+        np.testing.assert_array_equal(policy.act(raw), made.predict(raw, deterministic=True)[0])
 
 
 def test_reading_needs_no_stable_baselines(saved):
