@@ -45,6 +45,7 @@ _NUMPY: list[Any] = [
     ),
 ]
 """What rebuilds NumPy's numbers and arrays of numbers, which checkpoints hold beside tensors."""
+
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, OSError, RuntimeError, ValueError),

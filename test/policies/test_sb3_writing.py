@@ -164,6 +164,29 @@ def test_target_networks_become_copies(files, name, tmp_path):
         torch.testing.assert_close(state[key], state[target])
 
 
+@pytest.mark.parametrize(('name', 'optimizer'), [('ppo', 'policy'), ('sac', 'actor')])
+def test_optimizers_of_changed_networks_begin_anew(name, optimizer, tmp_path):
+    algorithm, observations, actions, options = CASES[name]
+    trained = model(algorithm, observations, actions, **options).learn(32)
+    trained.save(tmp_path / 'trained')
+    pruned = smaller(nr.load(tmp_path / 'trained.zip'), sample(WIDE, 40))
+    write_sb3(pruned, tmp_path / 'pruned.zip')
+    states = {}
+    for file in ('trained', 'pruned'):
+        with zipfile.ZipFile(tmp_path / f'{file}.zip') as archive:
+            for member in archive.namelist():
+                if member.endswith('optimizer.pth'):
+                    state = torch.load(archive.open(member), weights_only=True)
+                    states[file, member.partition('.')[0]] = state
+    before, after = states['trained', optimizer], states['pruned', optimizer]
+    assert before['state']
+    assert after['state'] == {}
+    assert after['param_groups'] == before['param_groups']
+    for other in {part for _, part in states} - {optimizer}:
+        assert states['pruned', other]['state'].keys() == states['trained', other]['state'].keys()
+    algorithm.load(tmp_path / 'pruned.zip', env=trained.get_env(), device='cpu').learn(32)
+
+
 @pytest.mark.parametrize('name', ['ppo_sde', 'sac', 'sac_sde'])
 def test_exploration_stays_when_neurons_do_the_same(files, name, tmp_path):
     """Two neurons that do the same are merged without a change of the noise."""
