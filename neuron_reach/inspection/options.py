@@ -24,6 +24,10 @@ class InspectionOptions:
     inputs: str = option(
         '', 'YAML file that says which topics are the inputs and outputs of the policy', path=True
     )
+    part: str = option('', 'which network of the file, such as value; by default the policy')
+    activation: str = option(
+        '', 'function of the hidden layers, such as elu, where the file does not say it'
+    )
     act: bool = option(False, 'publish the actions of the policy, else only look')
     rate: float = option(
         0.0, 'steps a second in place of what the file says; 0: as the file says', low=0, high=1e4

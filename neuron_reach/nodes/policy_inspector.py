@@ -95,7 +95,11 @@ class PolicyInspector:
         self.node = node
         self.options, connections = read_options(node)
         self.timing = connections.timing
-        self.policy = load(self.options.policy)
+        self.policy = load(
+            self.options.policy,
+            part=self.options.part or None,
+            activation=self.options.activation or None,
+        )
         sizes, actions = self.policy.sizes, action_size(self.policy)
         self.layer_ends = np.cumsum(sizes)[:-1]
         self.observation = Observation(connections, sizes[0], actions)
