@@ -20,7 +20,7 @@ from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import Float32MultiArray
 
 import neuron_reach
-from neuron_reach import messages
+from neuron_reach import cli, messages
 from neuron_reach.networks.feed_forward import FeedForward, Layer
 from neuron_reach.networks.functions import Function
 from neuron_reach.policies.feed_forward import FeedForwardPolicy
@@ -137,7 +137,7 @@ def test_a_policy_on_a_robot_leaves_a_bag_that_every_command_reads(
     assert (abs(inputs[..., 21:33] + joint) < 0.11).all()
     previous, actions = inputs[..., 33:45].reshape(50, 12), record.layer('output').reshape(50, 12)
     np.testing.assert_array_equal(previous[1:], actions[:-1])  # from one episode to the next, too
-    assert start('neuron_reach', 'analyze', bag, '-o', results).finish() == 0
+    assert cli.main(['analyze', str(bag), '-o', str(results)]) == 0
     assert (results / 'analysis.json').exists()
 
 
