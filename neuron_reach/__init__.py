@@ -27,6 +27,7 @@ __all__ = [
     '__version__',
     'analyze',
     'distances',
+    'from_torch',
     'load',
     'map',
     'prune',
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from neuron_reach.errors import UserError
     from neuron_reach.policies.loading import load
     from neuron_reach.policies.policy import Policy
+    from neuron_reach.policies.torch_module import from_torch
     from neuron_reach.records.record import ActivityRecord
 else:
     from neuron_reach.common.lazy import lazy_names
@@ -49,6 +51,7 @@ else:
             'errors': 'UserError',
             'policies.loading': 'load',
             'policies.policy': 'Policy',
+            'policies.torch_module': 'from_torch',
             'records.record': 'ActivityRecord',
         },
     )
