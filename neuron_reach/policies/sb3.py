@@ -116,7 +116,8 @@ def write_sb3(policy: FeedForwardPolicy, path: str | Path) -> Path:
     """Write a policy back into the zip file that it comes from, for the library to train it on.
 
     Its network replaces that of the file and `net_arch` gets its widths; target networks become
-    copies, and its optimizer begins anew. Other networks of the file stay as they are.
+    copies, and its optimizer begins anew. Other networks of the file stay as they are. A
+    normalization of observations is left out: the library keeps it in `VecNormalize`.
 
     Args:
         policy: from `read_sb3`, perhaps pruned since.
@@ -187,7 +188,8 @@ def _new_state(policy: FeedForwardPolicy, file: Sb3File) -> dict[str, torch.Tens
     ends = [sizes[:1] + sizes[-1:] for sizes in (before.sizes, network.sizes)]
     if len(before.sizes) != len(network.sizes) or ends[0] != ends[1]:
         raise file.error(f'a network {_dashes(network)} does not replace one {_dashes(before)}')
-    if before.structure() != network.structure():
+    plain = FeedForward(network.layers)  # the library normalizes observations by itself
+    if before.structure() != plain.structure():
         raise file.error('a network with other functions does not replace its own')
     state = dict(file.state)
     for name, layer in zip(names, network.layers, strict=True):

@@ -239,6 +239,15 @@ def test_value_networks_are_written_back(files, tmp_path):
     np.testing.assert_array_equal(theirs.predict(inputs)[0].shape, before.predict(inputs)[0].shape)
 
 
+def test_normalization_is_left_to_the_library(files, tmp_path):
+    mean, std = np.array([1.0, -2.0, 0.5, 0.0]), np.array([2.0, 0.5, 1.0, 4.0])
+    policy = nr.load(files('ppo')[1]).with_normalization({'mean': mean, 'std': std, 'epsilon': 0.0})
+    raw = sample(WIDE, 40)
+    theirs = PPO.load(write_sb3(smaller(policy, raw), tmp_path / 'pruned.zip'), device='cpu')
+    expected, _ = theirs.predict(np.float32((raw - mean) / std), deterministic=True)
+    np.testing.assert_allclose(smaller(policy, raw).act(raw), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_policy_of_another_origin_has_no_file_to_go_back_into(files, tmp_path):
     layer = Layer(np.ones((2, 3), np.float32), np.zeros(2, np.float32))
     for policy in (
