@@ -39,8 +39,8 @@ played in this process; these are the episodes that `record` would record. The p
 retrained; prune-train does both, several times.
 
 CHECKPOINT may be a policy of another library as well: a file or folder that nr.load reads. Its
-episodes are those of --bag, of a bag beside it, or played in --env, where it is then tested before
-and after."""
+episodes are those of --bag, or played in --env, or of a bag beside it. With --env it is tested
+before and after."""
 LEAVES = """\
 In DIR: the pruned network (pruned, a checkpoint or policy), pruning.json, a table of the neurons
 (neurons.csv), and figures."""

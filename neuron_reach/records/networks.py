@@ -21,7 +21,7 @@ from neuron_reach.bags.robots import Robot, choose_robot
 from neuron_reach.bags.summary import BagSummary
 from neuron_reach.common.files import read_json
 from neuron_reach.common.lookup import find_checkpoint, find_members
-from neuron_reach.common.names import CHECKPOINT, RESULTS
+from neuron_reach.common.names import CHECKPOINT, POLICY_FOLDER, RESULTS
 from neuron_reach.common.paths import bag_in, checkpoint_in, is_checkpoint, policy_in
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, load_checkpoint, network_digest
@@ -201,8 +201,10 @@ def _origin(bag: Path, reader: BagReader, robot: Robot) -> tuple[Path | None, st
             announced = messages.decode_checkpoint(reader.decode(channel, data).data)
             places = [Path(announced.path)]
             digests.add(announced.network)
-    places += [parent / CHECKPOINT for parent in list(bag.resolve().parents)[:2]]
-    found = [place for place in places if is_checkpoint(place) or policy_in(place)]
+    parents = list(bag.resolve().parents)[:2]
+    places += [parent / name for parent in parents for name in (CHECKPOINT, POLICY_FOLDER)]
+    origins = [policy_in(place) or checkpoint_in(place) for place in places]
+    found = [origin for origin in origins if origin is not None]
     if not found:
         return None, 'is gone'
     if len(digests) != 1 or None in digests:

@@ -145,7 +145,8 @@ def run_policy_pruning(
         options: of pruning.
         progress: shows which part is done.
         episodes: to use of the bag, or to play; None: all, or `SAMPLE_EPISODES`.
-        bag: recorded sample episodes; None: those beside the policy, or else played in `env`.
+        bag: recorded sample episodes; None: played in `env`, or, without one, those beside the
+            policy.
         env: name of an environment, in which the policy is tested before and after.
         namespace: of the topics, needed only where the bag holds several robots.
 
@@ -153,7 +154,9 @@ def run_policy_pruning(
         UserError: there are no episodes, they are of another network, or the folder cannot be used.
     """
     assert network.policy is not None
-    policy, bag = load_policy(network, 'it is pruned'), bag or network.bag
+    policy = load_policy(network, 'it is pruned')
+    if env is None:
+        bag = bag or network.bag
     if bag is None and env is None:
         raise UserError(
             f'{network.policy}: there are no episodes of it; record them '

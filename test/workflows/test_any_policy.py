@@ -10,6 +10,7 @@
 """The commands analyze, prune, map and info on policies of other origin."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -63,6 +64,9 @@ def test_policies_and_their_bags_find_each_other(silu, tanh, tmp_path):
     assert (network_at(bag).policy, network_at(bag).bag) == (silu, bag)
     assert network_at(silu).same(network_at(bag)) and not network_at(silu).same(network_at(tanh))
     assert network_at(tanh).bag is None
+    write(tmp_path / 'gone', policy_of(0, 3, 12, 9, 1), announced=tmp_path / 'no')
+    assert network_at(tmp_path / 'gone' / 'bag').policy == tmp_path / 'gone' / 'policy'
+    shutil.rmtree(tmp_path / 'gone')
     assert nr.load(bag).sizes == (3, 12, 9, 1)
     for seed in (5, 6):
         policy_of(seed, 3, 7, 1).save(tmp_path / str(seed))
@@ -89,6 +93,12 @@ def test_a_policy_is_pruned_by_its_bag(silu, tmp_path, command):
     assert 'Method     least squares\nTest       none' in printed
     assert command('info', tmp_path / 'out')[1].strip() in printed
     assert command('prune', silu, '--bag', silu.parent, '-o', tmp_path / 'out')[0] == 0  # the same
+    write_record(
+        tmp_path / 'again' / 'bag',
+        record_of(pruned),
+        checkpoints=[(str(tmp_path / 'out'), 1, 0, pruned.network.digest)],
+    )
+    assert network_at(tmp_path / 'again').policy == tmp_path / 'out' / 'pruned'
 
 
 def test_a_policy_is_tested_before_and_after_in_its_environment(
