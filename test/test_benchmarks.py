@@ -26,3 +26,12 @@ def test_the_benchmark_of_mapping_compares_exact_solutions(capsys):
     for solver in ('this package', 'scipy nnls (2 targets)'):
         assert float(rows[solver].split(' | ')[1]) <= mapping['RESIDUAL']
     assert '5 to 500' in rows
+
+
+def test_the_benchmark_of_recording_compares_pairs(capsys):
+    record = runpy.run_path(str(BENCHMARKS / 'record.py'))
+    record['compare_playing']('cheap', (6,), 8, 2)
+    record['compare_tools']((6,), 4, 2)
+    playing, tools = capsys.readouterr().out.splitlines()
+    assert playing.startswith('| cheap, 6 | ') and playing.count('|') == 5
+    assert tools.startswith('| 6, batch 4 | ') and tools.count('|') == 7

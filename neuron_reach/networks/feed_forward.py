@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from neuron_reach.common.arrays import AnyArray, Single
 from neuron_reach.common.tensors import tensors_digest
-from neuron_reach.networks.functions import Affine, Function, Step, apply
+from neuron_reach.networks.functions import Affine, Function, Step, apply, overwrite
 
 CHUNK = 8192
 """Samples that a network computes at a time."""
@@ -88,7 +88,7 @@ class FeedForward:
         if types not in ({np.dtype(np.float32)}, {np.dtype(np.float64)}):
             raise ValueError(f'parameters must all be float32 or all float64, not {types}')
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Neurons of every layer, input and output included."""
         return (self.layers[0].weight.shape[1], *(len(layer.weight) for layer in self.layers))
@@ -112,13 +112,22 @@ class FeedForward:
         for start in range(0, len(out), CHUNK):
             rows = out[start : start + CHUNK]
             rows[:, :inputs] = observations[start : start + CHUNK]
-            values = torch.from_numpy(np.ascontiguousarray(rows[:, :inputs])).to(self._dtype)
-            values, end = apply(self.preparation, values), inputs
-            for layer, (weight, bias) in zip(self.layers, self._tensors, strict=True):
-                values = apply(layer.steps, functional.linear(values, weight, bias))
+            end = inputs
+            for values in self.forward(np.ascontiguousarray(rows[:, :inputs])):
                 begin, end = end, end + values.shape[1]
                 rows[:, begin:end] = values.numpy()
         return out
+
+    def forward(self, observations: Single) -> Iterator[torch.Tensor]:
+        """Yield the activations of each layer behind the input, (samples, neurons).
+
+        Args:
+            observations: (samples, inputs), float32, in C order.
+        """
+        values = apply(self.preparation, torch.from_numpy(observations).to(self._dtype))
+        for layer, (weight, bias) in zip(self.layers, self._tensors, strict=True):
+            values = overwrite(layer.steps, functional.linear(values, weight, bias))
+            yield values
 
     @cached_property
     def _tensors(self) -> list[tuple[torch.Tensor, torch.Tensor]]:

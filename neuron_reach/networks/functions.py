@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,6 +67,18 @@ FUNCTIONS: dict[str, FunctionKind] = {
 }
 """All functions by name. Definitions and defaults are those of PyTorch."""
 
+IN_PLACE: dict[str, Callable[..., Tensor]] = {
+    'clip': torch.clamp_,
+    'elu': functional.elu_,
+    'leaky_relu': functional.leaky_relu_,
+    'relu': torch.relu_,
+    'selu': functional.selu_,
+    'sigmoid': torch.sigmoid_,
+    'silu': functools.partial(functional.silu, inplace=True),
+    'tanh': torch.tanh_,
+}
+"""Functions that can overwrite their argument, with the same result."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Function:
@@ -105,6 +118,10 @@ class Function:
         """Return the function of each value, of the same shape."""
         return FUNCTIONS[self.name].compute(values, *self.parameters)
 
+    def overwrite(self, values: Tensor) -> Tensor:
+        """Return the function of each value, perhaps in the place of the values."""
+        return IN_PLACE.get(self.name, FUNCTIONS[self.name].compute)(values, *self.parameters)
+
     def __str__(self) -> str:
         """Name, and the parameters that are not the defaults."""
         kind = FUNCTIONS[self.name]
@@ -135,6 +152,8 @@ class Affine:
         center, scale = (torch.from_numpy(part) for part in (self.center, self.scale))
         return (values - center) * scale
 
+    overwrite = compute
+
     def __str__(self) -> str:
         return 'affine'
 
@@ -147,6 +166,13 @@ def apply(steps: Sequence[Step], values: Tensor) -> Tensor:
     """Return the values after all steps, (..., neurons)."""
     for step in steps:
         values = step.compute(values)
+    return values
+
+
+def overwrite(steps: Sequence[Step], values: Tensor) -> Tensor:
+    """Return the same as `apply`, but the values themselves may be overwritten."""
+    for step in steps:
+        values = step.overwrite(values)
     return values
 
 

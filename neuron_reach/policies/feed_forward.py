@@ -30,7 +30,7 @@ from neuron_reach.common.names import ORIGIN, POLICY, POLICY_TENSORS
 from neuron_reach.common.results import to_json
 from neuron_reach.common.tensors import read_tensors, tensor_bytes
 from neuron_reach.errors import UserError
-from neuron_reach.networks.feed_forward import FeedForward
+from neuron_reach.networks.feed_forward import CHUNK, FeedForward
 from neuron_reach.policies.actions import KINDS, Actions
 from neuron_reach.policies.normalization import normalization
 from neuron_reach.policies.observations import Observations, Part
@@ -138,10 +138,22 @@ class FeedForwardPolicy(Policy):
         """Neurons of every layer, input and output included."""
         return self.network.sizes
 
-    def _checked(self, observations: ArrayLike | Mapping[str, Any]) -> Single:
+    def _inputs(self, observations: ArrayLike | Mapping[str, Any]) -> Single:
         if isinstance(observations, Mapping):
             observations = self.observations.inputs(observations)
-        return super()._checked(observations)
+        return super()._inputs(observations)
+
+    def activations(self, observations: ArrayLike | Mapping[str, Any]) -> dict[str, Single]:
+        """Return the activations of each hidden layer and of the output, see `Policy`."""
+        inputs = self._inputs(observations)
+        before = inputs.shape[:-1]
+        if math.prod(before) > CHUNK:
+            return super().activations(inputs)
+        layers = self.network.forward(inputs.reshape(math.prod(before), inputs.shape[-1]))
+        return {
+            name: values.numpy().astype(np.float32, copy=False).reshape(*before, values.shape[1])
+            for name, values in zip(self.layers[1:], layers, strict=True)
+        }
 
     def compute(self, observations: Single) -> Single:
         """Return the activations of all layers side by side, input included, (..., neurons)."""

@@ -87,12 +87,15 @@ class Policy(abc.ABC):
         return dict(zip(self.layers[1:], parts[1:], strict=True))
 
     def _checked(self, observations: ArrayLike) -> Single:
+        return self.compute(self._inputs(observations))
+
+    def _inputs(self, observations: ArrayLike) -> Single:
         values, inputs = np.asarray(observations), self.sizes[0]
         if values.dtype.kind not in 'biuf':
             raise ValueError(f'observations must be real numbers, not {values.dtype}')
         if values.shape[-1:] != (inputs,):
             raise ValueError(f'observations of shape {values.shape} do not fit (batch, {inputs})')
-        return self.compute(values.astype(np.float32))
+        return values.astype(np.float32, order='C')
 
     @property
     @abc.abstractmethod
