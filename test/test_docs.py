@@ -9,18 +9,26 @@
 
 """Links, commands and Python examples in the documentation, and its spelling."""
 
+import dataclasses
+import os
 import re
 import shlex
-from importlib.util import find_spec
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from document_files import MAKERS, missing_library
 from record_bags import write_record
 
 from neuron_reach import cli
 from neuron_reach.commands.flags import HIDDEN
+from neuron_reach.errors import UserError
+from neuron_reach.inspection.commands import Command
+from neuron_reach.inspection.connections import Input, Output, Timing, read_connections
+from neuron_reach.inspection.observation import Observation
 from neuron_reach.launching.arguments import DESCRIPTIONS, argument_fields
+from neuron_reach.launching.starter import free_domain
 from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_checkpoint
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
@@ -162,16 +170,102 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize('page', PAGES, ids=page_name)
-def test_python_examples_run(page, runs):
-    namespace = {}  # examples on a page may use what those above define
+@pytest.fixture
+def one_core():
+    """Small matrices on one core: threads would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def files(page, runs, one_core):
+    """The files of other libraries that a page names; those that cannot be made, with the reason.
+
+    They are in the folder of `runs`.
+    """
+    missing = {}
+    for name, make in MAKERS.items():
+        if name in page.read_text():
+            try:
+                make(Path(name))
+            except ImportError as error:
+                missing[name] = f'{name}: {error.name} is not installed'
+    return missing
+
+
+def shortened(block):
+    """Return a block that trains and plays for a moment only."""
+    short = {'100_000': '100', 'every=2000': 'every=50', 'episodes=50': 'episodes=4'}
+    for long, value in short.items():
+        block = block.replace(long, value)
+    return block
+
+
+def test_python_examples_run(page, files, request):
+    if 'rclpy' in page.read_text() and missing_library('import rclpy') is None:
+        request.getfixturevalue('ros')
+    namespace, skipped = {}, []  # examples on a page may use what those above define
     for language, block in FENCE.findall(page.read_text()):
-        if 'to_frame' in block and find_spec('pandas') is None:
+        if language != 'python' or 'launch' in block or 'gazebo' in block:
             continue
-        if language == 'python' and 'launch' not in block and 'gazebo' not in block:
-            exec(block, namespace)
+        reason = missing_library(block)
+        reason = reason or next((files[name] for name in files if name in block), None)
+        try:
+            if reason is None:
+                exec(shortened(block), namespace)
+        except NameError as error:
+            assert skipped, error
+            reason = f'{error.name} is of an example that was skipped'
+        if reason is not None:
+            skipped.append(reason)
     if 'act' in namespace:
         assert namespace['act']([0.0, 1.0] * 3 + [0.5, 0.5]).shape == (3,)
+    if skipped:
+        pytest.skip('; '.join(skipped))
+
+
+@pytest.fixture
+def ros(monkeypatch):
+    """A ROS domain of its own, in which nodes of this process can be."""
+    import rclpy
+
+    number, lock = free_domain(first=60)
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(number))
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    monkeypatch.setenv('AMENT_PREFIX_PATH', os.environ.get('AMENT_PREFIX_PATH', sys.prefix))
+    yield
+    rclpy.try_shutdown()
+    lock.close()
+
+
+ROBOTS = [
+    (page, block)
+    for page in DOCS
+    for language, block in FENCE.findall(page.read_text())
+    if language == 'yaml' and 'inputs:' in block
+]
+
+
+@pytest.mark.parametrize('block', [block for _, block in ROBOTS])
+def test_files_of_robots_fit_the_stated_networks(block, tmp_path):
+    pytest.importorskip('sensor_msgs', reason='ROS 2 is not installed')
+    inputs, actions = map(int, re.search(r'(\d+) inputs, (\d+) actions', block).groups())
+    file = tmp_path / 'inputs.yaml'
+    file.write_text(block)
+    connections = read_connections(file)
+    Observation(connections, inputs, actions)
+    Command(connections.outputs, actions, connections.path)
+    with pytest.raises(UserError, match=f'{inputs + 1}'):
+        Observation(connections, inputs + 1, actions)
+
+
+def test_every_key_of_a_robots_file_is_described():
+    text = (ROOT / 'docs' / 'robot.md').read_text()
+    keys = re.findall(r'`(\w+)`', ''.join(re.findall(r'^\| (`\w+`.*?) \|', text, re.M)))
+    known = {field.name for kind in (Timing, Input, Output) for field in dataclasses.fields(kind)}
+    assert known <= set(keys)
 
 
 def test_the_glossary_names_places_that_exist():

@@ -10,7 +10,7 @@
 """Normalization of observations by statistics that were kept beside a policy.
 
 Libraries keep them in pickles, which run code when they are opened, so that they are never read
-here. docs/python.md shows how to write those of a file that you trust to an `.npz` file.
+here. docs/own_policy.md shows how to write those of a file that you trust to an `.npz` file.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def _read(path: Path) -> dict[str, Any]:
     content = read_bytes(path, LARGEST_FILE)
     if path.suffix in ('.pkl', '.pickle') or content.startswith(b'\x80'):
         raise UserError(
-            f'{path}: is a pickle, which may run code and is never opened; docs/python.md shows '
-            'how to write its statistics to an .npz file ("Normalized observations")'
+            f'{path}: is a pickle, which may run code and is never opened; docs/own_policy.md '
+            'shows how to write its statistics to an .npz file ("Normalization")'
         )
     if path.suffix in _YAML:
         try:

@@ -86,7 +86,7 @@ class Hostile:
 @pytest.mark.parametrize('name', ['vecnormalize.pkl', 'renamed.npz'])
 def test_pickles_are_refused_by_a_line_that_says_what_to_do(policy, tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps(Hostile()))
-    with pytest.raises(UserError, match=r'is a pickle.*docs/python.md shows how'):
+    with pytest.raises(UserError, match=r'is a pickle.*docs/own_policy.md shows how'):
         policy.with_normalization(tmp_path / name)
 
 
