@@ -115,6 +115,10 @@ def test_a_policy_is_tested_before_and_after_in_its_environment(
     low, high = test['before']['interval_95']
     assert low < test['before']['mean_return'] < high < 0.0
     assert 'Test       4 episodes of Pendulum-v1, without retraining\n' in printed
+    arguments[arguments.index('--tau') + 1] = '1'
+    assert command('prune', tanh, *arguments)[0] == 0
+    again = read_json(out / 'pruning.json')['test']
+    assert again['before'] == test['before'] != again['after']
     results = prune_policy.TestResult.of(np.array([1.0, 3.0]), np.array([0.0, 1.0]))
     assert results.mean_return == 2.0 and results.interval_95 == (1.0, 3.0)
     assert results.success.value == 0.5
