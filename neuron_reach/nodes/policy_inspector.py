@@ -48,6 +48,9 @@ COMMAND_DEPTH = 10
 
 LONGEST_WAIT = 1.0  # s
 
+MAKE_UP = 0.05
+"""Seconds of delay up to which late steps are made up for; after longer ones they are skipped."""
+
 
 @dataclasses.dataclass(frozen=True)
 class InspectorOptions(InspectionOptions):
@@ -231,16 +234,17 @@ class PolicyInspector:
             now = self.clock.now()
 
     def step_if_due(self, now: float) -> None:
-        """Take a step if it is time, and count those that were missed."""
+        """Take a step if it is time; skip and count those that are too late."""
         period = 1.0 / self.timing.rate
         if self.next_step is None:
             self.next_step = now
         if now < self.next_step:
             return
-        late = int((now - self.next_step) / period)
-        if late:
+        self.next_step += period
+        if now - self.next_step > MAKE_UP:
+            late = int((now - self.next_step) / period)
             self.late.add('the node was too slow, or the clock too coarse', late)
-        self.next_step += (late + 1) * period
+            self.next_step += late * period
         self.step(now, self.clock.stamp())
 
     def interrupt_episode(self) -> None:
