@@ -156,7 +156,7 @@ def compare_tools(hidden: tuple[int, ...], batch: int, repeats: int) -> None:
     columns = [spread(part / calls * 1e6, 0) for part in (own, hooks)]
     columns.append(spread(hooks / own))
     try:
-        import torchlens  # type: ignore[import-not-found]  # optional, in no extra
+        import torchlens
     except ImportError:
         columns += ['not installed', '']
     else:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ give others.
 Written with flags, it plays POLICY in this process: in any Gymnasium environment (--env), several
 side by side, with deterministic actions; a network trained here, without --env, in the reaching
 task. Episode i starts by a seed of its own, derived from --seed and i, so that the recording is the
-same every time. ENV_ID may be module:ENV_ID, whose module is imported."""
+same every time. ENV_ID may be module:ENV_ID, whose module is imported,
+from the working directory as well."""
 LEAVES = """\
 A bag in run_dir (by default beside the checkpoint) or in DIR, for analyze, prune, map and any other
 reader of bags. A bag that is there already is never overwritten. With --normalization, DIR/policy
@@ -103,6 +105,7 @@ def _record(options: argparse.Namespace) -> int:
 
 def _play(policy: Path, options: argparse.Namespace) -> int:
     graphs.require_torch()
+    sys.path.append(str(Path.cwd()))  # for the module of an environment
     from neuron_reach.common.progress import ProgressBars
     from neuron_reach.policies.playing import PlayOptions
     from neuron_reach.workflows.info import describe_path

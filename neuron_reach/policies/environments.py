@@ -90,7 +90,7 @@ def _make(name: str, options: Mapping[str, Any]) -> gymnasium.Env:
             missing = getattr(error, 'name', None) or module
             raise UserError(
                 f'{name}: the module {missing} cannot be imported ({error}); it must be '
-                'installed, or in a folder of PYTHONPATH'
+                'installed, or lie in a folder of PYTHONPATH'
             ) from None
     try:
         with warnings.catch_warnings():

@@ -146,6 +146,19 @@ def test_wrong_words_get_a_line(saved, folders, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_module_of_an_environment_may_lie_in_the_working_directory(
+    saved, tmp_path, monkeypatch
+):
+    (tmp_path / 'my_ramp.py').write_text(
+        'import gymnasium\n'
+        'from policies.environments import Ramp\n'
+        "gymnasium.register('Mine-v0', entry_point=Ramp)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'path', [*sys.path])
+    assert record(saved, '--env', 'my_ramp:Mine-v0', '--episodes', 1, '-o', tmp_path / 'out') == 0
+
+
 def test_ctrl_c_leaves_no_bag(saved, tmp_path):
     words = ('record', saved, '--env', RAMP, '--episodes', 10**5, '-o', tmp_path / 'out')
     process = subprocess.Popen(
