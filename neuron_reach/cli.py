@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from neuron_reach.commands import (
     analyze,
+    export,
     film,
     gazebo,
     info,
@@ -43,7 +44,10 @@ Look inside the networks that move robots: a planar arm learns to reach, the act
 neuron is recorded, and the network is analyzed, pruned and mapped."""
 GROUPS = {
     'train and record': (train.add, record.add),
-    'look inside': (info.add, analyze.add, prune.add, prune_train.add, map.add, film.add),
+    'look inside': (
+        *(info.add, analyze.add, prune.add, prune_train.add, map.add, film.add),
+        export.add,
+    ),
     'robot': (run.add, inspect.add, gazebo.add),
     'paper': (reproduce.add,),
 }

@@ -44,6 +44,7 @@ NODES = {
 }
 COMMANDS = {
     'analyze',
+    'export',
     'film',
     'gazebo',
     'info',

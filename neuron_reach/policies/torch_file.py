@@ -30,7 +30,11 @@ from neuron_reach.policies.actions import Actions
 from neuron_reach.policies.archives import load_tensors
 from neuron_reach.policies.export import DESCRIPTION
 from neuron_reach.policies.feed_forward import LARGEST_FILE, FeedForwardPolicy, Origin
-from neuron_reach.policies.tensor_chains import choose, network_of
+from neuron_reach.policies.formats import format_of
+from neuron_reach.policies.tensor_chains import Chain, choose, find_chains, network_of
+
+SILENT_FORMATS = ('PyTorch', 'safetensors')
+"""Formats that do not say the activation functions."""
 
 MOST_TENSORS = 100_000
 
@@ -49,6 +53,10 @@ def read_state(
     Raises:
         UserError: the file is damaged, holds other objects, or no chain of layers.
     """
+    return _policy(path, _state(path), part, activation, 'PyTorch')
+
+
+def _state(path: Path) -> dict[str, AnyArray]:
     content = read_bytes(path, LARGEST_FILE)
     try:
         saved = load_tensors(path, content)
@@ -56,7 +64,7 @@ def read_state(
         raise UserError(
             f'{error}; save module.state_dict() instead, or give the module to from_torch'
         ) from None
-    return _policy(path, _flat(path, saved), part, activation, 'PyTorch')
+    return _flat(path, saved)
 
 
 def read_safetensors(
@@ -72,6 +80,16 @@ def read_safetensors(
     Raises:
         UserError: the file is damaged, or holds no chain of layers.
     """
+    tensors, notes = _tensors(path)
+    if DESCRIPTION in notes:
+        return _exported(path, tensors, notes[DESCRIPTION])
+    if path.name == MODEL and (path.parent / METADATA).exists() and DIGEST in notes:
+        activation = 'relu'  # a checkpoint of ours
+    return _policy(path, tensors, part, activation, 'safetensors')
+
+
+def _tensors(path: Path) -> tuple[dict[str, AnyArray], dict[str, str]]:
+    """Return the tensors and the notes of a safetensors file."""
     content = read_bytes(path, LARGEST_FILE)
     try:
         tensors = {name: _array(each) for name, each in safetensors.torch.load(content).items()}
@@ -81,11 +99,20 @@ def read_safetensors(
         raise UserError(f'{path}: is truncated or no safetensors file: {error}') from None
     if notes.get(DIGEST) not in (None, tensors_digest(tensors)):
         raise damaged(path)
-    if DESCRIPTION in notes:
-        return _exported(path, tensors, notes[DESCRIPTION])
-    if path.name == MODEL and (path.parent / METADATA).exists() and DIGEST in notes:
-        activation = 'relu'  # a checkpoint of ours
-    return _policy(path, tensors, part, activation, 'safetensors')
+    return tensors, notes
+
+
+def chains_in(path: Path) -> list[Chain]:
+    """Return the networks of a file of one of the `SILENT_FORMATS`.
+
+    Raises:
+        UserError: it is damaged, or has none.
+    """
+    tensors = _tensors(path)[0] if format_of(path) == 'safetensors' else _state(path)
+    chains = find_chains(tensors)
+    if not chains:
+        choose(str(path), tensors, None)  # says what is there
+    return chains
 
 
 def _policy(

@@ -32,6 +32,7 @@ from neuron_reach.common.paths import (
 )
 from neuron_reach.errors import UserError
 from neuron_reach.learning.metadata import read_metadata, read_parameters
+from neuron_reach.workflows.info_policy import describe_policy
 from neuron_reach.workflows.info_results import (
     Lines,
     describe_analysis,
@@ -52,8 +53,9 @@ from neuron_reach.workflows.info_study import (
 )
 
 SUPPORTED = (
-    'info describes run folders, checkpoints, bags, films, networks in a folder, what analyze, '
-    'prune, map, prune-train, reproduce and gazebo install leave, and the files in all of these'
+    'info describes run folders, checkpoints, policies, bags, films, networks in a folder, what '
+    'analyze, prune, map, prune-train, reproduce and gazebo install leave, and the files in all of '
+    'these'
 )
 MOST_NAMES = 20
 """Members of a folder that are listed."""
@@ -276,6 +278,8 @@ _RESULTS: dict[str, Callable[[Path], str]] = {
 
 _DESCRIPTIONS: dict[PathKind, Callable[[Path], str]] = {
     PathKind.CHECKPOINT: _describe_checkpoint,
+    PathKind.POLICY: describe_policy,
+    PathKind.POLICY_FILE: describe_policy,
     PathKind.RUN: _describe_run,
     PathKind.UNFINISHED_RUN: _describe_unfinished_run,
     PathKind.ANALYSIS: describe_analysis,
