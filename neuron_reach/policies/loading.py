@@ -23,6 +23,7 @@ from neuron_reach.policies.policy import Policy
 from neuron_reach.policies.reaching import ReachingPolicy
 from neuron_reach.policies.sb3 import read_sb3
 from neuron_reach.policies.torch_file import read_safetensors, read_state
+from neuron_reach.policies.torchscript import read_torchscript
 from neuron_reach.records.networks import load_network, network_at
 
 
@@ -66,7 +67,11 @@ def _read_file(path: Path, part: str | None, activation: str | None) -> FeedForw
     return _READERS[kind](path, part)
 
 
-_READERS = {'ONNX': read_onnx, 'stable-baselines3': read_sb3}
+_READERS = {
+    'ONNX': read_onnx,
+    'stable-baselines3': read_sb3,
+    'TorchScript': read_torchscript,
+}
 
 _SILENT = {'PyTorch': read_state, 'safetensors': read_safetensors}
 """Of formats that do not say the activation functions."""
