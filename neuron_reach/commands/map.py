@@ -42,8 +42,9 @@ those of the target's sample episodes: of its bag if it has one, otherwise they 
 a source needs the checkpoint that it was recorded with.
 
 Either may be a policy of another library, too: a file or folder that nr.load reads. The episodes of
-such a target are those of --bag or of the bag beside it; fresh episodes are their second half. If
-the inputs differ, a --transform file relates them."""
+such a target are those of --bag or of the bag beside it; fresh episodes are their second half. A
+--bag of another network serves as well: the target is run on its inputs. If the inputs differ, a
+--transform file relates them."""
 LEAVES = """\
 In DIR: mapping.json, tables of errors, saturation, coverage and layers (.csv), and figures."""
 EXAMPLES = """
@@ -88,7 +89,10 @@ def _add_files(files: Adder) -> None:
     add_output(files)
     add_flags(files, MapOptions, ['episodes'])
     files.add_argument(
-        '--bag', type=path, metavar='BAG', help='sample episodes of a policy of another library'
+        '--bag',
+        type=path,
+        metavar='BAG',
+        help='sample episodes whose inputs a policy of another library is mapped on',
     )
     files.add_argument(
         '--validation', type=path, metavar='BAG', help='fresh episodes of a single target'

@@ -25,7 +25,7 @@ from neuron_reach.errors import UserError
 from neuron_reach.policies.policy import Policy
 from neuron_reach.records.networks import Network
 from neuron_reach.records.record import ActivityRecord
-from neuron_reach.records.recording import check_finite
+from neuron_reach.records.recording import check_finite, read_records
 from neuron_reach.workflows.mapping_summary import TRAINED, Example, GroupKey, Pair
 from neuron_reach.workflows.policies import load_policy, read_episodes
 
@@ -56,10 +56,11 @@ class PolicyMapper:
             sources: networks that predict.
             targets: networks that are predicted.
             options: how.
-            bag: sample episodes of a single target; None: those beside each target, or played if it
-                is of the reaching task.
-            validation: a bag with the fresh episodes of a single target; None: the second half of
-                its sample episodes, or played if it is of the reaching task.
+            bag: sample episodes on which a single target is mapped, its own or of any network with
+                as many inputs; None: those beside each target, or played if it is of the reaching
+                task.
+            validation: a bag with the fresh episodes of a single target, as `bag`; None: the second
+                half of the sample episodes, or played if it is of the reaching task.
 
         Raises:
             UserError: a policy cannot be loaded, or options contradict each other.
@@ -134,10 +135,13 @@ class PolicyMapper:
         """Return the target's sample episodes and fresh ones."""
         count, fresh = self.options.episodes, None
         if self.validation is not None:
-            fresh = self._read(target, find_bag(self.validation))
-        bag = find_bag(self.bag) if self.bag is not None else target.bag
-        if bag is not None:
-            record = self._read(target, bag)
+            fresh = self._read_inputs(target, policy, find_bag(self.validation))
+        if self.bag is not None:
+            record = self._read_inputs(target, policy, find_bag(self.bag))
+        elif target.bag is not None:
+            record = self._noted(
+                read_episodes(target, target.bag, None, target.namespace), target.bag
+            )
         elif policy.joints is not None:
             record = policy.record(episodes=count)
         else:
@@ -152,8 +156,20 @@ class PolicyMapper:
             return record.first(count), policy.record(episodes=count, seed=seed)
         return halves(record.first(2 * count))
 
-    def _read(self, target: Network, bag: Path) -> ActivityRecord:
-        record = read_episodes(target, bag, None, target.namespace)
+    def _read_inputs(self, target: Network, policy: Policy, bag: Path) -> ActivityRecord:
+        """Return the episodes in a bag; of another network, with the target run on its inputs."""
+        record = read_records(bag, namespace=target.namespace)
+        if record.network.get('digest') == policy.network.digest:
+            return self._noted(read_episodes(target, bag, None, target.namespace), bag)
+        inputs = dict(zip(record.layers, record.sizes, strict=True)).get('input', 0)
+        if inputs != policy.sizes[0]:
+            raise UserError(
+                f'{bag}: was recorded with {inputs} inputs, but {target.name} has {policy.sizes[0]}'
+            )
+        self.notes.append(f'{bag}: is of another network; {target.name} is run on its inputs')
+        return self._noted(policy.run(record), bag)
+
+    def _noted(self, record: ActivityRecord, bag: Path) -> ActivityRecord:
         self.notes += [f'{bag}: {note}' for note in record.notes]
         return record
 

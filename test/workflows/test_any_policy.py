@@ -177,6 +177,24 @@ def test_inputs_that_differ_are_related_by_a_file(silu, tmp_path, command, refus
     refused('map', other, silu, '--baseline', 'random', *out, words=['--baseline'])
 
 
+def test_a_target_is_run_on_the_inputs_of_any_bag_that_is_given(
+    silu, tanh, tmp_path, command, refused
+):
+    code, printed, warned = command(
+        'map', silu, tanh, '--bag', silu.parent, '--lambda', '1', '-o', tmp_path / 'out'
+    )
+    assert code == 0 and 'is of another network' in printed + warned
+    (pair,) = read_json(tmp_path / 'out' / 'mapping.json')['pairs']
+    record = nr.load(tanh).run(nr.read_bag(silu.parent))
+    found = nr.map(source=nr.load(silu), target=nr.load(tanh), record=record, lam=1)
+    assert pair['error'] == found.error
+
+    other = policy_of(2, 4, 5, 1).save(tmp_path / 'other')
+    out = '-o', tmp_path / 'again'
+    words = ['was recorded with 3 inputs', 'other has 4']
+    refused('map', other, other, '--bag', silu.parent, *out, words=words)
+
+
 def test_networks_of_the_reaching_task_map_onto_policies(silu, trained, tmp_path, command, refused):
     record = nr.load(trained).record(episodes=4)
     small = FeedForwardPolicy(make(3, (record.sizes[0], 5, 2), [[Function('elu', (1.0,))]]))
