@@ -15,7 +15,7 @@ import pytest
 
 COMMANDS = {
     'train and record': ['train', 'record'],
-    'look inside': ['info', 'analyze', 'prune', 'prune-train', 'map', 'film'],
+    'look inside': ['info', 'analyze', 'prune', 'prune-train', 'map', 'film', 'export'],
     'robot': ['run', 'inspect', 'gazebo'],
     'paper': ['reproduce'],
 }
