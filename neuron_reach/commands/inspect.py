@@ -20,7 +20,7 @@ from neuron_reach.commands.flags import Parser
 
 DETAILS = """\
 The file `inputs` says which values of which topics are the inputs of the policy, and where its
-actions go. Nothing is sent to the robot unless act:=true is given. docs/interface.md describes the
+actions go. Nothing is sent to the robot unless act:=true is given. docs/robot.md describes the
 file and the topics, which any other program can subscribe to."""
 LEAVES = """\
 Nothing. With record:=DIR, a bag for analyze, prune, map and any other reader of bags."""
