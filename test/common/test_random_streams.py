@@ -136,7 +136,7 @@ def test_every_stream_is_in_the_table_of_the_registry():
     table = random_streams.__doc__
     made = [name for name, value in vars(random_streams).items() if callable(value)]
     public = {name for name in made if not name.startswith('_')} - {'torch_seed', 'annotations'}
-    assert len(public) == 11
+    assert len(public) == 12
     assert all(f'| `{name}` |' in table for name in public)
     assert tuple(training_streams(0)) == TRAINING_STREAMS
     assert isinstance(resampling_stream(), np.random.Generator)
