@@ -70,6 +70,37 @@ class ReductionOptions:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class EnvOptions:
+    """How a policy of other origin is tested and trained on in a Gymnasium environment."""
+
+    env: str = option(
+        '',
+        'Gymnasium environment in which to train a policy of stable-baselines3 on, such as '
+        'LunarLander-v3 or my_module:MyEnv-v0',
+    )
+    until: str = option(
+        '', "what a successful episode is: its least return, or success for info['is_success']"
+    )
+    accuracy: float = option(
+        0.9,
+        'success rate that the test has to show to be exceeded (one-sided, 5 %)',
+        low=0.0,
+        high=0.9999,
+    )
+    test_episodes: int = option(300, 'episodes of each test', low=1, high=1_000_000)
+    test_every: int = option(
+        10_000, 'environment steps of training between two tests', low=1, high=1_000_000_000
+    )
+    budget: int = option(
+        500_000, 'environment steps after which a step is given up', low=1, high=10**12
+    )
+    envs: int = option(
+        0, 'environments side by side in training; 0: as the policy was trained', low=0, high=1024
+    )
+    seed: int = option(0, 'seed of episodes and of training', low=0)
+
+
 TRANSFORMS = ('naive', 'balanced', 'duplicate')
 """Named input transforms."""
 

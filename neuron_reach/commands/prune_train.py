@@ -15,7 +15,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from neuron_reach.analysis.options import PruningOptions, ReductionOptions
-from neuron_reach.commands import graphs
+from neuron_reach.commands import graphs, prune_train_env
 from neuron_reach.commands.flags import Parser, add_command, add_flags, add_ros, read_flags
 from neuron_reach.commands.prune import add_network, check_episodes
 from neuron_reach.common.lookup import find_checkpoint
@@ -32,8 +32,9 @@ SUMMARY = 'Prune a trained network, retrain it until it passes the test, several
 DETAILS = """\
 Every step records sample episodes, clusters and merges neurons, measures the accuracy, and trains
 until the validation test is passed and confirmed. The same command resumes a procedure that was
-stopped. With --ros, recording and training run over ROS topics, as in the launch file
-prune_train.launch.py."""
+stopped. With --env, CHECKPOINT is a policy of stable-baselines3 (a zip file), which plays and is
+trained on in a Gymnasium environment. With --ros, recording and training run over ROS topics, as in
+the launch file prune_train.launch.py."""
 LEAVES = """\
 In DIR: a folder for each step (step_1, step_2, ...) with its network (checkpoint), sizes and
 accuracies, and a summary of all steps (summary.json, summary.csv, a figure)."""
@@ -41,6 +42,8 @@ EXAMPLES = """
 neuron_reach prune-train runs/joints3_seed0/checkpoint -o reduced
 neuron_reach prune-train runs/joints3_seed0 --tau 0.2 --steps 5 -o reduced
 neuron_reach prune-train runs/joints3_seed0 --ros -o reduced
+neuron_reach prune-train dqn.zip --env LunarLander-v3 --until 200 -o reduced
+neuron_reach prune-train sac.zip --env my_module:Reach-v0 --until success -o reduced
 """
 ROS_FLAGS = ('backend', 'storage', 'namespace', 'simulator_timeout')
 GAZEBO_FLAGS = ('payload', 'gain_scale', 'physics_steps', 'gui')
@@ -68,6 +71,7 @@ def add(commands: Any) -> Parser:
         help='training episodes after which to give up a step (default: as CHECKPOINT was trained)',
     )
     add_flags(training, SessionOptions, ['test_episodes', 'checkpoint_interval'])
+    prune_train_env.add_flags_of_env(parser)
     ros = parser.add_argument_group('ROS')
     add_ros(ros, default=False)
     add_flags(ros, RunOptions, ROS_FLAGS)
@@ -94,6 +98,9 @@ def _prune_train(options: argparse.Namespace) -> int:
     reduction_options = read_flags(ReductionOptions, options)
     session = read_flags(SessionOptions, options)
     check_episodes(options)
+    if options.env is not None:
+        return prune_train_env.run(options)
+    prune_train_env.refuse_flags_of_env(options)
     if options.ros and not options.summary:
         return _over_ros(options)
     for name in (*ROS_FLAGS, *GAZEBO_FLAGS):

@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neuron_reach.common.files import read_json
-from neuron_reach.common.names import CHECKPOINT, PRUNED, RESULTS
+from neuron_reach.common.names import PRUNED, PRUNED_FILE, RESULTS
 from neuron_reach.common.paths import (
     PathKind,
     bag_in,
@@ -105,12 +105,11 @@ def _without_network(path: Path) -> str:
     if states := saved_states(path):
         return f'the training there is not finished (name a state of it, such as {states[-1]})'
     if kind == PathKind.STEP:
-        advice = (
-            f' (name its pruned network, {path / PRUNED})' if is_checkpoint(path / PRUNED) else ''
-        )
+        pruned = [path / name for name in (PRUNED, PRUNED_FILE) if (path / name).exists()]
+        advice = f' (name its pruned network, {pruned[0]})' if pruned else ''
         return f'the training of this step has not begun{advice}'
     if kind == PathKind.UNFINISHED_REDUCTION:
-        trained = [step for step in steps_of(path) if is_checkpoint(step / CHECKPOINT)]
+        trained = [step for step in steps_of(path) if checkpoint_in(step) or policy_in(step)]
         advice = f' (name one of its steps, such as {trained[-1]})' if trained else ''
         return f'{kind}{advice}'
     if kind in (PathKind.ANALYSIS, PathKind.MAPPING):

@@ -57,6 +57,19 @@ stable-baselines3, the file it was read from."""
 POLICY_FOLDER = 'policy'
 """Beside a bag that `record` played in this process: the policy with its normalization."""
 
+PRUNED_FILE, TRAINED_FILE = 'pruned.zip', 'trained.zip'
+"""In a step of `prune-train` in a Gymnasium environment: the pruned and the retrained network, as
+files of stable-baselines3."""
+
+START_FILE, START_TEST = 'start.zip', 'start.json'
+"""In the folder of such a reduction: the network to start from, and how it did in the test."""
+
+RETRAINING, RETRAINED = 'training', 'retraining.json'
+"""In a step of such a reduction: the folder of the training's state, and its results."""
+
+STATE_FILE, STATE_PROGRESS, STATE_REPLAY = 'model.zip', 'progress.json', 'replay.safetensors'
+"""In the folder of such a state."""
+
 POLICY_FILES = ('.zip', '.onnx', '.pt', '.pth', '.safetensors')
 """Endings of the files of other libraries that hold policies."""
 

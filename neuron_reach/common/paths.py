@@ -39,6 +39,7 @@ from neuron_reach.common.names import (
     PICTURES,
     POLICY,
     POLICY_FILES,
+    POLICY_FOLDER,
     PRUNED,
     RECORD,
     REPORT,
@@ -224,6 +225,22 @@ def finished_step(reduction: Path) -> Path | None:
     return steps[-1] if saved['finished'] and len(saved['steps']) == len(steps) else None
 
 
+def last_policy(reduction: Path) -> Path | None:
+    """Return the last retrained policy of a reduction in an environment that has ended.
+
+    The reduction may have given up the step after it. None: it has not ended, or there is none.
+
+    Raises:
+        UserError: its summary is damaged.
+    """
+    policies = [step / POLICY_FOLDER for step in steps_of(reduction)]
+    policies = [folder for folder in policies if (folder / POLICY).exists()]
+    summary = reduction / SUMMARY
+    if not policies or not summary.exists():
+        return None
+    return policies[-1] if read_json(summary, {'finished': bool})['finished'] else None
+
+
 def is_job_result(path: Path) -> bool:
     """Tell whether a folder is the result of a job."""
     return any((path / name).exists() for name in (RECORD, VALUES))
@@ -283,11 +300,17 @@ def checkpoint_in(path: Path) -> Path | None:
 def policy_in(path: Path) -> Path | None:
     """Return the file or folder of the policy of other origin at a path, None if there is none.
 
-    It is there, or the pruned policy of `prune`.
+    It is there, or the pruned policy of `prune`, or the last retrained one of `prune-train`.
     """
     if path.is_file():
         return path if path.suffix in POLICY_FILES else None
-    places = [path, path / PRUNED] if (path / RESULTS['prune']).exists() else [path]
+    if is_reduction(path):
+        return last_policy(path)
+    places = [path]
+    if is_step(path):
+        places = [path / POLICY_FOLDER]
+    elif (path / RESULTS['prune']).exists():
+        places = [path, path / PRUNED]
     return next((place for place in places if (place / POLICY).exists()), None)
 
 
@@ -324,7 +347,10 @@ _FOLDERS: tuple[tuple[PathKind, Callable[[Path], object]], ...] = (
     (PathKind.STEP, is_step),
     (PathKind.RUN, lambda path: is_checkpoint(path / CHECKPOINT)),
     (PathKind.UNFINISHED_RUN, saved_states),
-    (PathKind.REDUCTION, lambda path: is_reduction(path) and finished_step(path)),
+    (
+        PathKind.REDUCTION,
+        lambda path: is_reduction(path) and (finished_step(path) or last_policy(path)),
+    ),
     (PathKind.UNFINISHED_REDUCTION, is_reduction),
     (PathKind.PRUNING, _holds('prune')),
     (PathKind.RECORDING, lambda path: is_bag(path / BAG)),

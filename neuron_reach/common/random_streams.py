@@ -27,6 +27,7 @@ at the end.
 | `random_network_seed` | seed, 5, joints, number | weights of the random networks of figure 5 |
 | `fresh_goals` | seed, 6 | goals of the validation inputs of figure 5 |
 | `episode_seed` | seed, 7, episode (from 1) | start of an episode in a Gymnasium environment |
+| `retraining_seed` | seed, 8, step, purpose, number (from 1) | `prune-train` in an environment |
 | `stand_in_seed` | seed, side, number | weights of the random networks of the command `map` |
 | `permutation_stream` | seed, 2, target, source | order of steps in the command `map` |
 | `map_fresh_goals` | seed, 3, target's seed | goals of the validation inputs of the command `map` |
@@ -45,8 +46,11 @@ import numpy as np
 TRAINING_STREAMS = ('weights', 'exploration', 'sampling', 'goals', 'validation', 'test', 'record')
 """Names of the streams of one network, in the order in which they are spawned."""
 
-PRUNING, UNTRAINED, LAYERS, RANDOM_NETWORKS, FRESH_GOALS, PLAYING = 1, 2, 3, 5, 6, 7
+PRUNING, UNTRAINED, LAYERS, RANDOM_NETWORKS, FRESH_GOALS, PLAYING, RETRAINING = 1, 2, 3, 5, 6, 7, 8
 """Second words of the streams of networks."""
+
+RETRAINING_PURPOSES = ('record', 'initial', 'train', 'validate', 'confirm', 'measure')
+"""What seeds of `retraining_seed` are for; the place of a name belongs to the seed."""
 
 SOURCE, TARGET, PERMUTATION, MAP_FRESH_GOALS = range(4)
 """Second words of the streams of the command `map`; the first two are sides of a mapping."""
@@ -112,6 +116,18 @@ def episode_seed(seed: int, episode: int) -> int:
         episode: its number, from 0.
     """
     return _seed(seed, PLAYING, 1 + episode)
+
+
+def retraining_seed(seed: int, step: int, purpose: str, number: int = 1) -> int:
+    """Return a seed of `prune-train` in a Gymnasium environment.
+
+    Args:
+        seed: of the command.
+        step: from 1; 0 for the policy to start from.
+        purpose: one of `RETRAINING_PURPOSES`.
+        number: which training chunk or test of this purpose, from 1.
+    """
+    return _seed(seed, RETRAINING, step, RETRAINING_PURPOSES.index(purpose), number)
 
 
 def stand_in_seed(seed: int, side: int, number: int) -> int:

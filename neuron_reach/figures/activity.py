@@ -214,6 +214,7 @@ def reduction_figure(
     hidden: Sequence[Sequence[int]],
     accuracies: Sequence[Sequence[float]],
     durations: Sequence[int | None],
+    unit: str = 'episodes',
 ) -> Figure:
     """Draw a pruning procedure: sizes, initial accuracy and training duration by step.
 
@@ -221,6 +222,7 @@ def reduction_figure(
         hidden: neurons of each hidden layer, before the first step and after each.
         accuracies: initial accuracies of the samples of each step.
         durations: training episodes of each step; None if it is not trained.
+        unit: of the durations, where it is another one.
     """
     figure = Figure(figsize=(9.5, 3.2), layout='constrained')
     layers, initial, duration = figure.subplots(1, 3)
@@ -262,7 +264,7 @@ def reduction_figure(
         if value is None:
             duration.text(step, 0.0, 'not\ntrained', ha='center', va='bottom', fontsize=8)
     duration.set_xlabel('step')
-    duration.set_ylabel('episodes until the test is passed')
+    duration.set_ylabel(f'{unit} until the test is passed')
     for axis in (initial, duration):
         axis.set_xticks(range(1, max(2, len(durations) + 1)))
         axis.set_xlim(0.4, len(durations) + 0.6)

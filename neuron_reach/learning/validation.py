@@ -20,17 +20,25 @@ SIGNIFICANCE = 0.05
 
 
 @functools.cache
-def required_successes(episodes: int = VALIDATION_EPISODES) -> int:
+def required_successes(
+    episodes: int = VALIDATION_EPISODES, accuracy: float = REQUIRED_ACCURACY
+) -> int:
     """Return how many successes reject "accuracy < 0.9" (exact one-sided binomial test, 5 %).
 
-    Returns `episodes + 1` where even a flawless test cannot pass (under 29 episodes).
+    Args:
+        episodes: of the test.
+        accuracy: another one than 0.9, which has to be exceeded.
+
+    Returns:
+        The number; `episodes + 1` where even a flawless test cannot pass (for 0.9 under 29
+        episodes).
     """
     from scipy.stats import (
         binomtest,
     )  # takes over a second to import, and many processes never test
 
     for successes in range(episodes, -1, -1):
-        test = binomtest(successes, episodes, REQUIRED_ACCURACY, alternative='greater')
+        test = binomtest(successes, episodes, accuracy, alternative='greater')
         if test.pvalue > SIGNIFICANCE:
             return successes + 1
     return 0

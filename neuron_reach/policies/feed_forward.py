@@ -138,6 +138,12 @@ class FeedForwardPolicy(Policy):
         """Neurons of every layer, input and output included."""
         return self.network.sizes
 
+    def with_network(self, network: FeedForward) -> FeedForwardPolicy:
+        """Return the same policy with another network of the same inputs and outputs."""
+        return FeedForwardPolicy(
+            network, self.actions, self.origin, self.source, self.observations, self.merged
+        )
+
     def _inputs(self, observations: ArrayLike | Mapping[str, Any]) -> Single:
         if isinstance(observations, Mapping):
             observations = self.observations.inputs(observations)

@@ -328,6 +328,20 @@ def record_policy(
     return record, stage.period
 
 
+def play_policy(
+    policy: Policy, env: Env, options: PlayOptions, progress: ShowProgress | None = None
+) -> Outcomes:
+    """Play episodes as `record_policy` does, and keep only how they ended.
+
+    Raises:
+        UserError: see `record_policy`.
+    """
+    count = min(ROWS, options.episodes)
+    with opened(env, count, options.env_options) as environments, _one_core():
+        stage = Stage(policy, environments, options, _name(env))
+        return stage.play(lambda _episodes, _steps, _values: None, progress)
+
+
 def _whole_seed(policy: Policy, seed: int | np.random.Generator | None) -> int:
     """Return the seed of a record: the given one, one drawn by a generator, or the policy's."""
     if seed is None:

@@ -32,6 +32,11 @@ from neuron_reach.common.paths import (
 )
 from neuron_reach.errors import UserError
 from neuron_reach.learning.metadata import read_metadata, read_parameters
+from neuron_reach.workflows.info_env_reduction import (
+    describe_env_reduction,
+    describe_env_step,
+    is_env_reduction,
+)
 from neuron_reach.workflows.info_policy import describe_policy
 from neuron_reach.workflows.info_results import (
     Lines,
@@ -169,11 +174,15 @@ def _describe_checkpoint(path: Path) -> str:
 
 
 def _describe_step(path: Path) -> str:
+    if is_env_reduction(path.resolve().parent):
+        return describe_env_step(path)
     text, checkpoint = describe_step(path), checkpoint_in(path)
     return text if checkpoint is None else f'{text}\n{_checkpoint(checkpoint)}'
 
 
 def _describe_reduction(path: Path) -> str:
+    if is_env_reduction(path):
+        return describe_env_reduction(path)
     text, checkpoint = describe_reduction(path), checkpoint_in(path)
     return text if checkpoint is None else f'{text}\n{_checkpoint(checkpoint)}'
 
