@@ -12,6 +12,7 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
@@ -35,3 +36,19 @@ def test_the_benchmark_of_recording_compares_pairs(capsys):
     playing, tools = capsys.readouterr().out.splitlines()
     assert playing.startswith('| cheap, 6 | ') and playing.count('|') == 5
     assert tools.startswith('| 6, batch 4 | ') and tools.count('|') == 7
+
+
+def test_the_benchmark_of_prune_train_keeps_the_neurons_of_greatest_weights():
+    pytest.importorskip('stable_baselines3')
+    from neuron_reach.networks.feed_forward import FeedForward, Layer
+
+    names = runpy.run_path(str(BENCHMARKS / 'prune_train_env.py'))
+    first = np.diag([1.0, 3.0, 2.0]).astype(np.float32)
+    last = np.array([[5.0, 6.0, 7.0]], np.float32)
+    network = FeedForward(
+        (Layer(first, np.arange(3, dtype=np.float32)), Layer(last, np.zeros(1, np.float32)))
+    )
+    smaller = names['without_small_neurons'](network, (2,))
+    assert smaller.layers[0].weight.tolist() == [[0.0, 3.0, 0.0], [0.0, 0.0, 2.0]]
+    assert smaller.layers[0].bias.tolist() == [1.0, 2.0]
+    assert smaller.layers[1].weight.tolist() == [[6.0, 7.0]]

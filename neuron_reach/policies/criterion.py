@@ -119,7 +119,7 @@ class Criterion:
             successes=successes,
             episodes=self.episodes,
             value=successes / self.episodes,
-            interval_95=_exact_interval(successes, self.episodes),
+            interval_95=exact_interval(successes, self.episodes),
             mean_return=returned.value,
             return_interval_95=(returned.low, returned.high),
         )
@@ -136,7 +136,8 @@ class Criterion:
         return successful
 
 
-def _exact_interval(successes: int, episodes: int) -> tuple[float, float]:
+def exact_interval(successes: int, episodes: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a success rate."""
     from scipy.stats import binomtest
 
     interval = binomtest(successes, episodes).proportion_ci(0.95, 'exact')

@@ -76,20 +76,25 @@ class Hyperparameters:
     Attributes:
         values: arguments of its constructor.
         unknown: the names among them whose values in the file cannot be read.
+        hindsight: whether the file was trained by hindsight experience replay, which is left out.
     """
 
     values: dict[str, Plain]
     unknown: tuple[str, ...]
+    hindsight: bool = False
 
     def __str__(self) -> str:
-        """Name the unknown ones, empty if there are none."""
-        if not self.unknown:
-            return ''
-        named = ', '.join(f'{name}={self.values[name]}' for name in self.unknown)
-        return (
-            f'the file holds {", ".join(self.unknown)} only as a pickle, which is not loaded; '
-            f'training uses {named} (change with --set NAME=VALUE)'
-        )
+        """Say what differs from the training of the file; empty: nothing."""
+        notes = []
+        if self.unknown:
+            named = ', '.join(f'{name}={self.values[name]}' for name in self.unknown)
+            notes.append(
+                f'the file holds {", ".join(self.unknown)} only as a pickle, which is not loaded; '
+                f'training uses {named} (change with --set NAME=VALUE)'
+            )
+        if self.hindsight:
+            notes.append('training goes on without hindsight experience replay')
+        return '; '.join(notes)
 
 
 def algorithm_class(file: Sb3File) -> type[Any]:
@@ -150,7 +155,8 @@ def hyperparameters(
         values['learning_starts'] = max(WARM_UP, int(values['learning_starts'] or 0))
     if continued and 'exploration_initial_eps' in known and 'exploration_initial_eps' not in chosen:
         values['exploration_initial_eps'] = values['exploration_final_eps']
-    return Hyperparameters(values, tuple(unknown))
+    hindsight = 'HerReplayBuffer' in str(file.data.get('replay_buffer_class'))
+    return Hyperparameters(values, tuple(unknown), hindsight)
 
 
 def _plain(value: Any) -> tuple[Plain, bool]:

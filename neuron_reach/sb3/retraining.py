@@ -169,6 +169,8 @@ def retrain(
     """
     if (folder / RETRAINED).exists():
         done = read_retraining(folder)
+        if done.status is RetrainingStatus.TRAINED:
+            shutil.rmtree(folder / RETRAINING, ignore_errors=True)  # left by a killed process
         if done.status is RetrainingStatus.TRAINED or done.steps >= plan.budget:
             return done
     make_folder(folder)

@@ -53,7 +53,7 @@ from neuron_reach.policies.criterion import SUCCESS, Criterion, Score
 from neuron_reach.policies.feed_forward import FeedForwardPolicy
 from neuron_reach.policies.playing import PlayOptions, record_policy
 from neuron_reach.policies.policy import Policy
-from neuron_reach.policies.sb3 import read_sb3, write_sb3
+from neuron_reach.policies.sb3 import FORMAT, read_sb3, write_sb3
 from neuron_reach.policies.sb3_file import read_file
 from neuron_reach.sb3.rebuilding import Hyperparameters, Plain, hyperparameters
 from neuron_reach.sb3.retraining import (
@@ -113,7 +113,7 @@ class EnvReduction:
             UserError: the policy cannot be trained on; or the folder is in use, cannot be written,
                 or holds another procedure.
         """
-        if not isinstance(policy, FeedForwardPolicy) or policy.source is None:
+        if not isinstance(policy, FeedForwardPolicy) or policy.origin.format != FORMAT:
             raise UserError(
                 'only policies of stable-baselines3 can be trained on in an environment; this one '
                 f'is {getattr(getattr(policy, "origin", None), "format", "") or "of another kind"}'

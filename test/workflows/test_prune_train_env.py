@@ -147,6 +147,25 @@ def test_killed_again_and_again_it_ends_as_in_one_go(tmp_path, reduced, policy):
     assert outcome(folder) == outcome(reduced)
 
 
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, policy):
+    words = map(str, ('prune-train', policy, *FEW, '-o', tmp_path))
+    places = [str(Path(__file__).parents[1]), os.environ.get('PYTHONPATH', '')]
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(places)}
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'neuron_reach', *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        text=True,
+    )
+    while process.poll() is None and not (tmp_path / 'start.json').exists():
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert process.returncode == 130
+    assert f'stopped; {tmp_path} keeps everything up to the last test, and the same' in said
+
+
 def test_a_policy_that_does_not_pass_itself_is_said_and_less_can_be_asked(tmp_path, policy, run):
     code, _, errors = run('prune-train', policy, *FEW, '--until', '10.5', '-o', tmp_path)
     last = errors.splitlines()[-1]
