@@ -28,6 +28,7 @@ import numpy as np
 
 from neuron_reach.analysis.intervals import mean_interval
 from neuron_reach.analysis.options import EnvOptions, PruningOptions
+from neuron_reach.commands.prune_train_env import read_values
 from neuron_reach.common.names import PRUNED_FILE, START_FILE, TRAINED_FILE, step_folder
 from neuron_reach.common.random_streams import retraining_seed
 from neuron_reach.common.results import make_folder
@@ -115,7 +116,7 @@ def compare(options: argparse.Namespace, seed: int) -> dict[tuple[str, int], Res
         asked,
         steps=options.steps,
         episodes=options.episodes,
-        chosen={},
+        chosen=read_values(options.set),
     )
     summary = reduction.run(show)
     results = {}
@@ -192,6 +193,7 @@ def main() -> None:
     parser.add_argument('--test-episodes', type=int, default=300)
     parser.add_argument('--test-every', type=int, default=10_000)
     parser.add_argument('--budget', type=int, default=100_000)
+    parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE')
     options = parser.parse_args()
     found = [compare(options, seed) for seed in range(options.seeds)]
     until = None if options.until == 'success' else float(options.until)

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         asked,
         steps=steps,
         episodes=options.episodes,
-        chosen=_chosen(options.set or []),
+        chosen=read_values(options.set or []),
         normalization=options.normalization,
     )
     try:
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(words: list[str]) -> dict[str, Any]:
+def read_values(words: list[str]) -> dict[str, Any]:
     """Return hyperparameters that were given as NAME=VALUE.
 
     Raises:

@@ -290,7 +290,9 @@ class EnvReduction:
         self._lock.close()
 
 
-def _read_hyperparameters(file: Path, chosen: dict[str, Plain]) -> Hyperparameters:
+def _read_hyperparameters(file: Path | None, chosen: dict[str, Plain]) -> Hyperparameters:
+    if file is None:
+        raise UserError('the policy is known without the file that it comes from')
     with open_archive(file) as archive:
         return hyperparameters(read_file(archive), chosen)
 
