@@ -33,6 +33,7 @@ from neuron_reach.learning.checkpoint import describe, load_checkpoint, save_che
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
+from neuron_reach.networks.functions import FUNCTIONS
 from neuron_reach.records.recording import record_checkpoint
 
 ROOT = Path(__file__).parents[1]
@@ -266,6 +267,12 @@ def test_every_key_of_a_robots_file_is_described():
     keys = re.findall(r'`(\w+)`', ''.join(re.findall(r'^\| (`\w+`.*?) \|', text, re.M)))
     known = {field.name for kind in (Timing, Input, Output) for field in dataclasses.fields(kind)}
     assert known <= set(keys)
+
+
+def test_every_activation_function_is_named():
+    text = (ROOT / 'docs' / 'own_policy.md').read_text()
+    listed = re.search(r'has to be\s+named: (.*?)\. ', text, re.DOTALL)[1]
+    assert set(re.findall(r'\w+', listed)) - {'or'} == FUNCTIONS.keys()
 
 
 def test_the_glossary_names_places_that_exist():
