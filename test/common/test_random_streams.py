@@ -16,6 +16,7 @@ import pytest
 
 from neuron_reach.common import random_streams
 from neuron_reach.common.random_streams import (
+    RETRAINING_PURPOSES,
     SOURCE,
     TARGET,
     TRAINING_STREAMS,
@@ -26,6 +27,7 @@ from neuron_reach.common.random_streams import (
     pruning_streams,
     random_network_seed,
     resampling_stream,
+    retraining_seed,
     stand_in_seed,
     step_seed,
     training_streams,
@@ -104,6 +106,8 @@ def of_networks(seed):
     pairs = itertools.product((2, 3, 4), numbers)
     drawn['random networks'] = [random_network_seed(seed, *pair) for pair in pairs]
     drawn['fresh goals'] = [first(fresh_goals(seed))]
+    triples = itertools.product(range(4), RETRAINING_PURPOSES, range(1, 5))
+    drawn['retraining'] = [retraining_seed(seed, *triple) for triple in triples]
     return drawn
 
 
@@ -136,7 +140,7 @@ def test_every_stream_is_in_the_table_of_the_registry():
     table = random_streams.__doc__
     made = [name for name, value in vars(random_streams).items() if callable(value)]
     public = {name for name in made if not name.startswith('_')} - {'torch_seed', 'annotations'}
-    assert len(public) == 12
+    assert len(public) == 13
     assert all(f'| `{name}` |' in table for name in public)
     assert tuple(training_streams(0)) == TRAINING_STREAMS
     assert isinstance(resampling_stream(), np.random.Generator)
