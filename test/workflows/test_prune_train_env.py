@@ -26,6 +26,9 @@ from stable_baselines3 import PPO
 
 import neuron_reach as nr
 from neuron_reach.cli import main
+from neuron_reach.common.random_streams import retraining_seed
+from neuron_reach.common.results import to_json
+from neuron_reach.policies.criterion import Criterion
 
 FEW = ('--env', SIGNS, '--until', '9', '--accuracy', '0.6', '--episodes', '20')
 FEW = (*FEW, '--test-episodes', '40', '--test-every', '128', '--budget', '1024', '--tau', '0.5')
@@ -98,6 +101,20 @@ def test_results_say_what_was_reached(reduced, policy):
     score = summary_of(reduced)['before']['score']
     assert score['episodes'] == 40
     assert score['value'] == 1.0
+
+
+def test_tests_are_of_the_networks_that_they_are_said_to_be_of(reduced):
+    criterion = Criterion(SIGNS, 9.0, 0.6, 40)
+    for entry in summary_of(reduced)['steps']:
+        step, retraining = entry['step'], entry['retraining']
+        for name, purpose, score in (
+            ('pruned.zip', 'initial', entry['pruned']),
+            ('pruned.zip', 'initial', retraining['tests'][0]['score']),
+            ('trained.zip', 'measure', retraining['score']),
+        ):
+            policy = nr.load(reduced / f'step_{step}' / name)
+            again = criterion.test(policy, retraining_seed(0, step, purpose))
+            assert to_json(again) == score
 
 
 def test_the_value_network_stays_as_it_was(reduced, policy):
