@@ -188,9 +188,11 @@ def transform_observations(observations: ArrayLike, matrix: ArrayLike) -> Single
         (..., inputs of the source); for J (..., 2n' + 2).
 
     Raises:
-        ValueError: the matrix is for a different number of inputs or joints.
+        ValueError: the matrix is for a different number of inputs or joints, or not finite.
     """
     values, matrix = np.asarray(observations), np.asarray(matrix, np.float64)
+    if not np.isfinite(matrix).all():
+        raise ValueError('a transform must consist of finite numbers')
     if matrix.ndim == 2 and matrix.shape[1] == values.shape[-1]:
         transformed: Single = (values @ matrix.T).astype(np.float32)
         return transformed

@@ -15,6 +15,7 @@ Imports no libraries, as `ros2 launch` may run it with another Python than the n
 from __future__ import annotations
 
 import enum
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -142,7 +143,7 @@ def is_bag(path: Path) -> bool:
 
 def is_step(path: Path) -> bool:
     """Tell whether a folder is a step of a reduction."""
-    whole = path.resolve()
+    whole = Path(os.path.realpath(path))  # `resolve` raises if links form a loop
     return step_number(whole.name) is not None and is_reduction(whole.parent)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -220,6 +221,8 @@ def _function(name: str | float, parameters: Sequence[str | float]) -> Function:
 
 def _check_steps(name: str, steps: Sequence[Step], width: int) -> None:
     for step in steps:
+        if isinstance(step, Function) and any(map(math.isnan, step.parameters)):
+            raise ValueError(f'{name} has a function with NaN: {step}')
         if isinstance(step, Affine):
             if step.center.shape != (width,) or step.scale.shape != (width,):
                 raise ValueError(

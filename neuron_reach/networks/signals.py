@@ -45,6 +45,10 @@ LARGEST_CONSTANT = 1 << 28
 SUPPORTED = 'supported are chains of linear layers and elementwise functions'
 
 
+MOST_STEPS = 100
+"""Elementwise operations between two layers at most."""
+
+
 class UnfitError(ValueError):
     """An operation that a chain of layers cannot have; says why."""
 
@@ -91,7 +95,13 @@ class Signal:
         return self.rows.shape
 
     def then(self, *steps: Operation) -> Signal:
-        """Return the signal after more elementwise steps."""
+        """Return the signal after more elementwise steps.
+
+        Raises:
+            UnfitError: there are more than `MOST_STEPS`.
+        """
+        if len(self.steps) + len(steps) > MOST_STEPS:
+            raise UnfitError(f'more than {MOST_STEPS} elementwise functions follow each other')
         return dataclasses.replace(self, steps=recognized((*self.steps, *steps)))
 
     def affine(self, center: Any, scale: Any) -> Signal:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,20 +48,38 @@ class Actions:
     high: tuple[float, ...] | None = None
     groups: tuple[int, ...] = ()
 
+    def check(self, outputs: int) -> None:
+        """Make sure that a network with so many outputs can choose such actions.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        if self.kind not in (*KINDS, None):
+            raise ValueError(f'there are no {self.kind!r} actions')
+        for bound in (self.low, self.high):
+            if bound is not None and (len(bound) != outputs or any(map(math.isnan, bound))):
+                raise ValueError(f'bounds of actions must be {outputs} numbers')
+        number = outputs if self.kind == 'multi_discrete' else sum(self.groups[:1])
+        if self.kind in ('multi_discrete', 'quantiles') and (
+            min(self.groups, default=0) < 1 or sum(self.groups) != number or outputs % number
+        ):
+            raise ValueError(f'{outputs} outputs do not fit actions with groups {self.groups}')
+
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Actions:
-        """Return what `to_json` made plain values of.
+        """Return what `to_json` made plain values of; infinity became null.
 
         Raises:
             KeyError: a value is missing.
             TypeError: one is of another type.
             ValueError: one is out of range.
+            OverflowError: one is too large.
         """
-        if saved['kind'] not in (*KINDS, None):
-            raise ValueError(f'there are no {saved["kind"]!r} actions')
         low, high = (
-            None if saved[name] is None else tuple(map(float, saved[name]))
-            for name in ('low', 'high')
+            None
+            if saved[name] is None
+            else tuple(unbounded if each is None else float(each) for each in saved[name])
+            for name, unbounded in (('low', -math.inf), ('high', math.inf))
         )
         return cls(saved['kind'], low, high, tuple(map(int, saved['groups'])))
 

@@ -31,7 +31,7 @@ from neuron_reach.common.results import to_json
 from neuron_reach.common.tensors import read_tensors, tensor_bytes
 from neuron_reach.errors import UserError
 from neuron_reach.networks.feed_forward import CHUNK, FeedForward
-from neuron_reach.policies.actions import KINDS, Actions
+from neuron_reach.policies.actions import Actions
 from neuron_reach.policies.normalization import normalization
 from neuron_reach.policies.observations import Observations, Part
 from neuron_reach.policies.playing import PlayOptions, record_policy
@@ -120,11 +120,18 @@ class FeedForwardPolicy(Policy):
         observations: Observations | None = None,
         merged: Merged | None = None,
     ) -> None:
+        """Make a policy of a network.
+
+        Raises:
+            ValueError: actions or observations do not fit the network.
+        """
         self._network = network
         self.actions = actions or Actions()
         self.origin = origin or Origin()
         self.source = source
         self.observations = observations or Observations()
+        self.actions.check(network.sizes[-1])
+        self.observations.check(network.sizes[0])
         self.merged = merged
         self.observation_keys = self.observations.keys
 
@@ -284,32 +291,22 @@ def read_policy(folder: Path) -> FeedForwardPolicy:
     tensors, _ = read_tensors(folder / POLICY_TENSORS, LARGEST_FILE)
     try:
         network = FeedForward.from_arrays(tensors, description['steps'])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise UserError(f'{folder / POLICY}: does not fit {POLICY_TENSORS}: {error}') from None
-    actions = description['actions']
-    if network.sizes != tuple(description['sizes']) or actions['kind'] not in (*KINDS, None):
+    if network.sizes != tuple(description['sizes']):
         raise UserError(f'{folder / POLICY}: does not fit {POLICY_TENSORS}')
-    bounds = {
-        name: None if actions[name] is None else tuple(map(float, actions[name]))
-        for name in ('low', 'high')
-    }
-    parts = tuple(
-        Part(
-            part['key'],
-            None if part['shape'] is None else tuple(map(int, part['shape'])),
-            tuple(part['counts']),
-        )
-        for part in description['observations']
-    )
     source = folder / ORIGIN
-    return FeedForwardPolicy(
-        network,
-        Actions(kind=actions['kind'], groups=tuple(actions['groups']), **bounds),
-        Origin(**{name: description['origin'][name] for name in Origin.__dataclass_fields__}),
-        source if source.exists() else None,
-        Observations(parts),
-        _merged(tensors, network),
-    )
+    try:
+        return FeedForwardPolicy(
+            network,
+            Actions.from_json(description['actions']),
+            Origin(**{name: description['origin'][name] for name in Origin.__dataclass_fields__}),
+            source if source.exists() else None,
+            Observations(tuple(map(Part.from_json, description['observations']))),
+            _merged(tensors, network),
+        )
+    except (OverflowError, TypeError, ValueError) as error:
+        raise UserError(f'{folder / POLICY}: is damaged: {error}') from None
 
 
 def _merged(tensors: Mapping[str, AnyArray], network: FeedForward) -> Merged | None:
@@ -318,5 +315,7 @@ def _merged(tensors: Mapping[str, AnyArray], network: FeedForward) -> Merged | N
     if expansion is None or offset is None:
         return None
     if expansion.shape != (*offset.shape, network.sizes[-2]):
+        return None
+    if not (np.isfinite(expansion).all() and np.isfinite(offset).all()):
         return None
     return Merged(expansion, offset)

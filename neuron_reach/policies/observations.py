@@ -38,6 +38,21 @@ class Part:
     shape: tuple[int, ...] | None = None
     counts: tuple[int, ...] = ()
 
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Part:
+        """Return what `to_json` made plain values of.
+
+        Raises:
+            TypeError: a value is of another type.
+            ValueError: one is no whole number.
+        """
+        shape = saved['shape']
+        return cls(
+            saved['key'],
+            None if shape is None else tuple(map(int, shape)),
+            tuple(map(int, saved['counts'])),
+        )
+
     @property
     def size(self) -> int | None:
         """Number of inputs, None if it is unknown."""
@@ -80,6 +95,16 @@ class Observations:
     """
 
     parts: tuple[Part, ...] = (Part(),)
+
+    def check(self, inputs: int) -> None:
+        """Make sure that they become the inputs of a network with so many.
+
+        Raises:
+            ValueError: they do not.
+        """
+        numbers = [number for part in self.parts for number in (*(part.shape or ()), *part.counts)]
+        if not self.parts or min(numbers, default=1) < 1 or self.size not in (None, inputs):
+            raise ValueError(f'observations do not fit {inputs} inputs')
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -76,11 +76,13 @@ def read_onnx(path: Path, part: str | None = None) -> FeedForwardPolicy:
     """
     graph = _Graph(path, _parse(path))
     name, kind = graph.output(part)
-    return FeedForwardPolicy(
-        graph.network(name),
-        Actions(kind) if kind or part else graph.actions(),
-        Origin(str(path), 'ONNX', graph.library, part=part or 'policy'),
-    )
+    network = graph.network(name)
+    actions = Actions(kind) if kind or part else graph.actions()
+    origin = Origin(str(path), 'ONNX', graph.library, part=part or 'policy')
+    try:
+        return FeedForwardPolicy(network, actions, origin)
+    except ValueError as error:
+        raise UserError(f'{path}: its description is damaged: {error}') from None
 
 
 def _parse(path: Path) -> onnx.ModelProto:
@@ -126,7 +128,7 @@ class _Graph:
             return Actions()
         try:
             return Actions.from_json(json.loads(self._notes[DESCRIPTION])['actions'])
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise UserError(f'{self.path}: its description is damaged: {error}') from None
 
     def output(self, part: str | None) -> tuple[str, str | None]:

@@ -298,6 +298,8 @@ def read_network(file: Sb3File, part: str) -> FeedForward:
 def _values(file: Sb3File, name: str) -> AnyArray:
     if name not in file.state:
         raise file.error(f'has no {name}')
+    if not file.state[name].is_floating_point():
+        raise file.error(f'{name} must hold real numbers, not {file.state[name].dtype}')
     return np.array(file.state[name].detach().float().numpy())
 
 

@@ -129,9 +129,11 @@ def _exported(path: Path, tensors: dict[str, AnyArray], text: str) -> FeedForwar
         description = json.loads(text)
         network = FeedForward.from_arrays(tensors, description['steps'])
         actions = Actions.from_json(description['actions'])
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        return FeedForwardPolicy(network, actions, Origin(str(path), 'safetensors'))
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f'{path}: is damaged: {error}') from None
-    return FeedForwardPolicy(network, actions, Origin(str(path), 'safetensors'))
+    except RecursionError:
+        raise UserError(f'{path}: is damaged: its description is nested too deeply') from None
 
 
 def _flat(path: Path, saved: Any) -> dict[str, AnyArray]:
@@ -142,7 +144,8 @@ def _flat(path: Path, saved: Any) -> dict[str, AnyArray]:
     while open_items:
         name, value = open_items.pop()
         if isinstance(value, torch.Tensor):
-            if value.layout == torch.strided and not value.is_quantized and value.numel():
+            real = not (value.is_quantized or value.is_complex())
+            if value.layout == torch.strided and real and value.numel():
                 tensors[name] = _array(value)
         elif isinstance(value, np.ndarray) and value.dtype.kind in 'iuf' and value.size:
             tensors[name] = _array(torch.from_numpy(value.astype(value.dtype.newbyteorder('='))))

@@ -199,3 +199,8 @@ def test_bad_names_of_inputs_are_one_clear_line(values, message):
 def test_bad_input_is_one_clear_line(call, message):
     with pytest.raises((UserError, ValueError), match=message):
         call()
+
+
+def test_a_transform_with_nan_is_refused():
+    with pytest.raises(ValueError, match='finite numbers'):
+        transform_observations(np.ones((2, 3)), np.full((4, 3), np.nan))

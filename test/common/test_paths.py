@@ -142,6 +142,8 @@ def test_a_loop_of_links_ends(make):
     path = make('note.txt')
     (path / 'again').symlink_to(path)
     assert kind_of(path) == PathKind.OTHER
+    (path / 'itself').symlink_to('itself')
+    assert kind_of(path / 'itself') == PathKind.MISSING
 
 
 def test_a_bag_is_finished_when_it_has_its_name(make):

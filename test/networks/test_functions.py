@@ -38,3 +38,11 @@ def test_a_forward_pass_leaves_its_observations_as_they_are():
         side_by_side = network.activations(observations)
         np.testing.assert_array_equal(side_by_side[:, :3], before)
         np.testing.assert_array_equal(side_by_side[:, 3:], layer_values.numpy())
+
+
+def test_a_function_with_nan_is_refused():
+    layer = Layer(
+        np.eye(3, dtype=np.float32), np.zeros(3, np.float32), (Function('clip', (0.0, np.nan)),)
+    )
+    with pytest.raises(ValueError, match='layer 0 has a function with NaN'):
+        FeedForward((layer,))

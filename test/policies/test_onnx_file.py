@@ -479,6 +479,17 @@ def test_the_first_node_that_does_not_fit_is_named(kind, tmp_path):
         (mlp([node('Relu', 'h', 'a')], {'w1': W1[:, :4]}), 'it multiplies (1, 5) by (4, 7)'),
         (mlp([node('Relu', 'h', 'a')], {'b1': B1[:3]}), 'it combines shapes (1, 7) and (3,)'),
         (model([node('Relu', 'x', 'y')]), 'there is no linear layer'),
+        (
+            mlp([node('Clip', 'h nan nan', 'a')], {'nan': np.array(np.nan, 'f')}),
+            'a function with NaN: clip',
+        ),
+        (
+            mlp(
+                [node('Relu', f'h{i}' if i else 'h', f'h{i + 1}') for i in range(20_000)]
+                + [node('Relu', 'h20000', 'a')]
+            ),
+            'more than 100 elementwise functions follow each other',
+        ),
         (model([node('Identity', 'w', 'y')], {'w': W1}), 'does not depend on the inputs'),
         (
             model([node('Gemm', 'x w1', 'y')], WEIGHTS, inputs={'x': (1, 10**9)}),

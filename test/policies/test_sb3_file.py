@@ -104,6 +104,8 @@ def test_text_that_does_not_fit_is_one_line(tmp_path, changed, problem):
         ({'action_net.weight': torch.ones(2, 5).to_sparse()}, 'more numbers than the file holds'),
         ({'action_net.weight': torch.ones(1).expand(90000, 90000)}, 'more numbers than the file'),
         ({'action_net.weight': [1.0]}, 'must hold tensors by name'),
+        ({'action_net.weight': torch.ones(2, 5) * 1j}, 'real numbers, not torch.complex64'),
+        ({'action_net.weight': torch.ones(2, 5, dtype=torch.int8)}, 'not torch.int8'),
         ({'mlp_extractor.policy_net.1.weight': torch.ones(5)}, 'does not belong to a chain'),
         ({'mlp_extractor.policy_net.3.weight': torch.ones(5, 5)}, 'does not belong to a chain'),
         ({'mlp_extractor.policy_net.²': torch.ones(5)}, 'does not belong to a chain'),
