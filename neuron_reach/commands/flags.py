@@ -144,6 +144,11 @@ def path(text: str) -> Path:
         raise argparse.ArgumentTypeError(f'must be a path, not {text!r}') from None
 
 
+def import_from_here() -> None:
+    """Find modules in the working directory, too, such as those of a user's environments."""
+    sys.path.append(str(Path.cwd()))
+
+
 def whole(text: str) -> int:
     """Read a whole number; for argparse's `type`."""
     try:

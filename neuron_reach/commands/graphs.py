@@ -62,8 +62,8 @@ def given(words: Sequence[str]) -> dict[str, str]:
         name, separator, value = word.partition(':=')
         if not separator or not name:
             name, value = spelled(word, words)
-            example = f'such as {name}:={value}, not {word!r}'
-            raise UserError(f'arguments are written name:=value, {example}')
+            example = f'such as {name}:={value}, ' if name.isidentifier() else ''
+            raise UserError(f'arguments are written name:=value, {example}not {word!r}')
         if not value:
             raise UserError(f'argument {name} is empty; leave it out for its default')
         if name in values:

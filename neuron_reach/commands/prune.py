@@ -22,6 +22,7 @@ from neuron_reach.commands.flags import (
     add_flags,
     add_namespace,
     add_output,
+    import_from_here,
     path,
     read_flags,
     whole,
@@ -130,6 +131,7 @@ def _prune(options: argparse.Namespace) -> int:
 
 
 def _prune_policy(network: Network, options: argparse.Namespace, pruning: PruningOptions) -> int:
+    import_from_here()
     from neuron_reach.common.lookup import find_bag
     from neuron_reach.common.progress import ProgressBars
     from neuron_reach.workflows.info_results import describe_pruning as describe_results

@@ -16,7 +16,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from neuron_reach.analysis.options import EnvOptions, PruningOptions, ReductionOptions
-from neuron_reach.commands.flags import Parser, add_flags, path, read_flags
+from neuron_reach.commands.flags import Parser, add_flags, import_from_here, path, read_flags
 from neuron_reach.common.options import from_text
 from neuron_reach.errors import UserError, warn
 
@@ -73,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
     from neuron_reach.workflows.prune_train_env import EnvReduction
 
     use_one_core()
+    import_from_here()
     reduction = EnvReduction(
         load(options.checkpoint),
         options.output,

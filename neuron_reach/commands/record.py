@@ -12,14 +12,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from neuron_reach.analysis.options import SAMPLE_EPISODES
 from neuron_reach.commands import graphs
-from neuron_reach.commands.flags import Parser, path, whole
+from neuron_reach.commands.flags import Parser, import_from_here, path, whole
 from neuron_reach.common import plain_yaml
+from neuron_reach.common.names import SUFFIXES
+from neuron_reach.common.paths import PathKind, kind_of
 from neuron_reach.errors import UserError, warn
 
 DETAILS = """\
@@ -51,6 +52,9 @@ def add(commands: Any) -> Parser:
     """Add the command."""
     parser = graphs.add_command(commands, 'record', DETAILS, LEAVES, EXAMPLES)
     parser.set_defaults(command=_record)
+    parser.usage = (
+        '%(prog)s [-h] [name:=value ...]\n       %(prog)s POLICY [--env ENV_ID] [flags] -o DIR'
+    )
     group = parser.add_argument_group('in this process (POLICY is the first word)')
     group.add_argument('--env', metavar='ENV_ID', help='a Gymnasium environment')
     group.add_argument('-o', '--output', type=path, metavar='DIR', help='folder of the bag')
@@ -79,7 +83,9 @@ def add(commands: Any) -> Parser:
         metavar='FILE',
         help='.npz or YAML file with mean and var of the observations',
     )
-    group.add_argument('--storage', metavar='FORMAT', help='mcap (default) or sqlite3')
+    group.add_argument(
+        '--storage', choices=list(SUFFIXES), metavar='FORMAT', help='mcap (default) or sqlite3'
+    )
     return parser
 
 
@@ -87,7 +93,9 @@ def _record(options: argparse.Namespace) -> int:
     given = [name for name in ONLY_PLAYED if getattr(options, name) is not None]
     words = options.arguments
     if not (given or options.env_kwargs):
-        if len(words) == 1 and ':=' not in words[0] and Path(words[0]).exists():
+        if len(words) == 1 and ':=' not in words[0] and path(words[0]).exists():
+            if kind_of(path(words[0])) in (PathKind.POLICY, PathKind.POLICY_FILE):
+                raise UserError(f'where to? record {words[0]} --env ENV_ID -o DIR plays it')
             raise UserError(
                 f'where to? record {words[0]} -o DIR plays it in this process; '
                 f'record checkpoint:={words[0]} over ROS'
@@ -105,7 +113,7 @@ def _record(options: argparse.Namespace) -> int:
 
 def _play(policy: Path, options: argparse.Namespace) -> int:
     graphs.require_torch()
-    sys.path.append(str(Path.cwd()))  # for the module of an environment
+    import_from_here()
     from neuron_reach.common.progress import ProgressBars
     from neuron_reach.policies.playing import PlayOptions
     from neuron_reach.workflows.info import describe_path

@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neuron_reach.common.files import read_json
-from neuron_reach.common.names import PRUNED, PRUNED_FILE, RESULTS
+from neuron_reach.common.names import POLICY_FILES, PRUNED, PRUNED_FILE, RESULTS
 from neuron_reach.common.paths import (
     PathKind,
     bag_in,
@@ -101,7 +101,7 @@ def _without_network(path: Path) -> str:
     """Say why there is not one network at a path, and what to name instead."""
     kind = kind_of(path)
     if kind == PathKind.MISSING:
-        return 'no such checkpoint'
+        return f'no such {"file" if path.suffix in POLICY_FILES else "checkpoint"}'
     if states := saved_states(path):
         return f'the training there is not finished (name a state of it, such as {states[-1]})'
     if kind == PathKind.STEP:

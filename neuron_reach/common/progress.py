@@ -139,3 +139,14 @@ class ProgressBars:
         if self._bar is not None:
             self._bar.close()
         self._bar = None
+
+
+def renamed(progress: ShowProgress, name: str) -> ShowProgress:
+    """Return what shows the same progress under another name."""
+
+    def show(
+        what: str, done: int, total: int | None = None, unit: str = 'episodes', note: str = ''
+    ) -> None:
+        progress(name, done, total, unit, note)
+
+    return show

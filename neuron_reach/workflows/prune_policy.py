@@ -20,7 +20,7 @@ from neuron_reach.analysis.bootstrap import bounds, draw_networks
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.common.arrays import Array
 from neuron_reach.common.names import LINKAGE, NEURON_TABLE, PRUNED
-from neuron_reach.common.progress import ShowProgress
+from neuron_reach.common.progress import ShowProgress, renamed
 from neuron_reach.common.random_streams import pruning_streams, resampling_stream
 from neuron_reach.common.results import (
     claimed_folder,
@@ -32,9 +32,9 @@ from neuron_reach.common.results import (
 from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
 from neuron_reach.learning.validation import Accuracy
+from neuron_reach.policies.playing import PlayOptions, record_policy
 from neuron_reach.policies.policy import Policy
 from neuron_reach.records.networks import Network
-from neuron_reach.records.record import ActivityRecord
 from neuron_reach.workflows.policies import load_policy, read_episodes
 from neuron_reach.workflows.prune import draw_pruning, neuron_lines
 
@@ -165,21 +165,22 @@ def run_policy_pruning(
         )
     source = str(network.policy.resolve())
     inputs = {'bag': None if bag is None else str(bag.resolve()), 'env': env}
-    parts = 2 if env is None else 4
     with claimed_folder(folder, 'prune', {'source': source, **inputs}):
-        progress('pruning', 0, parts, 'parts', 'sample episodes')
         if bag is not None:
+            progress('pruning', 0, 2, 'parts', 'sample episodes')
             record = read_episodes(network, bag, episodes, namespace)
         else:
-            record = policy.record(env, episodes=episodes or SAMPLE_EPISODES)
-        progress('pruning', 1, parts, 'parts', 'clusters')
+            assert env is not None
+            play = PlayOptions(episodes or SAMPLE_EPISODES)
+            record, _ = record_policy(policy, env, play, renamed(progress, 'recording'))
+        progress('pruning', 1, 2, 'parts', 'clusters')
         smaller, pruned = policy.pruned(record, options)
         test = None
         if env is not None:
             results = []
-            for done, (name, tested) in enumerate({'before': policy, 'after': smaller}.items()):
-                progress('pruning', 2 + done, parts, 'parts', f'test {name}')
-                results.append(_test(tested, env, policy.seed))
+            for name, tested in (('before', policy), ('after', smaller)):
+                show = renamed(progress, f'testing {name}')
+                results.append(_test(tested, env, policy.seed, show))
             test = PolicyTest(env, TEST_EPISODES, *results)
         summary = PolicyPruningResults(
             source=source,
@@ -201,12 +202,12 @@ def run_policy_pruning(
             write_csv(new / NEURON_TABLE, neuron_lines(record, pruned))
             write_arrays(new / LINKAGE, pruned.trees)
             draw_pruning(new, record, pruned)
-        progress('pruning', parts, parts, 'parts')
+        progress('pruning', 2, 2, 'parts')
     return summary
 
 
-def _test(policy: Policy, env: str, seed: int) -> TestResult:
+def _test(policy: Policy, env: str, seed: int, progress: ShowProgress) -> TestResult:
     """Play test episodes, which start in the same way for every policy of this seed."""
     _, stream = pruning_streams(seed, 0)
-    record: ActivityRecord = policy.record(env, episodes=TEST_EPISODES, seed=stream)
+    record, _ = record_policy(policy, env, PlayOptions(TEST_EPISODES, stream), progress)
     return TestResult.of(record.returns, record.successes)

@@ -34,7 +34,7 @@ from neuron_reach.common.names import (
     TRAINED_FILE,
     step_folder,
 )
-from neuron_reach.common.progress import ShowProgress
+from neuron_reach.common.progress import ShowProgress, renamed
 from neuron_reach.common.random_streams import retraining_seed
 from neuron_reach.common.results import (
     claim_folder,
@@ -309,14 +309,3 @@ def parse_until(text: str) -> float | None:
         return float(text)
     except ValueError:
         raise UserError(f'--until must be a return or {SUCCESS}, not {text!r}') from None
-
-
-def renamed(progress: ShowProgress, name: str) -> ShowProgress:
-    """Return what shows the same progress under another name."""
-
-    def show(
-        what: str, done: int, total: int | None = None, unit: str = 'episodes', note: str = ''
-    ) -> None:
-        progress(name, done, total, unit, note)
-
-    return show

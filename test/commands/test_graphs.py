@@ -23,7 +23,7 @@ import pytest
         ('--record=2', 'record:=2, not --record=2;'),
         ('-record:=2', 'record:=2, not -record:=2;'),
         ('--test-episodes 2 seed:=1', 'test_episodes:=2, not --test-episodes;'),
-        ('--record --storage', 'record:=VALUE, not --record;'),
+        ('--record --backend', 'record:=VALUE, not --record;'),
         ('--recrod 2', 'recrod:=2, not --recrod;'),
         ('record=2', "record:=2, not 'record=2'"),
         ('record: 2', "record:=2, not 'record:'"),
@@ -90,3 +90,9 @@ def test_a_missing_library_is_reported_before_anything_starts(
     )
     refused(name, f'run_dir:={run_dir}', words=[words])
     assert started == []
+
+
+def test_a_word_that_is_no_name_makes_no_example(refusal):
+    assert refusal('record', 'policy.zip', 'seed:=1').endswith(
+        "arguments are written name:=value, not 'policy.zip'\n"
+    )

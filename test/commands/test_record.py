@@ -15,3 +15,13 @@ from neuron_reach.launching import graph
 def test_the_graph_of_this_name_is_started(command, run_dir, ros, started):
     assert command('record', f'run_dir:={run_dir}', 'record:=2') == (0, '', '')
     assert started == [graph.build('record', {'run_dir': str(run_dir), 'record': '2'})]
+
+
+def test_the_usage_shows_both_ways(help_of):
+    text = ' '.join(help_of('record').split())
+    assert 'usage: neuron_reach record [-h] [name:=value ...] neuron_reach record POLICY' in text
+
+
+def test_a_policy_file_that_is_missing_is_called_a_file(tmp_path, refused):
+    policy = tmp_path / 'policy.zip'
+    refused('record', policy, '--env', 'Pendulum-v1', '-o', tmp_path, words=['no such file'])

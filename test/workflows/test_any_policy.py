@@ -11,6 +11,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -115,6 +116,8 @@ def test_a_policy_is_tested_before_and_after_in_its_environment(
     low, high = test['before']['interval_95']
     assert low < test['before']['mean_return'] < high < 0.0
     assert 'Test       4 episodes of Pendulum-v1, without retraining\n' in printed
+    for part in ('recording: 3 of 3', 'testing before: 4 of 4', 'testing after: 4 of 4'):
+        assert f'{part} episodes, ' in printed
     arguments[arguments.index('--tau') + 1] = '1'
     assert command('prune', tanh, *arguments)[0] == 0
     again = read_json(out / 'pruning.json')['test']
@@ -122,6 +125,21 @@ def test_a_policy_is_tested_before_and_after_in_its_environment(
     results = prune_policy.TestResult.of(np.array([1.0, 3.0]), np.array([0.0, 1.0]))
     assert results.mean_return == 2.0 and results.interval_95 == (1.0, 3.0)
     assert results.success.value == 0.5
+
+
+def test_the_module_of_an_environment_may_lie_in_the_working_directory(
+    tanh, tmp_path, command, monkeypatch
+):
+    monkeypatch.setattr(prune_policy, 'TEST_EPISODES', 1)
+    monkeypatch.setattr(sys, 'path', [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'my_pendulum.py').write_text(
+        'import gymnasium\n'
+        "entry = 'gymnasium.envs.classic_control:PendulumEnv'\n"
+        "gymnasium.register('Pendulum5-v0', entry_point=entry, max_episode_steps=5)\n"
+    )
+    arguments = ['--env', 'my_pendulum:Pendulum5-v0', '--episodes', '1', '-o', tmp_path / 'out']
+    assert command('prune', tanh, *arguments)[0] == 0
 
 
 def test_episodes_that_are_missing_or_of_others_are_one_line(silu, tanh, tmp_path, refused):

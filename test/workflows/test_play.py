@@ -127,7 +127,7 @@ def test_the_normalized_policy_is_left_beside_the_bag(saved, tmp_path):
 def test_wrong_words_get_a_line(saved, folders, tmp_path, capsys):
     env = ('--env', RAMP, '-o', tmp_path)
     for words, message in (
-        ((saved,), f'record {saved} -o DIR plays it in this process'),
+        ((saved,), f'record {saved} --env ENV_ID -o DIR plays it'),
         ((saved, '--env', RAMP), '-o DIR is missing'),
         ((saved, '-o', tmp_path), 'env is missing'),
         (env, 'takes one POLICY and no name:=value'),
@@ -136,13 +136,15 @@ def test_wrong_words_get_a_line(saved, folders, tmp_path, capsys):
         ((saved, *env, '--max-steps', 0), 'max_steps must be at least 1, not 0'),
         ((saved, *env, '--env-kwargs', 'x'), 'KEY=VALUE'),
         ((saved, *env, '--env-kwargs', 'unknown=3'), 'cannot be made with'),
-        ((saved, *env, '--storage', 'db3'), "unknown bag storage 'db3'"),
         ((saved, '--env', 'CartPole-v1', '-o', tmp_path), 'observes 4 values, but the network has'),
         ((folders[2], '--env', RAMP, '-o', tmp_path), 'has 6 inputs'),
     ):
         assert record(*words) == 2, words
         error = capsys.readouterr().err
         assert message in error and error.count('\n') == 1
+    with pytest.raises(SystemExit):
+        record(saved, *env, '--storage', 'db3')
+    assert "must be one of mcap, sqlite3, not 'db3'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
