@@ -94,7 +94,7 @@ def commands(text):
     lines = []
     for language, block in FENCE.findall(text):
         if not language:
-            lines += block.splitlines()
+            lines += re.sub(r'\\\n *', '', block).splitlines()
     lines += [' '.join(code.split()) for code in re.findall(r'`([^`]+)`', FENCE.sub('', text))]
     lines = [re.sub(r'^(?:\w+=\S+ |\.venv/bin/|rosdep |pip )+', '', line) for line in lines]
     return [line for line in lines if EXAMPLE.match(line)]
