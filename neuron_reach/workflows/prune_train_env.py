@@ -17,7 +17,9 @@ normalization) and `retraining.json`, and, while it trains, the state in `traini
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 from pathlib import Path
 
 from neuron_reach.analysis.options import EnvOptions, PruningOptions
@@ -305,7 +307,7 @@ def parse_until(text: str) -> float | None:
     """
     if text == SUCCESS:
         return None
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f'--until must be a return or {SUCCESS}, not {text!r}') from None
+    with contextlib.suppress(ValueError):
+        if math.isfinite(float(text)):
+            return float(text)
+    raise UserError(f'--until must be a return or {SUCCESS}, not {text!r}')

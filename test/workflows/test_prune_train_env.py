@@ -208,6 +208,7 @@ def test_a_step_that_is_not_retrained_ends_the_run_without_an_error(tmp_path, po
     ('words', 'message'),
     [
         (['--until', 'often'], "--until must be a return or success, not 'often'"),
+        (['--until', 'nan'], "--until must be a return or success, not 'nan'"),
         (['--test-episodes', '1'], 'it takes at least'),
         (['--samples', '3'], '--samples takes effect only without --env'),
         (['--ros'], '--ros takes effect only without --env'),
