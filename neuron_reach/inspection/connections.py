@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -124,6 +125,9 @@ def read_connections(path: str | Path) -> Connections:
     )
 
 
+_TOPIC = re.compile(r'(?:~?/)?[a-z_{][\w{}]*(?:/[a-z_{][\w{}]*)*', re.ASCII | re.IGNORECASE)
+"""How topics may be named; in braces, ROS names substitutions such as {node}."""
+
 OptionsT = TypeVar('OptionsT', Input, Output)
 
 
@@ -148,6 +152,11 @@ def _require(entry: Mapping[str, Any], keys: tuple[str, ...], where: str) -> Non
     for key in keys:
         if not entry.get(key):
             raise UserError(f'{where}: {key} is missing')
+    if _TOPIC.fullmatch(entry['topic']) is None:
+        raise UserError(
+            f'{where}: topic {entry["topic"]!r} is no name of a topic; it consists of letters, '
+            'digits and _, and parts that are separated by / and begin with no digit'
+        )
 
 
 def _input(entry: Any, where: str) -> Input:

@@ -31,7 +31,7 @@ INTEGERS = tuple(f'{sign}int{bits}' for sign in ('', 'u') for bits in (8, 16, 32
 OTHERS = ('boolean', 'octet', 'char')
 
 _TYPE = re.compile(r'([a-z]\w*)/(?:msg/)?([A-Z]\w*)', re.ASCII)
-_PART = re.compile(r'([a-z]\w*)(?:\[(\d+)(?:(:)(\d+))?\])?', re.ASCII)
+_PART = re.compile(r'([a-z]\w*)(?:\[(\d{1,9})(?:(:)(\d{1,9}))?\])?', re.ASCII)
 _SEQUENCE = re.compile(r'sequence<([^,>]+)(?:, *\d+)?>|(.+)\[(\d+)\]')
 
 

@@ -119,7 +119,7 @@ class PolicyInspector:
             [WatchedTopic(messages.activation_topic('output'), POLICY_INSPECTOR)],
         )
         self.duplicates.check_at_start()
-        self._require_free_topics()
+        self._require_free_topics(connections)
         self.loop = Loop(node, self.check)
         self.clock = InspectionClock(self.loop)
         types = {each.topic: each.type for each in connections.inputs if each.topic}
@@ -143,8 +143,21 @@ class PolicyInspector:
         path = path or Path(self.options.policy)
         self.activity.announce(str(path.resolve()), self.policy.network.digest)
 
-    def _require_free_topics(self) -> None:
-        """Raise UserError if another node publishes on the topics of this one."""
+    def _require_free_topics(self, connections: Connections) -> None:
+        """Raise UserError if topics of this node are inputs, or others publish on them."""
+        resolve = self.node.resolve_topic_name
+        layers = [messages.activation_topic(layer) for layer in self.policy.layers]
+        images = [f'{topic}/image' for topic in layers]
+        known = (messages.OBSERVATION, messages.STEPS, messages.EPISODE, messages.CHECKPOINT)
+        own = {resolve(name) for name in (*layers, *images, *known)}
+        given = [each.topic for each in connections.inputs if each.topic]
+        given += [connections.outputs.topic] if connections.outputs else []
+        for topic in given:
+            if resolve(topic) in own:
+                raise UserError(
+                    f'{connections.path}: {topic} is a topic that this node publishes; use '
+                    'another namespace, or another topic'
+                )
         for name in (
             messages.activation_topic('output'),
             messages.OBSERVATION,

@@ -47,6 +47,9 @@ def test_a_file_is_read_with_the_defaults_of_what_it_leaves_out(read):
     pairs = read(FILE.replace('limits: [-1, 1]', 'limits: [[-1, 1], [0, 2.5]]'))
     assert pairs.outputs.limits == ((-1.0, 1.0), (0.0, 2.5))
     assert read(f'trigger: imu\ninputs: [{INPUT}]').outputs is None
+    for topic in ('/Imu_2/data', '~/imu', 'left/imu', '{node}/imu'):
+        named = INPUT.replace('topic: imu', f"topic: '{topic}'")
+        assert read(f'rate: 1\ninputs: [{named}]').inputs[0].topic == topic
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,10 @@ def test_a_file_is_read_with_the_defaults_of_what_it_leaves_out(read):
         ('scale: 0.5', 'scale: half', 'inputs[2]: scale must be a number or a list of numbers'),
         ('scale: 0.5', 'topic: imu', "inputs[2] (previous_action): unknown key 'topic'"),
         ('topic: joints', 'topic: imu', 'topic imu is of two types'),
+        ('topic: joints', 'topic: "my joints"', "inputs[1]: topic 'my joints' is no name of"),
+        ('topic: joints', 'topic: joints//0', 'is no name of a topic'),
+        ('topic: joints', 'topic: joints/', 'is no name of a topic'),
+        ('topic: joints', r'topic: "j\e[31m"', r"topic 'j\x1b[31m' is no name of a topic"),
         ('limits: [-1, 1]', 'limits: [1, -1]', 'limits must be [low, high] with low < high'),
         ('limits: [-1, 1]', 'limits: 3', 'limits must be [low, high] with low < high'),
         (FILE, 'rate: 50\ninputs: []', 'inputs must be a list of at least one topic'),

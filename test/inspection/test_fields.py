@@ -76,6 +76,7 @@ def test_widths_are_known_where_the_type_says_them():
         ('JointState', 'name', 'string, not numbers'),
         ('JointState', 'position[3:3]', 'is empty'),
         ('JointState', 'position[x]', 'is not written like'),
+        ('JointState', f'position[{"9" * 5000}]', 'is not written like'),
         ('MultiDOFJointState', 'twist.linear', r'twist is an array; name an element, twist\[0\]'),
         ('MultiDOFJointState', 'twist', 'not numbers'),
     ],

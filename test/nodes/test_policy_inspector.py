@@ -330,6 +330,11 @@ def test_images_show_every_neuron_and_a_service_ends_the_episode(robot, start_no
         ('angular_velocity', 'angular', "no field 'angular' (did you mean angular_velocity?)"),
         ('offset: [0.1, -1.5, 0.3]\n  limits', 'offset: [1, 2]\n  limits', '2 numbers'),
         ('outputs:', 'outpts:', "unknown key 'outpts' (did you mean outputs?)"),
+        (
+            'topic: imu/data',
+            'topic: observation',
+            'observation is a topic that this node publishes',
+        ),
         (FILE[FILE.index('outputs:') :], '', 'has no outputs, which act:=true needs'),
     ],
 )
