@@ -17,6 +17,9 @@ import signal
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code of a process that was ended by Ctrl-C."""
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that ask a process to end."""
+
 
 def end_with_parent() -> None:
     """Make the kernel interrupt this process when its parent dies."""

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from neuron_reach.common.processes import INTERRUPTED, end_with_parent
+from neuron_reach.common.processes import INTERRUPTED, INTERRUPTS, end_with_parent
 from neuron_reach.common.ros_environment import LAUNCHER, check_environment
 from neuron_reach.launching.graph import Phase, Process
 
@@ -158,6 +158,15 @@ def command_of(process: Process) -> list[str]:
     return command
 
 
+def _hold_interrupts() -> None:
+    """Keep interrupts pending until the node can handle them (see `Interrupt.install`).
+
+    One that arrives while Python starts would end the process by the signal.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    end_with_parent()
+
+
 class _Child:
     """A started process."""
 
@@ -168,7 +177,7 @@ class _Child:
         self._popen = subprocess.Popen(
             command_of(process),
             start_new_session=True,
-            preexec_fn=end_with_parent,
+            preexec_fn=_hold_interrupts if self._is_node else end_with_parent,
             env={**os.environ, LAUNCHER: str(os.getpid())},
         )
 

@@ -18,6 +18,7 @@ import threading
 import time
 from types import FrameType
 
+from neuron_reach.common.processes import INTERRUPTS
 from neuron_reach.common.ros_environment import LAUNCHER
 
 CLOSING_DURATION = 10.0
@@ -38,9 +39,10 @@ class Interrupt:
 
     @classmethod
     def install(cls) -> None:
-        """Handle SIGINT and SIGTERM from now on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Handle SIGINT and SIGTERM from now on, and those that the starter held back."""
+        for number in INTERRUPTS:
             signal.signal(number, cls._handle)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
 
     @classmethod
     def _handle(cls, number: int, _frame: FrameType | None) -> None:
@@ -53,7 +55,7 @@ class Interrupt:
         """Raise KeyboardInterrupt if a signal has been received since the last check."""
         if cls.pending:
             cls.pending = False
-            for number in (signal.SIGINT, signal.SIGTERM):  # nothing may interrupt the closing
+            for number in INTERRUPTS:  # nothing may interrupt the closing
                 signal.signal(number, signal.SIG_IGN)
             raise KeyboardInterrupt
 

@@ -42,6 +42,7 @@ def end(number, _):
     os._exit(0)
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, end)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 if sys.argv[2]:
     while 'ready' not in log.read_text():
         time.sleep(0.01)
@@ -71,3 +72,28 @@ def test_nodes_do_not_work_off_what_is_on_its_way_when_one_has_failed(
     )
     assert run([Phase('test', Process('leader'), (Process('follower'),))]) == code
     assert log.read_text() == said
+
+
+def test_a_node_that_is_interrupted_while_it_starts_ends_in_order(monkeypatch, capfd):
+    starting = """
+import sys, time
+print('starting', flush=True)
+time.sleep(1.0)  # as while libraries are imported
+from neuron_reach.nodes.shutdown import Interrupt
+Interrupt.install()
+try:
+    Interrupt.check()
+except KeyboardInterrupt:
+    print('interrupted')
+    sys.exit(0)
+sys.exit(5)
+"""
+    codes = {'leader': 'import time; time.sleep(0.5)', 'follower': starting}
+    monkeypatch.setattr(
+        'neuron_reach.launching.starter.command_of',
+        lambda process: [sys.executable, '-c', codes[process.name]],
+    )
+    assert run([Phase('test', Process('leader'), (Process('follower'),))]) == 0
+    printed = capfd.readouterr()
+    assert printed.out.split() == ['starting', 'interrupted']
+    assert printed.err == ''
