@@ -236,7 +236,7 @@ def test_half_written_things_are_one_line(left, tmp_path, refused):
 
 
 def test_what_is_not_ours_is_one_line_that_says_what_is_supported(tmp_path, refused):
-    supported = 'info describes run folders, checkpoints, bags, films'
+    supported = 'info describes run folders, checkpoints, policies, bags, films'
     refused('info', tmp_path, words=['is an empty folder', supported])
     (tmp_path / 'note.txt').touch()
     refused('info', tmp_path, words=['a folder that neuron_reach did not write, with note.txt'])
