@@ -26,7 +26,7 @@ LEAVES = """\
 Nothing. With record:=DIR, a bag for analyze, prune, map and any other reader of bags."""
 EXAMPLES = """
 neuron_reach inspect policy:=p.onnx inputs:=go1.yaml
-neuron_reach inspect policy:=p.onnx inputs:=go1.yaml record:=go1_bag episodes:=20
+neuron_reach inspect policy:=p.onnx inputs:=go1.yaml record:=bag episodes:=20
 """
 
 

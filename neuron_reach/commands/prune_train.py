@@ -43,7 +43,7 @@ neuron_reach prune-train runs/joints3_seed0/checkpoint -o reduced
 neuron_reach prune-train runs/joints3_seed0 --tau 0.2 --steps 5 -o reduced
 neuron_reach prune-train runs/joints3_seed0 --ros -o reduced
 neuron_reach prune-train dqn.zip --env LunarLander-v3 --until 200 -o reduced
-neuron_reach prune-train sac.zip --env my_envs:My-v0 --until success -o reduced
+neuron_reach prune-train sac.zip --env my_envs:My-v0 --until success -o small
 """
 ROS_FLAGS = ('backend', 'storage', 'namespace', 'simulator_timeout')
 GAZEBO_FLAGS = ('payload', 'gain_scale', 'physics_steps', 'gui')

@@ -41,7 +41,7 @@ EXAMPLES = """
 neuron_reach record checkpoint:=/tmp/x run_dir:=y
 neuron_reach record checkpoint:=/tmp/x record:=20 backend:=gazebo run_dir:=z
 neuron_reach record policy.zip --env LunarLander-v3 --episodes 300 -o recorded
-neuron_reach record p.onnx --env my_module:MyEnv-v0 --normalization s.npz -o bags
+neuron_reach record p.onnx --env my_envs:My-v0 --normalization s.npz -o bags
 neuron_reach record runs/joints3_seed0 -o recorded
 """
 ONLY_PLAYED = ('env', 'output', 'episodes', 'seed', 'max_steps', 'storage', 'normalization')
