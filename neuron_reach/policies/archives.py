@@ -23,28 +23,14 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-import numpy as np
 import torch
 
 from neuron_reach.common.files import open_regular
 from neuron_reach.errors import UserError, printable
+from neuron_reach.policies.pickles import NUMPY, Skipped, SkippingUnpickler
 
 LARGEST_ARCHIVE = 2**31
 """Largest archive that is read, and largest content of one, bytes."""
-
-_DTYPES = [np.dtype(code) for code in '?bBhHiIlLqQefd']
-_NUMPY: list[Any] = [
-    *(np.ndarray, np.dtype, *{type(dtype) for dtype in _DTYPES}),
-    *(
-        (np.ndarray.__reduce__(np.zeros(1))[0], f'numpy.{module}.multiarray._reconstruct')
-        for module in ('core', '_core')
-    ),
-    *(
-        (np.float64(0).__reduce__()[0], f'numpy.{module}.multiarray.scalar')
-        for module in ('core', '_core')
-    ),
-]
-"""What rebuilds NumPy's numbers and arrays of numbers, which checkpoints hold beside tensors."""
 
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
@@ -144,7 +130,9 @@ def open_archive(path: Path) -> Iterator[Archive]:
 
 
 def load_tensors(path: Path, content: bytes) -> Any:
-    """Return what `torch.save` wrote, if it holds nothing but tensors and plain values.
+    """Return what `torch.save` wrote: tensors and plain values.
+
+    Objects of other classes, such as an `argparse.Namespace` of settings, are skipped.
 
     Args:
         path: of the file, for messages.
@@ -153,17 +141,37 @@ def load_tensors(path: Path, content: bytes) -> Any:
     Raises:
         UserError: it is damaged, expands too far, or reading it would run code.
     """
-    if content[:2] == b'PK':
-        Archive(path, io.BytesIO(content))
+    archive = Archive(path, io.BytesIO(content)) if content[:2] == b'PK' else None
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(NUMPY):
             warnings.simplefilter('ignore')
             return torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
     except pickle.UnpicklingError:
-        raise UserError(
-            f'{path}: is damaged, or holds other objects than tensors, which are not read '
-            'because that could run code'
-        ) from None
+        return _without_objects(path, archive)
     except Exception as error:
         first, *_ = str(error).splitlines() or ['']
         raise UserError(f'{path}: is damaged: {printable(first) or type(error).__name__}') from None
+
+
+def _without_objects(path: Path, archive: Archive | None) -> Any:
+    """Return what a file holds beside objects of classes that are not known."""
+    reason = 'holds other objects than tensors'
+    if archive is not None:
+        roots = [name.removesuffix('data.pkl') for name in archive.names if 'data.pkl' in name]
+        root = roots[0] if roots else ''
+        content = archive.read(f'{root}data.pkl')
+        try:
+            found = SkippingUnpickler(content, lambda key: archive.read(f'{root}data/{key}')).load()
+        except pickle.UnpicklingError as error:
+            found, reason = None, str(error)
+        except UserError:
+            raise
+        except Exception:  # whatever a damaged or hostile pickle leads to
+            found = None
+        if isinstance(found, dict | list | tuple) and found:
+            return found
+        if isinstance(found, Skipped):
+            reason = f'is an object of {type(found).__module__}.{type(found).__qualname__}'
+    raise UserError(
+        f'{path}: is damaged, or {printable(reason)}, which is not read because that could run code'
+    )

@@ -33,7 +33,7 @@ from neuron_reach.policies.parts import PART_ORDER, role_of_path, words
 
 Tensors = Mapping[str, AnyArray]
 
-_ALIASES = {'swish': 'silu', 'lrelu': 'leaky_relu', 'leakyrelu': 'leaky_relu'}
+_ALIASES = {'celu': 'elu', 'swish': 'silu', 'lrelu': 'leaky_relu', 'leakyrelu': 'leaky_relu'}
 _PARTS = {'policy': 'policy', 'actor': 'policy', 'q': 'q', 'value': 'value', 'critic': 'value'}
 """Words for `part`, with the role that each means."""
 
@@ -219,7 +219,7 @@ def _without_chain(tensors: Tensors) -> str:
         return 'holds no tensors'
     for name, values in tensors.items():
         if values.ndim > 2:
-            return f'{name} has {values.ndim} dimensions, as convolutions have'
+            return f'{name} has {values.ndim} dimensions, as convolutions and ensembles have'
     shown = ', '.join(f'{name} {values.shape}' for name, values in [*tensors.items()][:3])
     return f'holds no layers whose shapes fit, but {shown}'
 
@@ -228,6 +228,12 @@ def _check_others(where: str, tensors: Tensors, chain: Chain) -> None:
     """Refuse networks of which the chain is only a part."""
     parents = {module.rpartition('.')[0] for module in chain.modules}
     for name, values in tensors.items():
+        changed = re.fullmatch(r'(.*\.)?([^.]+)\.(weight_(g|orig)|parametrizations\..+)', name)
+        if changed is not None and (changed[1] or '').rstrip('.') in parents:
+            raise UserError(
+                f'{where}: {name} belongs to weight or spectral normalization; remove it before '
+                f'saving, or use from_torch; {SUPPORTED}'
+            )
         module, _, kind = name.rpartition('.')
         parent = module.rpartition('.')[0]
         unclear = chain.role is None and parent not in parents

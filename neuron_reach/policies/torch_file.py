@@ -24,19 +24,22 @@ from neuron_reach.common.arrays import AnyArray
 from neuron_reach.common.files import DIGEST, damaged, read_bytes
 from neuron_reach.common.names import METADATA, MODEL
 from neuron_reach.common.tensors import tensors_digest
-from neuron_reach.errors import UserError
+from neuron_reach.errors import UserError, printable
 from neuron_reach.networks.feed_forward import FeedForward
 from neuron_reach.policies.actions import Actions
 from neuron_reach.policies.archives import load_tensors
 from neuron_reach.policies.export import DESCRIPTION
 from neuron_reach.policies.feed_forward import LARGEST_FILE, FeedForwardPolicy, Origin
 from neuron_reach.policies.formats import format_of
+from neuron_reach.policies.pickles import Skipped
 from neuron_reach.policies.tensor_chains import Chain, choose, find_chains, network_of
 
 SILENT_FORMATS = ('PyTorch', 'safetensors')
 """Formats that do not say the activation functions."""
 
 MOST_TENSORS = 100_000
+
+_ADVICE = 'save module.state_dict() instead, or give the module to from_torch'
 
 
 def read_state(
@@ -61,9 +64,7 @@ def _state(path: Path) -> dict[str, AnyArray]:
     try:
         saved = load_tensors(path, content)
     except UserError as error:
-        raise UserError(
-            f'{error}; save module.state_dict() instead, or give the module to from_torch'
-        ) from None
+        raise UserError(f'{error}; {_ADVICE}') from None
     return _flat(path, saved)
 
 
@@ -140,6 +141,7 @@ def _flat(path: Path, saved: Any) -> dict[str, AnyArray]:
     """Return all tensors in nested dicts, lists and tuples, by their dotted names."""
     tensors: dict[str, AnyArray] = {}
     seen: set[int] = set()
+    skipped = ''
     open_items: list[tuple[str, Any]] = [('', saved)]
     while open_items:
         name, value = open_items.pop()
@@ -149,6 +151,8 @@ def _flat(path: Path, saved: Any) -> dict[str, AnyArray]:
                 tensors[name] = _array(value)
         elif isinstance(value, np.ndarray) and value.dtype.kind in 'iuf' and value.size:
             tensors[name] = _array(torch.from_numpy(value.astype(value.dtype.newbyteorder('='))))
+        elif isinstance(value, Skipped) and not value:
+            skipped = skipped or f'{type(value).__module__}.{type(value).__qualname__}'
         elif isinstance(value, dict | list | tuple) and id(value) not in seen:
             seen.add(id(value))
             items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -156,6 +160,11 @@ def _flat(path: Path, saved: Any) -> dict[str, AnyArray]:
             open_items += reversed(inner)
         if len(tensors) > MOST_TENSORS:
             raise UserError(f'{path}: holds more than {MOST_TENSORS} tensors')
+    if skipped and not tensors:
+        raise UserError(
+            f'{path}: holds no tensors, but an object of {printable(skipped)}, which is not read '
+            f'because that could run code; {_ADVICE}'
+        )
     return tensors
 
 

@@ -47,8 +47,27 @@ def call(name: str, *args: Any, **kwargs: Any) -> Any:
     """
     operation = _OPERATIONS.get(name.strip('_'))
     if operation is None:
-        raise UnfitError('this operation is not supported')
+        reasons = [reason for reason, names in _REASONS.items() if name.strip('_') in names]
+        raise UnfitError(reasons[0] if reasons else 'this operation is not supported')
     return operation(*args, **kwargs)
+
+
+_REASONS = {
+    'convolutions are not supported': (
+        *('conv1d', 'conv2d', 'conv3d', 'convolution', 'conv_transpose2d', 'max_pool2d'),
+    ),
+    'recurrent networks are not supported': (
+        *('gru', 'gru_cell', 'lstm', 'lstm_cell', 'rnn_relu', 'rnn_tanh'),
+        *('rnn_relu_cell', 'rnn_tanh_cell'),
+    ),
+    'attention is not supported': ('scaled_dot_product_attention', 'multi_head_attention_forward'),
+    'normalization over the neurons of a sample is no elementwise function': (
+        *('layer_norm', 'group_norm', 'instance_norm', 'rms_norm', 'norm'),
+    ),
+    'softmax is no elementwise function': ('softmax', 'log_softmax'),
+    'embeddings are not supported': ('embedding',),
+    'random numbers are not supported': ('normal', 'rand', 'rand_like', 'randn', 'randn_like'),
+}
 
 
 def _array(value: Any) -> Value:
@@ -105,6 +124,12 @@ def _elu(
     if scale != 1.0 or input_scale != 1.0:
         raise UnfitError('it has scales')
     return apply(Function.of('elu', alpha=alpha), input)
+
+
+def _celu(input: Value, alpha: float = 1.0, inplace: bool = False) -> Value:
+    if alpha != 1.0:
+        raise UnfitError('CELU is supported for alpha = 1')
+    return apply(Function.of('elu'), input)
 
 
 def _gelu(input: Value, approximate: str = 'none') -> Value:
@@ -192,6 +217,44 @@ def _transpose(input: Value, dim0: int, dim1: int) -> Value:
     return rearranged(input, lambda values: np.swapaxes(values, dim0, dim1))
 
 
+def _permute(input: Value, *dims: Any) -> Value:
+    order = dims[0] if len(dims) == 1 and isinstance(dims[0], Sequence) else dims
+    return rearranged(input, lambda values: np.transpose(values, order))
+
+
+def _unflatten(input: Value, dim: int, sizes: Sequence[int]) -> Value:
+    place = dim % len(input.shape)
+    shape = (*input.shape[:place], *sizes, *input.shape[place + 1 :])
+    return rearranged(input, lambda values: values.reshape(shape))
+
+
+def _expand(input: Value, *sizes: Any) -> Value:
+    wanted = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], Sequence) else sizes
+    old = (1,) * (len(wanted) - len(input.shape)) + tuple(input.shape)
+    shape = [before if size == -1 else size for before, size in zip(old, wanted, strict=True)]
+    return rearranged(input, lambda values: np.broadcast_to(values, shape))
+
+
+def _select(input: Value, dim: int, index: int) -> Value:
+    return rearranged(input, lambda values: np.take(values, index, dim))
+
+
+def _narrow(input: Value, dim: int, start: int, length: int) -> Value:
+    begin = start % max(input.shape[dim], 1)
+    return rearranged(input, lambda values: np.take(values, range(begin, begin + length), dim))
+
+
+def _slice(
+    input: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Value:
+    places = range(input.shape[dim])[start:end:step]
+    return rearranged(input, lambda values: np.take(values, places, dim))
+
+
+def _unbind(input: Value, dim: int = 0) -> list[Value]:
+    return [_select(input, dim, index) for index in range(input.shape[dim])]
+
+
 def _chunk(input: Value, chunks: int, dim: int = 0) -> list[Value]:
     return _split(input, -(-input.shape[dim] // chunks), dim)
 
@@ -229,9 +292,11 @@ def _size(input: Value, dim: int | None = None) -> Any:
 _OPERATIONS: dict[str, Callable[..., Any]] = {
     'addmm': _addmm,
     'batch_norm': _normalize,
+    'celu': _celu,
     'chunk': _chunk,
     'dim': lambda input: len(input.shape),
     'elu': _elu,
+    'expand': _expand,
     'flatten': _flatten,
     'gelu': _gelu,
     'getitem': _getitem,
@@ -241,14 +306,18 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     'leaky_relu': _function('leaky_relu', 'negative_slope'),
     'linear': _linear,
     'mish': _function('mish'),
+    'narrow': _narrow,
     'neg': lambda input: elementwise('mul', input, np.asarray(-1.0)),
+    'permute': _permute,
     'relu': _function('relu'),
     'relu6': _relu6,
     'rsub': _rsub,
+    'select': _select,
     'selu': _function('selu'),
     'sigmoid': _function('sigmoid'),
     'silu': _function('silu'),
     'size': _size,
+    'slice': _slice,
     'softplus': _function('softplus', 'beta', 'threshold'),
     'softsign': _function('softsign'),
     'split': _split,
@@ -257,6 +326,8 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     't': _t,
     'tanh': _function('tanh'),
     'transpose': _transpose,
+    'unbind': _unbind,
+    'unflatten': _unflatten,
     'unsqueeze': _unsqueeze,
     **dict.fromkeys(('cat', 'concat', 'concatenate'), _cat),
     **dict.fromkeys(('clamp', 'clip'), _clamp),

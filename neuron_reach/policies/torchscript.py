@@ -17,9 +17,6 @@ and branches on constants. Everything else is refused.
 from __future__ import annotations
 
 import ast
-import collections
-import io
-import math
 import operator
 import pickle
 from pathlib import Path
@@ -35,19 +32,14 @@ from neuron_reach.networks.feed_forward import FeedForward
 from neuron_reach.networks.signals import SUPPORTED, Signal, UnfitError, inputs
 from neuron_reach.policies.archives import Archive, open_archive
 from neuron_reach.policies.feed_forward import FeedForwardPolicy, Origin
+from neuron_reach.policies.pickles import TensorUnpickler
 from neuron_reach.policies.torch_operations import call
+
+_LISTS = ('build_boollist', 'build_doublelist', 'build_intlist', 'build_tensorlist')
+"""Functions by which archives make lists of numbers and tensors."""
 
 LARGEST_CODE, MOST_STATEMENTS, DEEPEST = 1 << 20, 100_000, 100
 """Bytes of a file of code; statements that are followed; calls inside calls."""
-
-_STORAGES: dict[str, np.dtype[Any]] = {
-    'FloatStorage': np.dtype('<f4'),
-    'DoubleStorage': np.dtype('<f8'),
-    'HalfStorage': np.dtype('<f2'),
-    'LongStorage': np.dtype('<i8'),
-    'IntStorage': np.dtype('<i4'),
-    'BoolStorage': np.dtype('?'),
-}
 
 
 def read_torchscript(path: Path, part: str | None = None) -> FeedForwardPolicy:
@@ -73,38 +65,28 @@ class _Object:
     kind = ''
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(TensorUnpickler):
     """Reads modules and tensors; it imports and calls nothing else."""
 
     def __init__(self, archive: Archive, root: str, name: str) -> None:
-        super().__init__(io.BytesIO(archive.read(f'{root}{name}.pkl')))
-        self._archive, self._place = archive, f'{root}{name}/'
+        super().__init__(
+            archive.read(f'{root}{name}.pkl'), lambda key: archive.read(f'{root}{name}/{key}')
+        )
 
-    def find_class(self, module: str, name: str) -> Any:
+    def other_class(self, module: str, name: str) -> Any:
         if module.split('.')[0] == '__torch__':
             return type('Object', (_Object,), {'kind': f'{module}.{name}'})
-        if (module, name) == ('torch._utils', '_rebuild_tensor_v2'):
-            return _tensor
-        if (module, name) == ('collections', 'OrderedDict'):
-            return collections.OrderedDict
-        if module == 'torch' and name in _STORAGES:
-            return name
-        if module == 'torch.jit._pickle' and name in ('build_intlist', 'build_doublelist'):
+        if module == 'torch.jit._pickle' and name in _LISTS:
             return list
+        if (module, name) == ('torch.jit._pickle', 'restore_type_tag'):
+            return lambda value, kind: value
         raise UnfitError(f'it holds {module}.{name}')
 
-    def persistent_load(self, pid: Any) -> AnyArray:
-        _, kind, key, *_ = pid
-        content = self._archive.read(f'{self._place}{key}')
-        values: AnyArray = np.frombuffer(content, _STORAGES[str(kind)])
+    def rebuilt(self, storage: torch.Tensor, *place: Any) -> AnyArray:
+        tensor = super().rebuilt(storage, *place)
+        half = tensor.dtype in (torch.float16, torch.bfloat16)
+        values: AnyArray = (tensor.float() if half else tensor).numpy()
         return values
-
-
-def _tensor(storage: AnyArray, offset: int, size: Any, stride: Any, *_: Any) -> AnyArray:
-    if math.prod(size) > storage.size:
-        raise UnfitError(f'a tensor of shape {tuple(size)} has {storage.size} numbers')
-    values: AnyArray = torch.from_numpy(storage.copy()).as_strided(size, stride, offset).numpy()
-    return values.astype(np.float32) if values.dtype == np.float16 else values.copy()
 
 
 class _Name(str):
@@ -140,7 +122,7 @@ class _Program:
         )
         if not isinstance(module, _Object):
             raise UnfitError('it holds no module')
-        weights = [each for each in _tensors(module) if each.ndim == 2]
+        weights = [each for each in _tensors((module, self._constants)) if each.ndim == 2]
         problem: ValueError = UnfitError('there is no linear layer')
         widths = dict.fromkeys(
             [each.shape[1] for each in weights] + [each.shape[0] for each in weights]
@@ -171,6 +153,8 @@ class _Program:
 
     def _method(self, owner: _Object, name: str, args: list[Any], depth: int) -> Any:
         place, _, kind = owner.kind.rpartition('.')
+        if '.nn.modules.rnn.' in owner.kind:
+            raise UnfitError(f'it has a module {kind}; recurrent networks are not supported')
         for node in self._defined(place, kind).body:
             if isinstance(node, ast.FunctionDef) and node.name == name:
                 return self._function(node, [owner, *args], {}, depth)
@@ -304,7 +288,7 @@ _DAMAGE = (
 
 
 def _tensors(module: Any) -> list[AnyArray]:
-    """Return the tensors of a module and those in it, in order."""
+    """Return the tensors of modules, tuples and lists, in order."""
     found: list[AnyArray] = []
     seen: set[int] = set()
     left = [module]
@@ -315,4 +299,6 @@ def _tensors(module: Any) -> list[AnyArray]:
         elif isinstance(each, _Object) and id(each) not in seen:
             seen.add(id(each))
             left += reversed(each.__dict__.values())
+        elif isinstance(each, tuple | list):
+            left += reversed(each)
     return found

@@ -9,17 +9,21 @@
 
 """State dicts as learning libraries save them, and safetensors files."""
 
+import argparse
 import collections
 import itertools
 import os
+import pathlib
 import pickle
 import re
+import types
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 import neuron_reach as nr
 
@@ -310,6 +314,14 @@ UNFIT = {
         nn.Sequential(nn.Linear(6, 8), nn.Linear(9, 3)).state_dict(),
         'holds no layers whose shapes fit, but 0.weight (8, 6), 0.bias (8,), 1.weight (3, 9)',
     ),
+    'weight norm': (
+        nn.Sequential(weight_norm(nn.Linear(6, 8)), nn.Linear(8, 3)).state_dict(),
+        '0.parametrizations.weight.original0 belongs to weight or spectral normalization',
+    ),
+    'spectral norm': (
+        nn.Sequential(nn.utils.spectral_norm(nn.Linear(6, 8)), nn.Linear(8, 3)).state_dict(),
+        '0.weight_orig belongs to weight or spectral normalization',
+    ),
     'several': (
         named(student=ACTOR, teacher=mlp(6, 9, 3)),
         'holds 2 networks; choose one by part=: student (6-16-8-3), teacher (6-9-3)',
@@ -349,6 +361,78 @@ def test_modules_and_other_objects_are_refused(older, tmp_path, monkeypatch):
         assert 'save module.state_dict() instead' in text
     path.write_bytes(pickle.dumps({'hook': Evil()}))
     assert re.search('could run code|is damaged', refusal(path, activation='elu'))
+    assert not (tmp_path / 'evil').exists()
+
+
+class Settings:
+    """Belongs to a project that is not installed where a file is read."""
+
+    def __init__(self):
+        self.rate, self.folder = 1e-3, pathlib.Path('runs')
+
+    def __setstate__(self, state):
+        os.system('touch evil')
+
+
+class Dotted(dict):
+    """Entries by name, as many projects keep settings."""
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        argparse.Namespace(rate=1e-3, sizes=[8, 8], device=torch.device('cpu'), none=None),
+        Settings(),
+        Dotted(inner=Dotted(rate=np.float32(0.5)), shape=torch.Size([2])),
+        types.SimpleNamespace(
+            seen={1, 2}, counts=collections.Counter('aab'), last=collections.deque([1.0], 3)
+        ),
+        {'function': np.mean, 'kind': torch.float32, 'class': nn.ELU, 'text': np.str_('elu')},
+        {'statistics': np.arange(3.0), 'deep': [argparse.Namespace(values=np.int64(3))]},
+    ],
+    ids=lambda settings: type(settings).__name__,
+)
+def test_settings_beside_the_tensors_are_skipped(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for state in (
+        {'args': settings, 'model': named(actor=ACTOR), 'optimizer': OPTIMIZER},
+        Dotted(cfg=settings, state_dict=named(actor=ACTOR)),
+    ):
+        policy = nr.load(saved(tmp_path, state, 'last.ckpt'), activation='elu')
+        expected = ACTOR(torch.from_numpy(OBSERVATIONS)).detach()
+        np.testing.assert_allclose(policy.outputs(OBSERVATIONS), expected, rtol=1e-5, atol=1e-6)
+    assert not (tmp_path / 'evil').exists()
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16, torch.float64], ids=str)
+def test_tensors_beside_settings_keep_their_numbers(dtype, tmp_path):
+    whole = torch.linspace(-1, 1, 48).to(dtype).reshape(8, 6).T  # with strides, and a storage's end
+    state = {
+        'args': Settings(),
+        'actor.weight': whole[3:],
+        'actor.bias': nn.Parameter(whole[0, :3]),
+    }
+    (layer,) = nr.load(saved(tmp_path, state)).network.layers
+    np.testing.assert_array_equal(layer.weight, whole[3:].double())
+    np.testing.assert_array_equal(layer.bias, whole[0, :3].detach().double())
+
+
+def test_what_would_run_code_is_refused_beside_settings_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = ACTOR.state_dict()
+    harmful = [
+        {'model': model, 'args': argparse.Namespace(hook=Evil())},
+        {'args': argparse.Namespace(), 'model': model, 'hooks': [Settings(), Evil()]},
+        Dotted(model=model, hook=Evil()),
+    ]
+    for state in harmful:
+        text = refusal(saved(tmp_path, state), activation='elu')
+        assert f'would call {os.system.__module__}.system' in text
+        assert 'could run code' in text
+    for state in ({'model': ACTOR}, {'policy': [ACTOR], 'args': argparse.Namespace()}):
+        text = refusal(saved(tmp_path, state), activation='elu')
+        assert 'torch.nn.modules.container.Sequential' in text
+        assert 'save module.state_dict() instead' in text
     assert not (tmp_path / 'evil').exists()
 
 

@@ -79,7 +79,7 @@ def normalized():
 
 
 FUNCTIONS = [
-    *(nn.ELU(0.7), nn.LeakyReLU(0.2), nn.Tanh(), nn.ReLU(inplace=True)),
+    *(nn.CELU(), nn.ELU(0.7), nn.LeakyReLU(0.2), nn.Tanh(), nn.ReLU(inplace=True)),
     *(nn.SELU(), nn.Sigmoid(), nn.SiLU(), nn.GELU(), nn.GELU('tanh'), nn.Softplus(), nn.Mish()),
     *(nn.Softsign(), nn.Hardsigmoid(), nn.Hardswish(), nn.Hardtanh(-0.5, 2.0), nn.ReLU6()),
 ]
@@ -116,6 +116,25 @@ def test_modules_with_their_own_forward_compute_the_same(made, double):
         policy = nr.from_torch(module.double())
         assert policy.network.layers[0].weight.dtype == np.float64
         check(module, policy, torch.from_numpy(OBSERVATIONS).double())
+
+
+class Rearranged(nn.Module):
+    """Selects and permutes what it then maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = x.unflatten(1, (2, 3)).permute(0, 2, 1)
+        first, second = x.unbind(2)
+        narrow = torch.narrow(x.select(2, 0), 1, 1, 2)
+        wide = x[:, :1, 0].expand(-1, 2)
+        return self.layer(torch.cat([narrow, second[:, :2], wide], 1)) + 0.0 * first
+
+
+def test_rearrangements_compute_the_same():
+    check(module := Rearranged(), nr.from_torch(module), torch.from_numpy(OBSERVATIONS))
 
 
 def test_several_arguments_are_concatenated():

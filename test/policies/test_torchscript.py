@@ -46,12 +46,29 @@ class Recurrent(nn.Module):
         return self.memory(self.layer(x))
 
 
+class Heads(nn.Module):
+    """As rsl_rl exports an actor whose output has means and deviations; its settings are kept."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes: dict[str, int] = {'actions': 3}
+        self.layers = nn.Sequential(nn.Linear(6, 8), nn.CELU(), nn.Linear(8, 6))
+        self.heads = nn.Unflatten(-1, (2, 3))
+
+    def forward(self, x):
+        return self.heads(self.layers(x))[..., 0, :]
+
+
+KINDS = ('script', 'trace', 'frozen')
+
+
 def saved(folder, module, kind='script'):
     path = folder / 'policy.pt'
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         example = torch.from_numpy(OBSERVATIONS[:1])
-        made = torch.jit.script(module) if kind == 'script' else torch.jit.trace(module, example)
+        made = torch.jit.trace(module, example) if kind == 'trace' else torch.jit.script(module)
+        made = torch.jit.freeze(made.eval()) if kind == 'frozen' else made
         torch.jit.save(made, path)
     return path
 
@@ -59,7 +76,7 @@ def saved(folder, module, kind='script'):
 @pytest.mark.parametrize(
     ('made', 'kind'),
     [
-        *((made, kind) for made in (Exported, Weights, normalized) for kind in ('script', 'trace')),
+        *((made, kind) for made in (Exported, Heads, Weights, normalized) for kind in KINDS),
         (Custom, 'trace'),
     ],
 )
@@ -78,6 +95,8 @@ def test_functions_compute_the_same(function, tmp_path):
 
 
 def test_what_does_not_fit_is_one_line(tmp_path):
+    with pytest.raises(nr.UserError, match='recurrent networks are not supported'):
+        nr.load(saved(tmp_path, Recurrent()))
     for module in (Recurrent(), nn.Sequential(nn.Linear(6, 4), nn.LayerNorm(4)), nn.Tanh()):
         with pytest.raises(nr.UserError, match='supported are chains') as error:
             nr.load(saved(tmp_path, module))
