@@ -37,7 +37,8 @@ from neuron_reach.networks.signals import (
 from neuron_reach.policies.actions import Actions
 from neuron_reach.policies.export import DESCRIPTION
 from neuron_reach.policies.feed_forward import LARGEST_FILE, FeedForwardPolicy, Origin
-from neuron_reach.policies.onnx_operators import Node, compute
+from neuron_reach.policies.onnx_node import Node
+from neuron_reach.policies.onnx_operators import compute
 from neuron_reach.policies.parts import role
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class _Graph:
                 )
             return part, None
         kinds = importlib.import_module('onnx').TensorProto
+        found: list[str] = []
         for each in self._graph.output:
             chosen = self._chosen(each.name)
             if chosen is not None:
@@ -149,7 +151,10 @@ class _Graph:
                 *(kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16, kinds.UNDEFINED),
             )
             if real and role(each.name) in ('policy', 'q', None):
-                return each.name, None
+                found.append(each.name)
+        given = {each.name for each in self._inputs}
+        for name in sorted(found, key=lambda name: not self._needed(name) & given):
+            return name, None  # constants, such as a version number, come last
         raise UserError(
             f'{self.path}: none of its outputs is that of a policy; choose one by part=: '
             f'{", ".join(names)}'
@@ -322,4 +327,5 @@ class _Graph:
 def _label(node: onnx.NodeProto) -> str:
     """Return what error messages call a node."""
     name = node.name or (node.output[0] if node.output else '')
-    return f'node {name!r} ({node.op_type})'
+    domain = f'{node.domain}.' if node.domain not in ('', 'ai.onnx') else ''
+    return f'node {name!r} ({domain}{node.op_type})'

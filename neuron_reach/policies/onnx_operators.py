@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -26,50 +25,12 @@ from neuron_reach.networks.signals import (
     Value,
     apply,
     clipped,
-    concatenate,
     elementwise,
     matmul,
     rearranged,
 )
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Node:
-    """An operator with its operands.
-
-    Attributes:
-        kind: name of the operator.
-        domain: that defines it; empty: ONNX.
-        operands: None: an optional one that is not there.
-        options: its attributes.
-        outputs: how many there are.
-        opset: version of the operators.
-    """
-
-    kind: str
-    domain: str
-    operands: Sequence[Value | None]
-    options: dict[str, Any]
-    outputs: int
-    opset: int
-
-    def operand(self, place: int) -> Value:
-        """Return an operand that has to be there."""
-        value = self.operands[place] if place < len(self.operands) else None
-        if value is None:
-            raise UnfitError('an operand is missing')
-        return value
-
-    def option(self, name: str, default: Any, place: int | None = None) -> Any:
-        """Return an option: an attribute, or in later versions a constant operand."""
-        if place is not None and place < len(self.operands):
-            value = self.operands[place]
-            if isinstance(value, Signal):
-                raise UnfitError(f'its {name} depends on the inputs')
-            if value is not None:
-                return value
-        return self.options.get(name, default)
-
+from neuron_reach.policies.onnx_node import Node
+from neuron_reach.policies.onnx_shapes import SHAPE_OPERATORS
 
 _REASONS = {
     'recurrent networks are not supported': ('GRU', 'LSTM', 'RNN', 'Loop', 'Scan'),
@@ -97,6 +58,8 @@ def compute(node: Node) -> Sequence[Value]:
         ValueError: its operands or attributes do not fit.
     """
     operator = _OPERATORS.get(node.kind) if node.domain in ('', 'ai.onnx') else None
+    if node.domain == 'com.microsoft':
+        operator = _FUSED.get(node.kind)
     if operator is None:
         reasons = [reason for reason, kinds in _REASONS.items() if node.kind in kinds]
         raise UnfitError(reasons[0] if reasons else 'this operator is not supported')
@@ -241,6 +204,22 @@ def _cast(node: Node) -> Value:
     return value.astype(types[kind])
 
 
+def _cast_like(node: Node) -> Value:
+    value, other = node.operand(0), node.operand(1)
+    if isinstance(value, Signal):
+        if not isinstance(other, Signal) and other.dtype.kind != 'f':
+            raise UnfitError('it makes whole numbers or flags of a signal')
+        return value
+    return value.astype(np.float32 if isinstance(other, Signal) else other.dtype)
+
+
+def _mod(node: Node) -> Value:
+    left, right = node.operand(0), node.operand(1)
+    if isinstance(left, Signal) or isinstance(right, Signal):
+        raise UnfitError('it takes remainders of a signal')
+    return np.asarray((np.fmod if node.option('fmod', 0) else np.mod)(left, right))
+
+
 def _constant(node: Node) -> AnyArray:
     for name in ('value', 'value_float', 'value_floats', 'value_int', 'value_ints'):
         if name in node.options:
@@ -253,110 +232,20 @@ def _constant(node: Node) -> AnyArray:
     raise UnfitError('it has no numbers')
 
 
-def _filled(node: Node) -> AnyArray:
-    shape = _integers(node.operand(0))
-    if np.prod(shape, dtype=float) > 1 << 20:
-        raise UnfitError(f'it is of shape {shape}')
-    return np.full(shape, np.asarray(node.option('value', np.zeros(1, np.float32))).flat[0])
-
-
-def _shape(node: Node) -> AnyArray:
-    shape = np.array(node.operand(0).shape, np.int64)
-    return shape[node.option('start', 0) : node.option('end', None)]
-
-
-def _integers(value: Any) -> list[int]:
-    if isinstance(value, Signal):
-        raise UnfitError('its shape depends on the inputs')
-    return [int(number) for number in np.asarray(value).ravel()]
-
-
-def _reshape(node: Node) -> Value:
-    value, shape = node.operand(0), _integers(node.option('shape', None, 1))
-    if not node.option('allowzero', 0):
-        shape = [value.shape[i] if size == 0 else size for i, size in enumerate(shape)]
-    return rearranged(value, lambda values: values.reshape(shape))
-
-
-def _flatten(node: Node) -> Value:
-    value, axis = node.operand(0), node.option('axis', 1)
-    before = int(np.prod(value.shape[:axis], dtype=np.int64))
-    return rearranged(value, lambda values: values.reshape(before, -1))
-
-
-def _squeeze(node: Node) -> Value:
-    value, axes = node.operand(0), node.option('axes', None, 1)
-    chosen = None if axes is None else tuple(_integers(axes))
-    return rearranged(value, lambda values: np.squeeze(values, chosen))
-
-
-def _unsqueeze(node: Node) -> Value:
-    axes = _integers(node.option('axes', None, 1))
-    return rearranged(node.operand(0), lambda values: np.expand_dims(values, tuple(axes)))
-
-
-def _transpose(node: Node) -> Value:
-    order = node.option('perm', None)
-    return rearranged(node.operand(0), lambda values: np.transpose(values, order))
-
-
-def _slice(node: Node) -> Value:
-    value = node.operand(0)
-    starts, ends = (_integers(node.option(n, None, p)) for p, n in enumerate(('starts', 'ends'), 1))
-    axes = _integers(node.option('axes', range(len(starts)), 3))
-    steps = _integers(node.option('steps', [1] * len(starts), 4))
-    slices = [slice(None)] * len(value.shape)
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        backwards = step < 0 and end < -value.shape[axis]
-        slices[axis] = slice(start, None if backwards else end, step)
-    return rearranged(value, lambda values: values[tuple(slices)])
-
-
-def _gather(node: Node) -> Value:
-    chosen = node.option('indices', None, 1)
-    if np.asarray(chosen).size > 1 << 20:
-        raise UnfitError('it selects too much')
-    axis = node.option('axis', 0)
-    return rearranged(node.operand(0), lambda values: np.take(values, chosen, axis))
-
-
-def _split(node: Node) -> list[Value]:
-    value, axis = node.operand(0), node.option('axis', 0)
-    sizes = node.option('split', None, 1)
-    width = value.shape[axis]
-    if sizes is None:
-        size = -(-width // node.outputs)
-        sizes = [min(size, width - size * number) for number in range(node.outputs)]
-    ends = np.cumsum(_integers(sizes))
-    if ends[-1] != width or (np.asarray(sizes) < 0).any():
-        raise UnfitError(f'it splits {width} into {_integers(sizes)}')
-    return [
-        rearranged(value, functools.partial(np.take, indices=range(end - size, end), axis=axis))
-        for size, end in zip(_integers(sizes), ends, strict=True)
-    ]
-
-
-def _concat(node: Node) -> Value:
-    values = [node.operand(place) for place in range(len(node.operands))]
-    return concatenate(values, node.option('axis', 0))
-
-
 def _same(node: Node) -> Value:
     return node.operand(0)
 
 
 _OPERATORS: dict[str, Callable[[Node], Value | list[Value]]] = {
+    **SHAPE_OPERATORS,
     'BatchNormalization': _batch_normalization,
     'Cast': _cast,
+    'CastLike': _cast_like,
     'Celu': _celu,
     'Clip': _clip,
-    'Concat': _concat,
     'Constant': _constant,
-    'ConstantOfShape': _filled,
     'Dropout': _same,
     'Elu': _function('elu', alpha=('alpha', 1.0)),
-    'Flatten': _flatten,
-    'Gather': _gather,
     'Gelu': _gelu,
     'Gemm': _gemm,
     'HardSigmoid': _hard_sigmoid,
@@ -367,22 +256,16 @@ _OPERATORS: dict[str, Callable[[Node], Value | list[Value]]] = {
     'Max': _extreme('max'),
     'Min': _extreme('min'),
     'Mish': _function('mish'),
+    'Mod': _mod,
     'Neg': _negative,
     'PRelu': _prelu,
     'Relu': _function('relu'),
-    'Reshape': _reshape,
     'Selu': _selu,
-    'Shape': _shape,
     'Sigmoid': _function('sigmoid'),
-    'Slice': _slice,
     'Softplus': _function('softplus'),
     'Softsign': _function('softsign'),
-    'Split': _split,
-    'Squeeze': _squeeze,
     'Swish': _swish,
     'Tanh': _function('tanh'),
-    'Transpose': _transpose,
-    'Unsqueeze': _unsqueeze,
     **{
         kind: _elementwise(name)
         for kind, name in {
@@ -405,3 +288,55 @@ _OPERATORS: dict[str, Callable[[Node], Value | list[Value]]] = {
         }.items()
     },
 }
+
+
+def _fused_gemm(node: Node) -> Value:
+    value = _gemm(node)
+    kind, *numbers = (
+        node.option(name, None)
+        for name in ('activation', 'activation_alpha', 'activation_beta', 'activation_gamma')
+    )
+    if not kind:
+        return value
+    given = zip(_FUSED_OPTIONS.get(kind, ()), numbers, strict=False)
+    options = {name: number for name, number in given if number is not None}
+    (after,) = compute(Node(kind, '', [value], options, 1, node.opset))
+    return after
+
+
+def _fused_matmul(node: Node) -> Value:
+    if node.option('transBatchA', 0) or node.option('transBatchB', 0):
+        raise UnfitError('it transposes batches')
+    return _gemm(dataclasses.replace(node, operands=node.operands[:2]))
+
+
+def _quick_gelu(node: Node) -> Value:
+    alpha, value = node.option('alpha', 1.702), node.operand(0)
+    return _scaled(apply(Function.of('silu'), _scaled(value, alpha)), 1.0 / alpha)
+
+
+def _bias_gelu(name: str) -> Callable[[Node], Value]:
+    def operator(node: Node) -> Value:
+        value, bias = node.operand(0), node.option('bias', None, 1)
+        return apply(Function.of(name), value if bias is None else elementwise('add', value, bias))
+
+    return operator
+
+
+_FUSED_OPTIONS = {
+    'Elu': ('alpha',),
+    'HardSigmoid': ('alpha', 'beta'),
+    'LeakyRelu': ('alpha',),
+    'Selu': ('alpha', 'gamma'),
+}
+"""Names of the attributes of functions that are part of a `FusedGemm`, in its order."""
+
+_FUSED: dict[str, Callable[[Node], Value | list[Value]]] = {
+    'BiasGelu': _bias_gelu('gelu'),
+    'FastGelu': _bias_gelu('gelu_tanh'),
+    'FusedGemm': _fused_gemm,
+    'FusedMatMul': _fused_matmul,
+    'Gelu': _gelu,
+    'QuickGelu': _quick_gelu,
+}
+"""Operators of onnxruntime's domain `com.microsoft`, into which it joins others."""

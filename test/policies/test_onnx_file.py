@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import neuron_reach as nr
-from neuron_reach.networks.functions import FUNCTIONS, Function
+from neuron_reach.networks.functions import FUNCTIONS, Function, names
 
 onnx = pytest.importorskip('onnx')
 helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -208,6 +208,79 @@ def test_newer_and_composed_functions_are_known(middle, name, tmp_path):
     numbers = NUMBERS | {'zero': np.float32(0.0), 'tenth': np.float32(0.1)}
     policy = check(tmp_path, mlp(middle, numbers, opset=20, ir=9), ['a'])
     assert [str(step) for step in policy.network.layers[0].steps] == [name]
+
+
+def joined(kind, inputs, output='y', **options):
+    return node(kind, inputs, output, domain='com.microsoft', **options)
+
+
+FUSED = {
+    'relu': [joined('FusedGemm', 'x w1 b1', 'a', transB=1, activation='Relu')],
+    'leaky_relu(slope=0.2)': [
+        joined(
+            *('FusedGemm', 'x w1 b1', 'a'),
+            **{'transB': 1, 'activation': 'LeakyRelu', 'activation_alpha': 0.2},
+        )
+    ],
+    'elu(alpha=0.5)': [
+        joined(
+            *('FusedGemm', 'x w1 b1', 'a'),
+            **{'transB': 1, 'activation': 'Elu', 'activation_alpha': 0.5},
+        )
+    ],
+    'silu': [
+        node('Gemm', 'x w1 b1', 'h', transB=1),
+        joined('QuickGelu', 'h', 'a', alpha=1.0),
+    ],
+    'gelu': [
+        joined('FusedMatMul', 'x w1', 'h', transB=1),
+        joined('BiasGelu', 'h b1', 'a'),
+    ],
+    'gelu_tanh': [node('Gemm', 'x w1 b1', 'h', transB=1), joined('FastGelu', 'h', 'a')],
+}
+
+
+@pytest.mark.parametrize('name', FUSED)
+def test_nodes_that_onnxruntime_joins_are_known(name, tmp_path):
+    made = model([*FUSED[name], node('Gemm', 'a w2 b2', 'y', transB=1)], WEIGHTS)
+    made.opset_import.append(helper.make_opsetid('com.microsoft', 1))
+    policy = check(tmp_path, made, hidden=['a'])
+    assert names(policy.network.layers[0].steps) == name
+
+
+def test_other_domains_are_named(tmp_path):
+    made = mlp([node('Attention', 'h', 'a', domain='com.microsoft')])
+    text = refusal(saved(tmp_path, made))
+    assert "node 'Attention_a' (com.microsoft.Attention) does not fit" in text
+
+
+def test_shape_arithmetic_of_exporters_is_followed(tmp_path):
+    """As the exporters of PyTorch write `unflatten`, and scaling without constant folding."""
+    nodes = [
+        node('Shape', 'x', 'shape'),
+        node('Mod', 'last rank', 'place'),
+        node('Gather', 'shape place', 'width', axis=0),
+        node('Concat', 'minus width', 'new', axis=0),
+        node('Reshape', 'x new', 'same'),
+        node('CastLike', 'quarter x', 'factor'),
+        node('Mul', 'same factor', 'scaled'),
+        node('Gemm', 'scaled w1 b1', 'y', transB=1),
+    ]
+    whole = {'last': np.array([-1]), 'rank': np.array([2]), 'minus': np.array([-1])}
+    check(tmp_path, model(nodes, WEIGHTS | whole | {'quarter': np.array(0.25)}))
+
+
+def test_outputs_without_inputs_are_passed_over(tmp_path):
+    """As the version number that ML-Agents writes first."""
+    made = model(
+        [
+            node('Identity', 'version', 'number'),
+            node('Gemm', 'x w1 b1', 'actions', transB=1),
+        ],
+        WEIGHTS | {'version': np.array([3.0], 'f')},
+        outputs=('number', 'actions'),
+    )
+    assert nr.load(saved(tmp_path, made)).sizes == (5, 7)
 
 
 def test_hard_sigmoids_of_other_slopes_are_clipped_lines(tmp_path):
