@@ -29,9 +29,17 @@ from neuron_reach.errors import UserError
 from neuron_reach.networks.feed_forward import FeedForward
 from neuron_reach.policies.actions import Actions
 from neuron_reach.policies.archives import load_tensors, open_archive
-from neuron_reach.policies.feed_forward import WRITERS, FeedForwardPolicy, Origin
+from neuron_reach.policies.feed_forward import WRITERS, FeedForwardPolicy, Merged, Origin
 from neuron_reach.policies.observations import Observations, Part
-from neuron_reach.policies.sb3_file import DATA, STATE, Sb3File, read_file, read_network, section
+from neuron_reach.policies.sb3_file import (
+    DATA,
+    STATE,
+    Sb3File,
+    normalized,
+    read_file,
+    read_network,
+    section,
+)
 from neuron_reach.policies.sb3_options import with_net_arch
 from neuron_reach.policies.sb3_spaces import read_actions, read_observations, read_space
 
@@ -199,13 +207,22 @@ def _new_state(policy: FeedForwardPolicy, file: Sb3File) -> dict[str, torch.Tens
                 state[full] = torch.from_numpy(values.astype(np.float32))
             elif values.any():
                 raise file.error(f'its layer {name} has no bias, but that of the network has one')
-    if part == 'policy' and network.sizes[-2] != before.sizes[-2]:
+    for normalizer, count in zip(file.normalizers(part).values(), network.sizes, strict=False):
+        state.update(_neutral(file, normalizer, count))
+    if part == 'policy' and (network.sizes[-2] != before.sizes[-2] or file.normalizers(part)):
         state.update(_exploration(policy, file))
     for name in state:
         module, _, rest = name.partition('.')
         if part == 'policy' and module in _TARGETS:
             state[name] = state[f'{module.removesuffix("_target")}.{rest}']
     return state
+
+
+def _neutral(file: Sb3File, normalizer: str, count: int) -> dict[str, torch.Tensor]:
+    """Return parameters of a batch normalization that does nothing, as layers contain it."""
+    variance = 1.0 - file.renorm_epsilon
+    values = {'ra_mean': 0.0, 'ra_var': variance, 'scale': 1.0, 'bias': 0.0}
+    return {f'{normalizer}.{kind}': torch.full((count,), value) for kind, value in values.items()}
 
 
 def _exploration(policy: FeedForwardPolicy, file: Sb3File) -> dict[str, torch.Tensor]:
@@ -222,22 +239,29 @@ def _exploration(policy: FeedForwardPolicy, file: Sb3File) -> dict[str, torch.Te
     if not names & file.state.keys():
         return {}
     before = read_network(file, 'policy').sizes[-2]
-    if policy.merged is None or len(policy.merged.offset) != before:
+    normalizer = file.normalizers('policy').get(file.layers('policy')[-1])
+    if normalizer is not None and rows in names:
+        raise file.error('cannot be written back: its exploration (gSDE) is normalized')
+    unchanged = Merged(np.eye(before), np.zeros(before))
+    merged = policy.merged or (unchanged if policy.sizes[-2] == before else None)
+    if merged is None or len(merged.offset) != before:
         raise file.error(
             f'cannot be written back: {min(names & file.state.keys())} has a parameter for each '
             'neuron, and it is unknown which ones were merged'
         )
-    expansion, offset = policy.merged.expansion, policy.merged.offset
+    expansion, offset = merged.expansion, merged.offset
     if linear in file.state:
         weight, constant = (file.state[name].double().numpy() for name in (linear, bias))
+        if normalizer is not None:
+            weight, constant = normalized(file, normalizer, weight, constant)
         return {
             linear: torch.from_numpy(np.float32(weight @ expansion)),
             bias: torch.from_numpy(np.float32(constant + weight @ offset)),
         }
     softened = file.options.get('use_expln') is True
     variances = np.square(_deviation(file.state[rows].double().numpy(), softened=softened))
-    merged = np.sqrt(np.square(expansion.T) @ variances)
-    return {rows: torch.from_numpy(np.float32(_logarithm(merged, softened=softened)))}
+    deviation = np.sqrt(np.square(expansion.T) @ variances)
+    return {rows: torch.from_numpy(np.float32(_logarithm(deviation, softened=softened)))}
 
 
 def _deviation(log_std: Array, *, softened: bool) -> Array:

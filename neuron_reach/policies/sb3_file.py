@@ -16,6 +16,7 @@ it. Pickled parts of the text are never loaded.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 from pathlib import Path
@@ -36,6 +37,9 @@ DATA, STATE, VERSION = 'data', 'policy.pth', '_stable_baselines3_version'
 
 CLIP_MEAN = 2.0
 """Default bound of the mean of actors with state-dependent exploration."""
+
+RENORM_EPSILON = 1e-3
+"""Default of what batch normalizations of crossq add to the variance."""
 
 _FUNCTIONS: dict[str, tuple[Step, ...]] = {
     'CELU': (Function.of('elu'),),
@@ -87,6 +91,10 @@ _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
 """Modules of each network, in their order."""
 
 
+_RENORM = ('ra_mean', 'ra_var', 'scale', 'bias', 'steps')
+"""Parameters of a batch normalization (`BatchRenorm` of sb3-contrib)."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Sb3File:
     """The content of a zip file.
@@ -114,8 +122,8 @@ class Sb3File:
             if any(name.startswith(beginning) for name in self.state):
                 return family
         raise self.error(
-            'has no network that is known; supported are a2c, ars, ddpg, dqn, her, ppo, qrdqn, '
-            'sac, td3, tqc and trpo'
+            'has no network that is known; supported are a2c, ars, crossq, ddpg, dqn, her, ppo, '
+            'qrdqn, sac, td3, tqc and trpo'
         )
 
     @property
@@ -131,6 +139,8 @@ class Sb3File:
         if family == 'actor-critic':
             if 'top_quantiles_to_drop_per_net' in data or '.tqc.' in module:
                 return 'tqc'
+            if '.crossq.' in module:
+                return 'crossq'
             if 'target_policy_noise' in data or '.td3.' in module:
                 single = data.get('policy_delay') == 1 and data.get('target_noise_clip') == 0.0
                 return 'ddpg' if single else 'td3'
@@ -170,30 +180,56 @@ class Sb3File:
             return self.uses_sde and options.get('squash_output') is True
         return family == 'actor-critic'
 
+    @property
+    def renorm_epsilon(self) -> float:
+        """What batch normalizations add to the variance."""
+        epsilon = self.options.get('batch_norm_eps', RENORM_EPSILON)
+        if not isinstance(epsilon, int | float) or not 0.0 <= epsilon < 1.0:
+            raise self.error(f'its batch_norm_eps is {epsilon!r}')
+        return epsilon
+
     def layers(self, part: str) -> list[str]:
         """Return the names of the linear layers of a part; all but the last are activated.
 
         Raises:
             UserError: there is no such part, or it is no chain of linear layers.
         """
-        parts = _PARTS[self.family]
-        if part not in parts:
-            raise self.error(f'{self.algorithm} has no part {part!r}, only {", ".join(parts)}')
-        return [name for module in parts[part] for name in self._chain(module)]
+        return [name for name in self._modules(part) if not self._normalizes(name)]
+
+    def normalizers(self, part: str) -> dict[str, str]:
+        """Return the names of batch normalizations, by the linear layer that follows each."""
+        names = self._modules(part)
+        return {after: name for name, after in itertools.pairwise(names) if self._normalizes(name)}
 
     def widths(self, part: str) -> list[int]:
         """Return the number of neurons in each hidden layer of a part."""
         return [len(self.state[f'{name}.weight']) for name in self.layers(part)[:-1]]
 
+    def _modules(self, part: str) -> list[str]:
+        parts = _PARTS[self.family]
+        if part not in parts:
+            raise self.error(f'{self.algorithm} has no part {part!r}, only {", ".join(parts)}')
+        return [name for module in parts[part] for name in self._chain(module)]
+
+    def _normalizes(self, module: str) -> bool:
+        return f'{module}.ra_mean' in self.state
+
     def _chain(self, module: str) -> list[str]:
-        """Return the names of the linear layers of a module."""
+        """Return the names of the linear layers and batch normalizations of a module."""
         below = {name[len(module) + 1 :] for name in self.state if name.startswith(f'{module}.')}
         if below <= {'weight', 'bias'}:
             return [module] if below else []
         found = [re.match(r'([0-9]{1,4})\.', name) for name in below]
         numbers = sorted({int(number[1]) for number in found if number is not None})
-        expected = {f'{number}.{kind}' for number in numbers for kind in ('weight', 'bias')}
-        if numbers != list(range(0, 2 * len(numbers), 2)) or not below <= expected:
+        expected: set[str] = set()
+        place, wanted = 0, []
+        for number in numbers:
+            normalizes = self._normalizes(f'{module}.{number}')
+            kinds = _RENORM if normalizes else ('weight', 'bias')
+            expected |= {f'{number}.{kind}' for kind in kinds}
+            wanted.append(place)
+            place += 1 if normalizes else 2  # an activation function follows linear layers
+        if numbers != wanted or not below <= expected:
             odd = min(below - expected, default=f'{max(numbers, default=0)}.weight')
             raise self.error(
                 f'{module}.{odd} does not belong to a chain of linear layers with an activation '
@@ -282,17 +318,34 @@ def read_network(file: Sb3File, part: str) -> FeedForward:
     """
     names = file.layers(part)
     hidden, ending = file.activation(), file.ending(part)
+    normalizers = file.normalizers(part)
     layers = []
     for name in names:
         weight = _values(file, f'{name}.weight')
         bias = np.zeros(len(weight), np.float32)
         if f'{name}.bias' in file.state:
             bias = _values(file, f'{name}.bias')
+        if name in normalizers:
+            weight, bias = normalized(file, normalizers[name], weight, bias)
         layers.append(Layer(weight, bias, ending if name is names[-1] else hidden))
     try:
         return FeedForward(tuple(layers))
     except ValueError as error:
         raise file.error(f'its {part} network cannot be used: {error}') from None
+
+
+def normalized(
+    file: Sb3File, normalizer: str, weight: AnyArray, bias: AnyArray
+) -> tuple[AnyArray, AnyArray]:
+    """Return a linear map with the batch normalization in front of it as one linear map."""
+    mean, variance, scale, shift = (
+        np.asarray(_values(file, f'{normalizer}.{kind}'), float) for kind in _RENORM[:4]
+    )
+    if weight.shape[1:] != mean.shape:
+        raise file.error(f'{normalizer} has {len(mean)} neurons, but weights {weight.shape} follow')
+    factor = scale / np.sqrt(variance + file.renorm_epsilon)
+    constant = bias + np.asarray(weight, float) @ (shift - mean * factor)
+    return np.float32(weight * factor), np.float32(constant)
 
 
 def _values(file: Sb3File, name: str) -> AnyArray:

@@ -67,6 +67,9 @@ def model(algorithm, observations=WIDE, actions=LIMITED, **options):
     with torch.no_grad():
         for values in made.policy.parameters():
             values.copy_(torch.randn(values.shape, generator=random) * 0.6)
+        for name, values in made.policy.named_buffers():  # of batch normalizations
+            if name.endswith(('ra_mean', 'ra_var')):
+                values.copy_(torch.rand(values.shape, generator=random) + 0.1)
     return made
 
 

@@ -26,6 +26,7 @@ pytest.importorskip('sb3_contrib')
 import torch
 from gymnasium import spaces
 from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ, MaskablePPO, RecurrentPPO
+from sb3_contrib.common.torch_layers import BatchRenorm
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import preprocess_obs
@@ -48,6 +49,9 @@ CASES = {
     'ars_clipped': (ARS, WIDE, LIMITED, arch([5], squash_output=False)),
     'ars_discrete': (ARS, WIDE, spaces.Discrete(3), arch([5], NN.ELU)),
     'ars_linear': (ARS, WIDE, LIMITED, {'linear': True}),
+    'crossq': (CrossQ, WIDE, LIMITED, {}),
+    'crossq_sde': (CrossQ, WIDE, LIMITED, {'use_sde': True, **arch([5, 4], NN.Tanh)}),
+    'crossq_without': (CrossQ, WIDE, LIMITED, arch([5], batch_norm=False)),
     'ddpg': (DDPG, WIDE, LIMITED, {}),
     'ddpg_tanh': (DDPG, WIDE, LIMITED, arch({'pi': [5, 4], 'qf': [6]}, NN.Tanh)),
     'dqn': (DQN, WIDE, spaces.Discrete(5), {}),
@@ -93,7 +97,7 @@ def hidden_outputs(module, inputs):
 
     def keep(layer, _, output):
         if not list(layer.children()) and not isinstance(
-            layer, NN.Linear | NN.Flatten | NN.Hardtanh
+            layer, NN.Linear | NN.Flatten | NN.Hardtanh | BatchRenorm
         ):
             found.append(output.numpy())
 
@@ -174,7 +178,9 @@ def test_value_networks_compute_what_those_of_the_library_do(saved, name):
         policy.act(policy.observations.inputs(raw))
 
 
-@pytest.mark.parametrize('name', ['ddpg_tanh', 'sac', 'sac_dict', 'sac_sde', 'td3', 'tqc'])
+@pytest.mark.parametrize(
+    'name', ['crossq', 'ddpg_tanh', 'sac', 'sac_dict', 'sac_sde', 'td3', 'tqc']
+)
 def test_critics_compute_what_those_of_the_library_do(saved, name):
     made, path = saved(name)
     raw = sample(made.observation_space, 30)
@@ -316,10 +322,9 @@ def test_policies_with_images_or_recurrence_are_one_line(tmp_path):
         ('MlpPolicy', DQN, eye, 'policies with image observations'),
         ('MultiInputPolicy', PPO, spaces.Dict({'eye': eye}), 'policies with image observations'),
         ('MlpLstmPolicy', RecurrentPPO, WIDE, 'recurrent policies are not supported'),
-        ('MlpPolicy', CrossQ, WIDE, 'does not belong to a chain of linear layers'),
     ):
         actions = spaces.Discrete(2) if algorithm is DQN else LIMITED
-        small = {'buffer_size': 10} if algorithm in (DQN, CrossQ) else {}
+        small = {'buffer_size': 10} if algorithm is DQN else {}
         algorithm(kind, StillEnv(observations, actions), device='cpu', **small).save(
             tmp_path / 'model'
         )

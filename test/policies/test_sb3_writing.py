@@ -27,7 +27,7 @@ pytest.importorskip('sb3_contrib')
 
 import torch
 from gymnasium import spaces
-from sb3_contrib import ARS, QRDQN, TQC, TRPO
+from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 
@@ -45,6 +45,7 @@ CASES = {
         {'policy_kwargs': {'optimizer_class': RMSpropTFLike, 'optimizer_kwargs': {'eps': 1e-5}}},
     ),
     'ars': (ARS, WIDE, LIMITED, {}),
+    'crossq': (CrossQ, WIDE, LIMITED, LATE),
     'ddpg': (DDPG, WIDE, LIMITED, {**LATE, 'policy_kwargs': {'activation_fn': NN.ReLU}}),
     'dqn': (DQN, WIDE, spaces.Discrete(5), LATE),
     'dqn_elu': (
@@ -187,13 +188,15 @@ def test_optimizers_of_changed_networks_begin_anew(name, optimizer, tmp_path):
     algorithm.load(tmp_path / 'pruned.zip', env=trained.get_env(), device='cpu').learn(32)
 
 
-@pytest.mark.parametrize('name', ['ppo_sde', 'sac', 'sac_sde'])
+@pytest.mark.parametrize('name', ['crossq', 'ppo_sde', 'sac', 'sac_sde'])
 def test_exploration_stays_when_neurons_do_the_same(files, name, tmp_path):
     """Two neurons that do the same are merged without a change of the noise."""
     before, path = files(name)
     with zipfile.ZipFile(path) as archive:
         state = torch.load(archive.open('policy.pth'), weights_only=True)
-    layer = 'mlp_extractor.policy_net.2' if name == 'ppo_sde' else 'actor.latent_pi.2'
+    layer = {'crossq': 'actor.latent_pi.4', 'ppo_sde': 'mlp_extractor.policy_net.2'}.get(
+        name, 'actor.latent_pi.2'
+    )
     for kind in ('weight', 'bias'):
         state[f'{layer}.{kind}'][3] = state[f'{layer}.{kind}'][1]
     state[f'{layer}.bias'] += 3.0  # all are active, and differ
@@ -205,6 +208,7 @@ def test_exploration_stays_when_neurons_do_the_same(files, name, tmp_path):
     deviations = []
     for file in (twins, write_sb3(pruned, tmp_path / 'pruned.zip')):
         theirs = type(before).load(file, device='cpu')
+        theirs.policy.set_training_mode(False)
         observations = torch.from_numpy(inputs)
         with torch.no_grad():
             if name == 'ppo_sde':
@@ -225,6 +229,14 @@ def test_noise_that_cannot_be_merged_is_one_line(files, tmp_path):
         write_sb3(pruned, tmp_path / 'pruned.zip')
     assert '\n' not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_normalized_noise_is_not_written_back(tmp_path):
+    made = model(CrossQ, WIDE, LIMITED, **LATE, use_sde=True)
+    made.save(tmp_path / 'model')
+    with pytest.raises(nr.UserError, match='gSDE') as error:
+        write_sb3(nr.load(tmp_path / 'model.zip'), tmp_path / 'new.zip')
+    assert '\n' not in str(error.value)
 
 
 def test_value_networks_are_written_back(files, tmp_path):
