@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neuron_reach.common.arrays import Single
+from neuron_reach.common.arrays import Integers, Single
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,18 +73,33 @@ class Part:
         if values.shape != (*before, *shape):
             name = f'observation {self.key!r}' if self.key else 'observation'
             raise ValueError(f'{name} of shape {values.shape} does not fit {shape}')
-        if not self.counts:
-            return values.reshape(*before, math.prod(shape)).astype(np.float32)
-        numbers = values.reshape(*before, len(self.counts))
-        if (numbers < 0).any() or (numbers >= self.counts).any():
-            raise ValueError(f'observations must be below {self.counts} and not negative')
-        return np.concatenate(
-            [
-                np.eye(count, dtype=np.float32)[numbers[..., place].astype(np.int64)]
-                for place, count in enumerate(self.counts)
-            ],
-            axis=-1,
-        )
+        if self.counts:
+            numbers = values.reshape(*before, len(self.counts))
+            if (numbers < 0).any() or (numbers >= self.counts).any():
+                raise ValueError(f'observations must be below {self.counts} and not negative')
+        inputs = np.empty((*before, sum(self.counts) or math.prod(shape)), np.float32)
+        self.write(values, inputs)
+        return inputs
+
+    def write(self, observation: Any, place: Single) -> None:
+        """Write the inputs for an observation, or for a batch of them, to their place.
+
+        Nothing is checked, for speed.
+
+        Args:
+            observation: of this shape; numbers below `counts` and not negative.
+            place: (..., inputs).
+        """
+        if self.counts:
+            numbers = np.reshape(observation, (*place.shape[:-1], len(self.counts)))
+            place[...] = numbers.repeat(self.counts, axis=-1) == self._values
+        else:
+            place[...] = np.reshape(observation, place.shape)
+
+    @functools.cached_property
+    def _values(self) -> Integers:
+        """The value for which each input is 1, (inputs,)."""
+        return np.concatenate([np.arange(count) for count in self.counts])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ from gymnasium import spaces
 from neuron_reach.common.arrays import Single
 from neuron_reach.errors import UserError
 from neuron_reach.policies.actions import Actions
+from neuron_reach.policies.observations import Part
 
 Write: TypeAlias = Callable[[Any, Single], None]
 """Writes an observation to its place among the inputs, (inputs,)."""
@@ -55,42 +57,25 @@ def flattening(space: spaces.Space[Any], name: str, keys: Sequence[str] = ()) ->
     Raises:
         UserError: a key is missing; images, or observations of another kind than those above.
     """
-    if isinstance(space, spaces.Box):
-        if len(space.shape) == 3 and space.dtype == np.uint8:
-            raise UserError(
-                f'{name}: observes images {space.shape}; only feed-forward networks without '
-                'convolution are supported'
-            )
-        return int(np.prod(space.shape)), _write_numbers
-    if isinstance(space, spaces.MultiBinary):
-        return int(np.prod(space.shape)), _write_numbers
-    if isinstance(space, spaces.Discrete):
-        return int(space.n), _one_hot(np.array([space.n]), np.array([space.start]))
-    if isinstance(space, spaces.MultiDiscrete):
-        return int(space.nvec.sum()), _one_hot(space.nvec.ravel(), np.ravel(space.start))
     if isinstance(space, spaces.Dict):
         if missing := [key for key in keys if key not in space.spaces]:
             raise UserError(f'{name}: observes no {missing[0]!r}, which the policy needs')
         parts = {key: flattening(space.spaces[key], name) for key in keys or space.spaces}
         return sum(size for size, _ in parts.values()), _side_by_side(parts)
-    raise UserError(
-        f'{name}: observations of the space {type(space).__name__} are not supported; only Box, '
-        'Discrete, MultiDiscrete, MultiBinary and Dict are'
-    )
-
-
-def _write_numbers(observation: Any, place: Single) -> None:
-    place[:] = np.reshape(observation, -1)
-
-
-def _one_hot(counts: Any, first: Any) -> Write:
-    offsets = np.concatenate([[0], np.cumsum(counts)[:-1]]) - first
-
-    def write(observation: Any, place: Single) -> None:
-        place[:] = 0.0
-        place[np.reshape(observation, -1) + offsets] = 1.0
-
-    return write
+    if isinstance(space, spaces.Box) and len(space.shape) == 3 and space.dtype == np.uint8:
+        raise UserError(
+            f'{name}: observes images {space.shape}; only feed-forward networks without '
+            'convolution are supported'
+        )
+    if not isinstance(space, tuple(_KIND_OF_SPACE)):
+        raise UserError(
+            f'{name}: observations of the space {type(space).__name__} are not supported; only '
+            'Box, Discrete, MultiDiscrete, MultiBinary and Dict are'
+        )
+    part, first = Part(shape=space.shape, counts=_counts(space)), getattr(space, 'start', 0)
+    if not np.any(first):
+        return _width(space), part.write
+    return _width(space), lambda values, place: part.write(np.subtract(values, first), place)
 
 
 def _side_by_side(parts: dict[str, tuple[int, Write]]) -> Write:
@@ -126,12 +111,12 @@ def fit_actions(actions: Actions, space: spaces.Space[Any], outputs: int, name: 
             f'{name}: expects actions of {type(space).__name__}, but those of the network are of '
             f'{_ALLOWED[kind].__name__} ({kind})'
         )
-    expected = _outputs_for(space)
+    expected = _width(space)
     actual = outputs // actions.groups[0] if kind == 'quantiles' else outputs
     if actual != expected:
         raise UserError(f'{name}: expects {expected} outputs, but the network has {actual}')
     if isinstance(space, spaces.MultiDiscrete):
-        return Actions(kind, groups=tuple(int(count) for count in space.nvec.ravel()))
+        return Actions(kind, groups=_counts(space))
     if not isinstance(space, spaces.Box):
         return dataclasses.replace(actions, kind=kind)
     if kind == 'squashed' and not space.is_bounded():
@@ -140,12 +125,16 @@ def fit_actions(actions: Actions, space: spaces.Space[Any], outputs: int, name: 
     return Actions(kind, low, high)
 
 
-def _outputs_for(space: spaces.Space[Any]) -> int:
+def _counts(space: spaces.Space[Any]) -> tuple[int, ...]:
+    """Return how many values each whole number of a space can have; empty: its numbers are real."""
     if isinstance(space, spaces.Discrete):
-        return int(space.n)
-    if isinstance(space, spaces.MultiDiscrete):
-        return int(space.nvec.sum())
-    return int(np.prod(space.shape or ()))
+        return (int(space.n),)
+    return tuple(space.nvec.ravel().tolist()) if isinstance(space, spaces.MultiDiscrete) else ()
+
+
+def _width(space: spaces.Space[Any]) -> int:
+    """Return how many inputs or outputs stand for an element of a space."""
+    return sum(_counts(space)) or math.prod(space.shape or ())
 
 
 def to_actions(space: spaces.Space[Any]) -> Callable[[Any], list[Any]]:
