@@ -19,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -58,6 +59,9 @@ WARM_UP = 1000
 
 NOISE = 0.1
 """Standard deviation of the action noise where a file has one that cannot be read."""
+
+LEAST = {'gradient_steps': -1, 'sde_sample_freq': -1, 'learning_starts': 0}
+"""Least values of whole hyperparameters that can be less than 1."""
 
 _CONSTANT = re.compile(r'ConstantSchedule\(val=([-+.\deE]+)\)')
 """A schedule that does not change, as readable text of newer files."""
@@ -133,7 +137,7 @@ def hyperparameters(
         continued: whether the network is a trained one.
 
     Raises:
-        UserError: there is no hyperparameter of a chosen name.
+        UserError: there is no hyperparameter of a chosen name, or it cannot have its value.
     """
     parameters = inspect.signature(algorithm_class(file).__init__).parameters
     known = {name: given.default for name, given in parameters.items() if name not in OURS}
@@ -143,6 +147,7 @@ def hyperparameters(
                 f'{file.algorithm} has no hyperparameter {name!r}{meant(name, known)}; there are '
                 f'{", ".join(known)}'
             )
+    chosen = {name: _checked(name, value, known[name]) for name, value in chosen.items()}
     values: dict[str, Plain] = {}
     unknown = []
     for name, default in known.items():
@@ -157,6 +162,30 @@ def hyperparameters(
         values['exploration_initial_eps'] = values['exploration_final_eps']
     hindsight = 'HerReplayBuffer' in str(file.data.get('replay_buffer_class'))
     return Hyperparameters(values, tuple(unknown), hindsight)
+
+
+def _checked(name: str, value: Plain, default: Any) -> Plain:
+    """Return a chosen value as the library takes it: of the type of the default.
+
+    Raises:
+        UserError: it is of another type, or out of range.
+    """
+    number = None if isinstance(value, bool | str | None) else float(value)
+    if isinstance(default, bool):
+        expected, fits = 'true or false', isinstance(value, bool)
+    elif isinstance(default, int):
+        least = LEAST.get(name, 1)
+        expected = f'a whole number of at least {least}'
+        fits = number is not None and number.is_integer() and least <= number < 2**31
+        value = int(number) if fits and number is not None else value
+    elif isinstance(default, float):
+        expected = 'a number of at least 0'
+        fits = number is not None and math.isfinite(number) and number >= 0.0
+    else:
+        expected, fits = 'finite', number is None or math.isfinite(number)
+    if not fits:
+        raise UserError(f'{name} must be {expected}, not {value}')
+    return value
 
 
 def _plain(value: Any) -> tuple[Plain, bool]:

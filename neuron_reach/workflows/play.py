@@ -12,12 +12,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 from neuron_reach.arm.simulator import CONTROL_PERIOD
 from neuron_reach.common.names import BAG, POLICY_FOLDER
 from neuron_reach.common.paths import holds_nothing
 from neuron_reach.common.progress import ShowProgress
+from neuron_reach.common.results import make_folder
 from neuron_reach.errors import UserError
 from neuron_reach.policies.feed_forward import FeedForwardPolicy
 from neuron_reach.policies.loading import load
@@ -59,6 +61,8 @@ def record_played(
     bag = folder / BAG
     if not holds_nothing(bag):
         raise UserError(f'{bag} exists already; name another folder')
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise UserError(f'{folder}: is no folder; name another one')
     policy = load(path)
     if normalization is not None:
         if not isinstance(policy, FeedForwardPolicy):
@@ -68,7 +72,7 @@ def record_played(
     record, period = _play(policy, env, options, progress)
     known = {**record.network, 'path': str(path.resolve()), 'episodes': options.episodes}
     record = dataclasses.replace(record, network=known)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     partial = write_record(record, bag, period, storage, progress)
     if not same(record, read_records(partial)):
         raise UserError(f'{partial}: holds something else than was recorded; it is not used')

@@ -136,7 +136,15 @@ def test_action_noise_of_a_file_is_named_and_can_be_set(saved):
     ('chosen', 'message'),
     [
         ({'learning_rte': 1.0}, r"no hyperparameter 'learning_rte' \(did you mean learning_rate"),
-        ({'batch_size': 'many'}, 'cannot be trained on with these hyperparameters'),
+        ({'batch_size': 'many'}, 'batch_size must be a whole number of at least 1, not many'),
+        ({'batch_size': -5}, 'of at least 1, not -5'),
+        ({'n_steps': 1.5}, 'of at least 1, not 1.5'),
+        ({'n_epochs': 1e12}, 'of at least 1, not 1000000000000.0'),
+        ({'gamma': float('nan')}, 'gamma must be a number of at least 0, not nan'),
+        ({'learning_rate': 'evil'}, 'learning_rate must be a number of at least 0, not evil'),
+        ({'normalize_advantage': 1}, 'normalize_advantage must be true or false, not 1'),
+        ({'target_kl': float('inf')}, 'target_kl must be finite, not inf'),
+        ({'batch_size': 1}, 'cannot be trained on with these hyperparameters'),
     ],
 )
 def test_wrong_hyperparameters_are_refused_in_one_line(saved, chosen, message):
@@ -144,6 +152,13 @@ def test_wrong_hyperparameters_are_refused_in_one_line(saved, chosen, message):
     with pytest.raises(UserError, match=message) as error:
         rebuild(file, env, hyperparameters(file, chosen).values, 0)
     assert '\n' not in str(error.value)
+
+
+def test_whole_hyperparameters_may_be_written_as_other_numbers(saved):
+    _, file, _ = saved(PPO)
+    values = hyperparameters(file, {'batch_size': 32.0, 'target_kl': None}).values
+    assert (repr(values['batch_size']), values['target_kl']) == ('32', None)
+    assert hyperparameters(file, {'sde_sample_freq': -1}).values['sde_sample_freq'] == -1
 
 
 def test_another_environment_is_refused_in_one_line(saved):

@@ -105,6 +105,14 @@ def test_a_bag_is_never_overwritten(saved, tmp_path, capsys):
     assert_equal(nr.read_bag(tmp_path), before)
 
 
+def test_an_output_that_is_no_folder_is_refused_before_playing(saved, tmp_path, capsys):
+    (tmp_path / 'file').touch()
+    (tmp_path / 'link').symlink_to(tmp_path / 'nowhere')
+    for name in ('file', 'link'):
+        assert record(saved, '--env', RAMP, '-o', tmp_path / name) == 2
+        assert capsys.readouterr().err.endswith(f'{name}: is no folder; name another one\n')
+
+
 def test_a_network_trained_here_plays_its_own_task(folders, tmp_path):
     assert record(folders[2], '--episodes', 5, '-o', tmp_path) == 0
     read, expected = nr.read_bag(tmp_path), nr.load(folders[2]).record(episodes=5)
