@@ -82,8 +82,10 @@ def _check_single(env: Any) -> None:
 
 
 def _make(name: str, options: Mapping[str, Any]) -> gymnasium.Env:
-    module = name.rpartition(':')[0]
-    if module:
+    module, colon, _ = name.rpartition(':')
+    if colon:
+        if not all(part.isidentifier() for part in module.split('.')):
+            raise UserError(f'{name}: {module!r} is no name of a module; write module:ENV_ID')
         try:
             importlib.import_module(module)
         except ImportError as error:

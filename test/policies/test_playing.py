@@ -25,6 +25,7 @@ from neuron_reach.networks.feed_forward import FeedForward, Layer
 from neuron_reach.networks.functions import Affine, Function
 from neuron_reach.policies import playing
 from neuron_reach.policies.actions import Actions
+from neuron_reach.policies.environments import opened
 from neuron_reach.policies.feed_forward import FeedForwardPolicy
 from policies.environments import Parts, Ramp, Spaces
 
@@ -262,3 +263,9 @@ def test_a_public_policy_lands_on_the_moon():
         pytest.skip('files of stable-baselines3 cannot be read yet')
     record = lander.record('LunarLander-v3', episodes=8, seed=0)
     assert record.returns.mean() > 100 and np.isnan(record.successes).all()
+
+
+@pytest.mark.parametrize('name', [':X-v0', '../x:X-v0', '.x:X-v0', 'print(3):X-v0', 'a b:X-v0'])
+def test_words_that_name_no_module_are_refused(name):
+    with pytest.raises(UserError, match='is no name of a module'), opened(name, 1, {}):
+        pass
