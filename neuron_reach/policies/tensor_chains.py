@@ -59,7 +59,7 @@ class Chain:
 
     def is_called(self, part: str) -> bool:
         """Tell whether `part` means this chain."""
-        named = self.name == part or self.name.startswith(f'{part}.')
+        named = part in (self.name, self.modules[-1]) or self.name.startswith(f'{part}.')
         return named or f'.{self.name}.'.find(f'.{part}.') >= 0
 
 
@@ -159,6 +159,10 @@ def _weight(module: str, tensors: Tensors) -> AnyArray:
     return tensors[f'{module}.weight' if module else 'weight']
 
 
+def _bias(module: str) -> str:
+    return f'{module}.bias' if module else 'bias'
+
+
 def _chain(
     scope: str, own: Sequence[str], role: str | None, modules: Sequence[str], tensors: Tensors
 ) -> Chain:
@@ -207,11 +211,28 @@ def choose(where: str, tensors: Tensors, part: str | None) -> Chain:
     if part is not None:
         found = [chain for chain in chains if chain.is_called(part)]
         found = found or [chain for chain in chains if chain.role == _PARTS.get(part, part)]
+    found = _different(found, tensors)
     if len(found) != 1:
         problem = f'has no {part!r}' if not found else f'holds {len(found)} networks'
         raise UserError(f'{where}: {problem}; choose one by part=: {", ".join(map(str, chains))}')
     _check_others(where, tensors, found[0])
+    if part is None:
+        _check_default(where, tensors, found[0])
     return found[0]
+
+
+def _different(chains: Sequence[Chain], tensors: Tensors) -> list[Chain]:
+    """Return the chains without copies of others, such as a model that is saved twice."""
+
+    def content(chain: Chain) -> bytes:
+        arrays = [
+            np.asarray(values, float)
+            for module in chain.modules
+            for values in (_weight(module, tensors), tensors.get(_bias(module), np.zeros(0)))
+        ]
+        return b''.join(values.tobytes() for values in arrays)
+
+    return [*{(chain.sizes, content(chain)): chain for chain in reversed(chains)}.values()][::-1]
 
 
 def _without_chain(tensors: Tensors) -> str:
@@ -250,6 +271,21 @@ def _check_others(where: str, tensors: Tensors, chain: Chain) -> None:
             raise UserError(f'{where}: {name} belongs to a {what}{advice}; {SUPPORTED}')
 
 
+def _check_default(where: str, tensors: Tensors, chain: Chain) -> None:
+    """Refuse a chain that nobody named and that is not what acts."""
+    own = [module for module in _linear_modules(tensors) if role_of_path(module) == 'policy']
+    if own and chain.role != 'policy':
+        raise UserError(
+            f'{where}: layers of a policy ({own[0]} and others) do not follow each other; '
+            f'part= can name another network; {SUPPORTED}'
+        )
+    if {'adv', 'advantage', 'advantages'} & set(words(chain.modules[-1])):
+        raise UserError(
+            f'{where}: {chain.modules[-1]} belongs to a dueling network, whose outputs are sums of '
+            f'values and advantages; part={chain.modules[-1]!r} names the advantages; {SUPPORTED}'
+        )
+
+
 # --- the network ----------------------------------------------------------------------------------
 
 
@@ -273,7 +309,7 @@ def network_of(
     parts = []
     for number, module in enumerate(chain.modules):
         weight = _weight(module, tensors)
-        bias = tensors.get(f'{module}.bias' if module else 'bias', np.zeros(len(weight)))
+        bias = tensors.get(_bias(module), np.zeros(len(weight)))
         parts.append((weight, bias, ending if number == len(chain.modules) - 1 else hidden))
     double = all(weight.dtype == np.float64 for weight, _, _ in parts)
     kind = np.float64 if double else np.float32

@@ -322,6 +322,14 @@ UNFIT = {
         nn.Sequential(nn.utils.spectral_norm(nn.Linear(6, 8)), nn.Linear(8, 3)).state_dict(),
         '0.weight_orig belongs to weight or spectral normalization',
     ),
+    'layers that skip others': (
+        named(actor_mlp__0=nn.Linear(6, 8), actor_mlp__1=nn.Linear(14, 8), mu=MU, value=VALUE),
+        'layers of a policy (actor_mlp.0 and others) do not follow each other',
+    ),
+    'advantages': (
+        named(net=TRUNK, advantage=MU, value=VALUE),
+        'advantage belongs to a dueling network',
+    ),
     'several': (
         named(student=ACTOR, teacher=mlp(6, 9, 3)),
         'holds 2 networks; choose one by part=: student (6-16-8-3), teacher (6-9-3)',
@@ -362,6 +370,20 @@ def test_modules_and_other_objects_are_refused(older, tmp_path, monkeypatch):
     path.write_bytes(pickle.dumps({'hook': Evil()}))
     assert re.search('could run code|is damaged', refusal(path, activation='elu'))
     assert not (tmp_path / 'evil').exists()
+
+
+def test_copies_of_a_network_count_once(tmp_path):
+    """As skrl saves a model that is both policy and value."""
+    shared = named(net=TRUNK, policy_layer=MU, value_layer=VALUE)
+    path = saved(tmp_path, {'policy': shared, 'value': {k: v.clone() for k, v in shared.items()}})
+    expected = MU(TRUNK(torch.from_numpy(OBSERVATIONS))).detach()
+    found = nr.load(path, activation='elu').outputs(OBSERVATIONS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_advantages_can_be_named(tmp_path):
+    path = saved(tmp_path, named(net=TRUNK, advantage=MU, value=VALUE))
+    assert nr.load(path, part='advantage', activation='elu').sizes == (6, 16, 8, 3)
 
 
 class Settings:
