@@ -143,6 +143,7 @@ class _Graph:
             return part, None
         kinds = importlib.import_module('onnx').TensorProto
         found: list[str] = []
+        unread = False  # there are actions that no network computes; what follows is another
         for each in self._graph.output:
             chosen = self._chosen(each.name)
             if chosen is not None:
@@ -150,8 +151,12 @@ class _Graph:
             real = each.type.tensor_type.elem_type in (
                 *(kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16, kinds.UNDEFINED),
             )
-            if real and role(each.name) in ('policy', 'q', None):
+            purpose = role(each.name)
+            if purpose not in ('policy', 'q', None) or (unread and purpose is None):
+                continue
+            if real:
                 found.append(each.name)
+            unread = unread or not real
         given = {each.name for each in self._inputs}
         for name in sorted(found, key=lambda name: not self._needed(name) & given):
             return name, None  # constants, such as a version number, come last
@@ -167,11 +172,24 @@ class _Graph:
             if node is None or not node.input:
                 return None
             if node.op_type == 'ArgMax':
-                return str(node.input[0])
+                return self._logits(str(node.input[0]))
             if node.op_type not in _PASSING:
                 return None
             name = node.input[0]
         return None
+
+    def _logits(self, name: str) -> str:
+        """Return a tensor whose greatest element is that of another, before a softmax of it."""
+        while (node := self._makers.get(name)) is not None and node.input:
+            subtracted = self._makers.get(node.input[1]) if node.op_type == 'Sub' else None
+            if node.op_type not in ('Softmax', 'LogSoftmax') and (
+                subtracted is None
+                or subtracted.op_type != 'ReduceLogSumExp'
+                or subtracted.input[0] != node.input[0]
+            ):
+                break
+            name = node.input[0]
+        return name
 
     def network(self, name: str) -> FeedForward:
         """Return the network that computes a tensor."""
@@ -220,6 +238,12 @@ class _Graph:
             )
         except UnfitError as error:
             raise UserError(f'{self.path}: {error}; {SUPPORTED}') from None
+        read = {
+            each
+            for node in self._graph.node
+            if node.op_type != 'Shape' and needed.intersection(node.output)
+            for each in node.input
+        }
         for node in self._graph.node:
             if not needed.intersection(node.output):
                 continue
@@ -231,6 +255,10 @@ class _Graph:
                         'computes; the graph has a cycle or is damaged'
                     )
                 values[each] = self._array(self._initializers[each])
+            if set(node.output).isdisjoint({name, *read}) and node.op_type in ('Add', 'Mul'):
+                shape = np.broadcast_shapes(*(values[each].shape for each in node.input))
+                values[node.output[0]] = np.broadcast_to(np.zeros(1), shape)
+                continue  # only its shape counts, as that of mean + deviation in distributions
             for each, value in zip(node.output, self._computed(node, values), strict=False):
                 values[each] = value
         return values[name]

@@ -213,6 +213,13 @@ def _cast_like(node: Node) -> Value:
     return value.astype(np.float32 if isinstance(other, Signal) else other.dtype)
 
 
+def _equal(node: Node) -> Value:
+    left, right = node.operand(0), node.operand(1)
+    if isinstance(left, Signal) or isinstance(right, Signal):
+        raise UnfitError('it compares a signal')
+    return np.asarray(left == right)
+
+
 def _mod(node: Node) -> Value:
     left, right = node.operand(0), node.operand(1)
     if isinstance(left, Signal) or isinstance(right, Signal):
@@ -245,6 +252,7 @@ _OPERATORS: dict[str, Callable[[Node], Value | list[Value]]] = {
     'Clip': _clip,
     'Constant': _constant,
     'Dropout': _same,
+    'Equal': _equal,
     'Elu': _function('elu', alpha=('alpha', 1.0)),
     'Gelu': _gelu,
     'Gemm': _gemm,

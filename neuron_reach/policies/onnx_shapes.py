@@ -40,6 +40,12 @@ def _integers(value: Any) -> list[int]:
     return [int(number) for number in np.asarray(value).ravel()]
 
 
+def _expand(node: Node) -> Value:
+    value, shape = node.operand(0), _integers(node.option('shape', None, 1))
+    whole = np.broadcast_shapes(value.shape, tuple(shape))
+    return rearranged(value, lambda values: np.broadcast_to(values, whole))
+
+
 def _reshape(node: Node) -> Value:
     value, shape = node.operand(0), _integers(node.option('shape', None, 1))
     if not node.option('allowzero', 0):
@@ -113,6 +119,7 @@ def _concat(node: Node) -> Value:
 SHAPE_OPERATORS: dict[str, Callable[[Node], Value | list[Value]]] = {
     'Concat': _concat,
     'ConstantOfShape': _filled,
+    'Expand': _expand,
     'Flatten': _flatten,
     'Gather': _gather,
     'Reshape': _reshape,

@@ -270,6 +270,48 @@ def test_shape_arithmetic_of_exporters_is_followed(tmp_path):
     check(tmp_path, model(nodes, WEIGHTS | whole | {'quarter': np.array(0.25)}))
 
 
+def test_what_distributions_add_around_a_mean_folds(tmp_path):
+    """As policies of stable-baselines3 are exported: the mean is expanded to mean + deviation."""
+    nodes = [
+        node('Gemm', 'x w1 b1', 'mean', transB=1),
+        node('Gemm', 'x w1 b1', 'log', transB=1),
+        node('Exp', 'log', 'deviation'),
+        node('Add', 'mean deviation', 'sum'),
+        node('Shape', 'sum', 'shape'),
+        node('Expand', 'mean shape', 'wide'),
+        node('Tanh', 'wide', 'y'),
+    ]
+    check(tmp_path, model(nodes, WEIGHTS))
+
+
+def test_the_greatest_probability_is_the_greatest_logit(tmp_path):
+    nodes = [
+        node('Gemm', 'x w1 b1', 'logits', transB=1),
+        node('ReduceLogSumExp', 'logits', 'total', axes=[1], keepdims=1),
+        node('Sub', 'logits total', 'normal'),
+        node('Softmax', 'normal', 'chances'),
+        node('ArgMax', 'chances', 'y', axis=1, keepdims=0),
+    ]
+    policy = nr.load(saved(tmp_path, model(nodes, WEIGHTS)))
+    assert policy.actions.kind == 'argmax'
+    np.testing.assert_allclose(
+        policy.outputs(OBSERVATIONS), OBSERVATIONS @ W1.T + B1, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_a_value_beside_chosen_numbers_is_not_the_policy(tmp_path):
+    nodes = [
+        node('Gemm', 'x w1 b1', 'logits', transB=1),
+        node('ArgMax', 'logits', 'one', axis=1, keepdims=1),
+        node('Concat', 'one one', 'y', axis=1),
+        node('Gemm', 'x w1 b1', 'z', transB=1),
+    ]
+    made = model(nodes, WEIGHTS, outputs=('y', 'z'))
+    made.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    text = refusal(saved(tmp_path, made))
+    assert 'none of its outputs is that of a policy; choose one by part=: y, z' in text
+
+
 def test_outputs_without_inputs_are_passed_over(tmp_path):
     """As the version number that ML-Agents writes first."""
     made = model(
