@@ -70,7 +70,7 @@ RETRAINING, RETRAINED = 'training', 'retraining.json'
 STATE_FILE, STATE_PROGRESS, STATE_REPLAY = 'model.zip', 'progress.json', 'replay.safetensors'
 """In the folder of such a state."""
 
-POLICY_FILES = ('.zip', '.onnx', '.pt', '.pth', '.safetensors')
+POLICY_FILES = ('.zip', '.onnx', '.pt', '.pth', '.ckpt', '.cleanrl_model', '.safetensors')
 """Endings of the files of other libraries that hold policies."""
 
 # --- results of commands --------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 import neuron_reach as nr
+from neuron_reach.common.paths import PathKind, kind_of
 
 OBSERVATIONS = np.random.default_rng(0).normal(size=(20, 6)).astype('f')
 
@@ -370,6 +371,13 @@ def test_modules_and_other_objects_are_refused(older, tmp_path, monkeypatch):
     path.write_bytes(pickle.dumps({'hook': Evil()}))
     assert re.search('could run code|is damaged', refusal(path, activation='elu'))
     assert not (tmp_path / 'evil').exists()
+
+
+@pytest.mark.parametrize('name', ['last.ckpt', 'ppo.cleanrl_model'])
+def test_files_of_other_endings_are_policies(name, tmp_path):
+    path = saved(tmp_path, ACTOR.state_dict(), name)
+    assert kind_of(path) == PathKind.POLICY_FILE
+    assert nr.load(path, activation='elu').sizes == (6, 16, 8, 3)
 
 
 def test_copies_of_a_network_count_once(tmp_path):
