@@ -28,6 +28,7 @@ __all__ = [
     'analyze',
     'distances',
     'from_torch',
+    'layer_health',
     'load',
     'map',
     'prune',
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from neuron_reach.analysis.layer_health import layer_health
     from neuron_reach.api.functions import analyze, distances, map, prune, read_bag
     from neuron_reach.errors import UserError
     from neuron_reach.policies.loading import load
@@ -47,6 +49,7 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
+            'analysis.layer_health': 'layer_health',
             'api.functions': 'analyze distances map prune read_bag',
             'errors': 'UserError',
             'policies.loading': 'load',
