@@ -18,10 +18,11 @@ from typing import Any, cast
 import numpy as np
 
 from neuron_reach.common.arrays import AnyArray, Array
+from neuron_reach.networks.branches import compact, folded, is_nothing
 from neuron_reach.networks.feed_forward import FeedForward, Layer
 from neuron_reach.networks.functions import Affine, Step
 from neuron_reach.networks.recognition import Operation, Pointwise
-from neuron_reach.networks.signals import Signal, UnfitError, compact, folded, is_nothing, zeros
+from neuron_reach.networks.signals import Signal, UnfitError, zeros
 
 MOST_LAYERS, MOST_PARAMETERS = 1000, 1 << 28
 """Of a network."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from neuron_reach.common.arrays import AnyArray
+from neuron_reach.networks.elementwise import elementwise
 from neuron_reach.networks.functions import Function
 from neuron_reach.networks.signals import (
     Signal,
@@ -25,7 +26,6 @@ from neuron_reach.networks.signals import (
     Value,
     apply,
     clipped,
-    elementwise,
     matmul,
     rearranged,
 )

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from neuron_reach.common.arrays import AnyArray
-from neuron_reach.networks.signals import Signal, UnfitError, Value, concatenate, rearranged
+from neuron_reach.networks.branches import concatenate
+from neuron_reach.networks.signals import Signal, UnfitError, Value, rearranged
 from neuron_reach.policies.onnx_node import Node
 
 

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from neuron_reach.networks.branches import concatenate
+from neuron_reach.networks.elementwise import elementwise
 from neuron_reach.networks.functions import Function
 from neuron_reach.networks.signals import (
     Signal,
     UnfitError,
     Value,
     apply,
-    concatenate,
-    elementwise,
     linear,
     matmul,
     rearranged,
