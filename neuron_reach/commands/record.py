@@ -44,7 +44,10 @@ neuron_reach record policy.zip --env LunarLander-v3 --episodes 300 -o recorded
 neuron_reach record p.onnx --env my_envs:My-v0 --normalization s.npz -o bags
 neuron_reach record runs/joints3_seed0 -o recorded
 """
-ONLY_PLAYED = ('env', 'output', 'episodes', 'seed', 'max_steps', 'storage', 'normalization')
+ONLY_PLAYED = (
+    *('env', 'output', 'episodes', 'seed', 'max_steps', 'storage'),
+    *('normalization', 'part', 'activation'),
+)
 """Flags of recordings in this process."""
 
 
@@ -82,6 +85,14 @@ def add(commands: Any) -> Parser:
         type=path,
         metavar='FILE',
         help='.npz or YAML file with mean and var of the observations',
+    )
+    group.add_argument(
+        '--part', metavar='NAME', help='which network of the file (default: the policy)'
+    )
+    group.add_argument(
+        '--activation',
+        metavar='FUNCTION',
+        help='function of the hidden layers, where the file does not say it',
     )
     group.add_argument(
         '--storage', choices=list(SUFFIXES), metavar='FORMAT', help='mcap (default) or sqlite3'
@@ -134,6 +145,8 @@ def _play(policy: Path, options: argparse.Namespace) -> int:
             storage=options.storage or 'mcap',
             normalization=options.normalization,
             progress=bars,
+            part=options.part,
+            activation=options.activation,
         )
     for note in record.notes:
         warn(note)

@@ -52,6 +52,7 @@ _DESCRIPTION: Kind = {
     'format': int,
     'sizes': [int],
     'steps': dict,
+    'network': str,
     'origin': {'path': str, 'format': str, 'library': str, 'algorithm': str, 'part': str},
     'actions': {'kind': str | None, 'low': list | None, 'high': list | None, 'groups': [int]},
     'observations': [{'key': str, 'shape': list | None, 'counts': [int]}],
@@ -256,6 +257,7 @@ class FeedForwardPolicy(Policy):
             'format': FORMAT,
             'sizes': list(self.sizes),
             'steps': self.network.structure(),
+            'network': self.network.digest,
             'origin': to_json(self.origin),
             'actions': to_json(self.actions),
             'observations': to_json(self.observations.parts),
@@ -293,7 +295,8 @@ def read_policy(folder: Path) -> FeedForwardPolicy:
         network = FeedForward.from_arrays(tensors, description['steps'])
     except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise UserError(f'{folder / POLICY}: does not fit {POLICY_TENSORS}: {error}') from None
-    if network.sizes != tuple(description['sizes']):
+    described = tuple(description['sizes']), description['network']
+    if (network.sizes, network.digest) != described:
         raise UserError(f'{folder / POLICY}: does not fit {POLICY_TENSORS}')
     source = folder / ORIGIN
     try:

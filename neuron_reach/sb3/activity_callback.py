@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.callbacks import BaseCallback
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
@@ -24,6 +23,13 @@ from neuron_reach.analysis.activity import DORMANT
 from neuron_reach.analysis.layer_health import LayerHealth, layer_health
 from neuron_reach.common.arrays import AnyArray
 from neuron_reach.errors import UserError
+
+try:
+    from stable_baselines3.common.callbacks import BaseCallback
+except ImportError:
+    raise ImportError(
+        "ActivityCallback needs stable-baselines3: pip install 'neuron_reach[sb3]'"
+    ) from None
 
 ACTIVATIONS = tuple(
     kind

@@ -39,11 +39,14 @@ def record_played(
     storage: str,
     normalization: Path | None,
     progress: ShowProgress,
+    *,
+    part: str | None = None,
+    activation: str | None = None,
 ) -> ActivityRecord:
     """Play episodes and leave them in `<folder>/bag`.
 
     The bag is written as `bag.partial`, read again and compared with what was played before it
-    gets its name. With a normalization, the policy with it is left beside the bag.
+    gets its name. If the file alone does not say what was played, the policy is left beside it.
 
     Args:
         path: of the policy.
@@ -53,6 +56,8 @@ def record_played(
         storage: format of the bag.
         normalization: file with statistics of the observations; None: there are none.
         progress: shows how far it is.
+        part: which network of the file, see `load`.
+        activation: function of the hidden layers, where the file does not say it.
 
     Raises:
         UserError: there is a bag already, the policy cannot be loaded or does not fit, or the bag
@@ -63,11 +68,12 @@ def record_played(
         raise UserError(f'{bag} exists already; name another folder')
     if os.path.lexists(folder) and not folder.is_dir():
         raise UserError(f'{folder}: is no folder; name another one')
-    policy = load(path)
+    policy = load(path, part=part, activation=activation)
     if normalization is not None:
         if not isinstance(policy, FeedForwardPolicy):
             raise UserError(f'{path}: observations of the reaching task are not normalized')
         policy = policy.with_normalization(normalization)
+    if any(given is not None for given in (normalization, part, activation)):
         path = policy.save(folder / POLICY_FOLDER)
     record, period = _play(policy, env, options, progress)
     known = {**record.network, 'path': str(path.resolve()), 'episodes': options.episodes}

@@ -48,6 +48,8 @@ def network(inputs=3, outputs=4):
         ('observations', [{'key': '', 'shape': ['x'], 'counts': []}]),
         ('observations', [{'key': '', 'shape': [2], 'counts': [10**12, 3]}]),
         ('sizes', [10**15, 4]),
+        ('network', '0' * 64),
+        ('steps', {'layers.0': [['tanh']]}),
     ],
 )
 def test_a_description_that_does_not_fit_is_one_line(tmp_path, key, value):

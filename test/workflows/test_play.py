@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from policies.test_playing import RAMP, assert_equal, make
 
 import neuron_reach as nr
@@ -130,6 +131,25 @@ def test_the_normalized_policy_is_left_beside_the_bag(saved, tmp_path):
     assert read.network['path'] == str(out / 'policy')
     assert nr.load(out / 'policy').network.digest == read.network['digest']
     assert read.layer('input')[0, 0, 1] == read.lengths[0]
+
+
+def test_what_a_file_does_not_say_is_said_by_flags(saved, tmp_path, capsys):
+    policy = nr.load(saved)
+    weights = {
+        f'actor.{2 * number}.{name}': torch.from_numpy(getattr(layer, name))
+        for number, layer in enumerate(policy.network.layers)
+        for name in ('weight', 'bias')
+    }
+    critic = {name.replace('actor', 'critic'): values for name, values in weights.items()}
+    torch.save({**critic, **weights}, tmp_path / 'both.pt')
+    out = '-o', tmp_path / 'out'
+    assert record(tmp_path / 'both.pt', '--env', RAMP, *out) == 2
+    assert 'activation' in capsys.readouterr().err
+    flags = '--part', 'actor', '--activation', 'tanh'
+    assert record(tmp_path / 'both.pt', '--env', RAMP, '--episodes', 2, *flags, *out) == 0
+    left = nr.load(tmp_path / 'out' / 'policy')
+    assert left.network.digest == nr.read_bag(tmp_path / 'out').network['digest']
+    assert str(left.network.layers[0].steps[0]) == 'tanh'
 
 
 def test_wrong_words_get_a_line(saved, folders, tmp_path, capsys):
