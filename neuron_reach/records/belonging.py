@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from neuron_reach import messages
 from neuron_reach.common.arrays import Single
 from neuron_reach.errors import UserError
 from neuron_reach.learning.checkpoint import Checkpoint, network_digest
@@ -106,6 +107,22 @@ def _check(
             f'activations in {place}'
         )
     return None
+
+
+def check_layers(record: ActivityRecord, source: object, layers: int | None = None) -> None:
+    """Check that a record holds all layers of a network.
+
+    Args:
+        record: the record to check.
+        source: what it is called in the message, such as its bag.
+        layers: number of the network's layers, input and output included; None: unknown.
+
+    Raises:
+        UserError: some are missing.
+    """
+    count = len(record.layers) if layers is None else layers
+    if record.layers != messages.layer_names(count - 2):
+        raise UserError(f'{source}: not all layers were recorded, only {", ".join(record.layers)}')
 
 
 def check_whole(record: ActivityRecord, source: Path, needed: int | None = None) -> None:

@@ -50,6 +50,7 @@ from neuron_reach.common.results import claimed_folder, to_json
 from neuron_reach.common.versions import versions
 from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
+from neuron_reach.records.belonging import check_layers
 from neuron_reach.records.networks import Network, find_networks
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, record_checkpoint
@@ -297,7 +298,7 @@ class PairMapper:
             goals = map_fresh_goals(options.seed, checkpoint.setup.training.seed)
             fresh = record_checkpoint(checkpoint, options.episodes, goals)
         for where, episodes in ((target.bag, record), (self.validation or target.bag, fresh)):
-            _check_layers(where or target.checkpoint, episodes)
+            check_layers(episodes, where or target.checkpoint)
         if record.sizes != fresh.sizes:
             raise UserError(
                 f'{target.name}: its network has layers of {record.sizes} neurons, but the '
@@ -325,12 +326,6 @@ class PairMapper:
         seed = stand_in_seed(self.options.seed, side, number)
         generator = torch.Generator().manual_seed(seed)
         return random_network((sizes[0], *hidden, sizes[-1]), generator)
-
-
-def _check_layers(path: Path | None, record: ActivityRecord) -> None:
-    hidden = tuple(f'hidden_{number}' for number in range(1, len(record.sizes) - 1))
-    if record.layers != ('input', *hidden, 'output'):
-        raise UserError(f'{path}: a mapping needs all layers, there are {", ".join(record.layers)}')
 
 
 def _run_both(network: QNetwork, episodes: Runs, matrix: Array | None) -> Runs:

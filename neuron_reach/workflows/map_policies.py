@@ -27,7 +27,7 @@ from neuron_reach.records.networks import Network
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, read_records
 from neuron_reach.workflows.mapping_summary import TRAINED, Example, GroupKey, Pair
-from neuron_reach.workflows.policies import load_policy, read_episodes
+from neuron_reach.workflows.policies import load_policy, missing_episodes, read_episodes
 
 Runs = tuple[ActivityRecord, ActivityRecord]
 """One network in the sample episodes X and in the validation episodes X_V."""
@@ -145,10 +145,7 @@ class PolicyMapper:
         elif policy.joints is not None:
             record = policy.record(episodes=count)
         else:
-            raise UserError(
-                f'{target.name}: there are no episodes of it; record them '
-                f'(neuron_reach record {target.name} --env ENV_ID -o DIR) and give --bag DIR'
-            )
+            raise missing_episodes(target.name)
         if fresh is not None:
             return record.first(count), fresh
         if policy.joints is not None:

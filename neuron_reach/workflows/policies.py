@@ -17,7 +17,7 @@ from pathlib import Path
 from neuron_reach.errors import UserError
 from neuron_reach.policies.loading import load
 from neuron_reach.policies.policy import Policy
-from neuron_reach.records.belonging import check_network, check_whole
+from neuron_reach.records.belonging import check_layers, check_network, check_whole
 from neuron_reach.records.networks import Network
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import read_records
@@ -35,9 +35,22 @@ def load_policy(network: Network, role: str) -> Policy:
     """
     path = network.policy or network.checkpoint
     if path is None:
-        network.load(role)  # raises, saying what became of it
+        network.load(role)  # raises, saying why
     assert path is not None
     return load(path)
+
+
+def missing_episodes(name: object, advice: str = '') -> UserError:
+    """Return the error that there are no sample episodes of a policy.
+
+    Args:
+        name: of the policy on the command line.
+        advice: what else can be given instead of a bag.
+    """
+    return UserError(
+        f'{name}: there are no episodes of it; record them '
+        f'(neuron_reach record {name} --env ENV_ID -o DIR) and give --bag DIR{advice}'
+    )
 
 
 def checked(network: Network, record: ActivityRecord) -> ActivityRecord:
@@ -59,7 +72,7 @@ def read_episodes(
     """Read recorded sample episodes of a network of any origin, with all its layers.
 
     Args:
-        network: whose they are.
+        network: that the episodes are of.
         bag: where they were recorded.
         episodes: how many of them; None: all.
         namespace: of the topics, needed only where the bag holds several robots.
@@ -68,9 +81,7 @@ def read_episodes(
         UserError: the bag is damaged, not whole, lacks layers, or is of another network.
     """
     record = read_records(bag, namespace=namespace)
-    hidden = tuple(f'hidden_{number}' for number in range(1, len(record.sizes) - 1))
-    if record.layers != ('input', *hidden, 'output'):
-        raise UserError(f'{bag}: not all layers were recorded, only {", ".join(record.layers)}')
+    check_layers(record, bag)
     record = checked(dataclasses.replace(network, bag=bag), record)
     check_whole(record, bag, episodes)
     return record if episodes is None else record.first(episodes)

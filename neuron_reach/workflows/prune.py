@@ -46,7 +46,7 @@ from neuron_reach.learning.rollout import greedy_successes
 from neuron_reach.learning.setup import Setup
 from neuron_reach.learning.training import Member
 from neuron_reach.learning.validation import VALIDATION_EPISODES, Accuracy
-from neuron_reach.records.belonging import check_record, check_whole
+from neuron_reach.records.belonging import check_layers, check_record, check_whole
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import read_records, record_checkpoint
 
@@ -277,8 +277,7 @@ def read_samples(
         UserError: the bag is damaged, not whole, lacks layers, or is of another network.
     """
     record = read_records(bag, namespace=namespace)
-    if record.layers[0] != 'input' or len(record.layers) != len(checkpoint.network.sizes):
-        raise UserError(f'{bag}: pruning needs all layers; there are {", ".join(record.layers)}')
+    check_layers(record, bag, len(checkpoint.network.sizes))
     check_record(checkpoint, record, bag)
     check_whole(record, bag, episodes)
     return record if episodes is None else record.first(episodes)
@@ -348,12 +347,23 @@ def _write(
     metadata = describe(setup, Member(results.seed), None)
     with replaced_results(folder, 'prune', plain) as new:
         save_checkpoint(new / PRUNED, pruned.network, {**metadata, 'pruning': plain})
-        write_csv(new / NEURON_TABLE, neuron_lines(record, pruned))
-        write_arrays(new / LINKAGE, pruned.trees)
-        draw_pruning(new, record, pruned)
+        write_clusters(new, record, pruned)
 
 
-def neuron_lines(record: ActivityRecord, pruned: Pruned[Any]) -> list[dict[str, Any]]:
+def write_clusters(folder: Path, record: ActivityRecord, pruned: Pruned[Any]) -> None:
+    """Write which neurons were merged: a table, the cluster trees and figures.
+
+    Args:
+        folder: of the results.
+        record: of the network before.
+        pruned: the clusters, and the network after.
+    """
+    write_csv(folder / NEURON_TABLE, _neuron_lines(record, pruned))
+    write_arrays(folder / LINKAGE, pruned.trees)
+    _draw(folder, record, pruned)
+
+
+def _neuron_lines(record: ActivityRecord, pruned: Pruned[Any]) -> list[dict[str, Any]]:
     """Return a table row for each hidden neuron of the network before."""
     maxima, dead = record.maxima(), record.dead_neurons()
     lines = []
@@ -365,7 +375,7 @@ def neuron_lines(record: ActivityRecord, pruned: Pruned[Any]) -> list[dict[str, 
     return lines
 
 
-def draw_pruning(folder: Path, record: ActivityRecord, pruned: Pruned[Any]) -> None:
+def _draw(folder: Path, record: ActivityRecord, pruned: Pruned[Any]) -> None:
     """Draw the clusters and the sizes of the hidden layers."""
     from neuron_reach.figures.activity import dendrogram_figure, sizes_figure
     from neuron_reach.figures.style import save

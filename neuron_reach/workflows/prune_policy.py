@@ -12,31 +12,28 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from neuron_reach.analysis.bootstrap import bounds, draw_networks
+from neuron_reach.analysis.merging import Pruned
 from neuron_reach.analysis.options import SAMPLE_EPISODES, PruningOptions
 from neuron_reach.common.arrays import Array
-from neuron_reach.common.names import LINKAGE, NEURON_TABLE, PRUNED
+from neuron_reach.common.names import PRUNED
 from neuron_reach.common.progress import ShowProgress, renamed
 from neuron_reach.common.random_streams import pruning_streams, resampling_stream
-from neuron_reach.common.results import (
-    claimed_folder,
-    replaced_results,
-    to_json,
-    write_arrays,
-    write_csv,
-)
+from neuron_reach.common.results import claimed_folder, replaced_results, to_json
 from neuron_reach.common.versions import versions
-from neuron_reach.errors import UserError
 from neuron_reach.learning.validation import Accuracy
 from neuron_reach.policies.playing import PlayOptions, record_policy
 from neuron_reach.policies.policy import Policy
 from neuron_reach.records.networks import Network
-from neuron_reach.workflows.policies import load_policy, read_episodes
-from neuron_reach.workflows.prune import draw_pruning, neuron_lines
+from neuron_reach.records.record import ActivityRecord
+from neuron_reach.workflows.policies import load_policy, missing_episodes, read_episodes
+from neuron_reach.workflows.prune import write_clusters
 
 TEST_EPISODES = 100
 """Episodes in which a policy is tested before and after pruning."""
@@ -46,12 +43,12 @@ RESAMPLES = 5000
 
 @dataclasses.dataclass(frozen=True)
 class TestResult:
-    """How well a policy did in test episodes.
+    """Results of a policy in test episodes.
 
     Attributes:
         mean_return: mean over the episodes of the sum of rewards.
         interval_95: its 95 % bootstrap interval over the episodes.
-        success: share of episodes with `info['is_success']`; None: the environment does not say.
+        success: share of episodes with `info['is_success']`; None: the environment lacks it.
     """
 
     mean_return: float
@@ -124,6 +121,32 @@ class PolicyPruningResults:
     methods: tuple[str, ...]
     test: PolicyTest | None
 
+    @classmethod
+    def of(
+        cls,
+        policy: Policy,
+        record: ActivityRecord,
+        options: PruningOptions,
+        pruned: Pruned[Any],
+        test: PolicyTest | None,
+        inputs: Mapping[str, Any],
+    ) -> PolicyPruningResults:
+        """Summarize the pruning of a policy by a record; `inputs` are source, bag and env."""
+        return cls(
+            **inputs,
+            network=policy.network.digest,
+            notes=record.notes,
+            options=options,
+            versions=versions(),
+            episodes=record.episodes,
+            hidden_before=policy.sizes[1:-1],
+            hidden=pruned.network.sizes[1:-1],
+            dead=tuple(pruned.dead.values()),
+            thresholds=tuple(pruned.thresholds.values()),
+            methods=tuple(pruned.methods.values()),
+            test=test,
+        )
+
 
 def run_policy_pruning(
     network: Network,
@@ -157,15 +180,14 @@ def run_policy_pruning(
     policy = load_policy(network, 'it is pruned')
     if env is None:
         bag = bag or network.bag
-    if bag is None and env is None:
-        raise UserError(
-            f'{network.policy}: there are no episodes of it; record them '
-            f'(neuron_reach record {network.policy} --env ENV_ID -o DIR) and give --bag DIR, or '
-            'give --env ENV_ID'
-        )
-    source = str(network.policy.resolve())
-    inputs = {'bag': None if bag is None else str(bag.resolve()), 'env': env}
-    with claimed_folder(folder, 'prune', {'source': source, **inputs}):
+        if bag is None:
+            raise missing_episodes(network.policy, ', or give --env ENV_ID')
+    inputs = {
+        'source': str(network.policy.resolve()),
+        'bag': None if bag is None else str(bag.resolve()),
+        'env': env,
+    }
+    with claimed_folder(folder, 'prune', inputs):
         if bag is not None:
             progress('pruning', 0, 2, 'parts', 'sample episodes')
             record = read_episodes(network, bag, episodes, namespace)
@@ -175,35 +197,22 @@ def run_policy_pruning(
             record, _ = record_policy(policy, env, play, renamed(progress, 'recording'))
         progress('pruning', 1, 2, 'parts', 'clusters')
         smaller, pruned = policy.pruned(record, options)
-        test = None
-        if env is not None:
-            results = []
-            for name, tested in (('before', policy), ('after', smaller)):
-                show = renamed(progress, f'testing {name}')
-                results.append(_test(tested, env, policy.seed, show))
-            test = PolicyTest(env, TEST_EPISODES, *results)
-        summary = PolicyPruningResults(
-            source=source,
-            **inputs,
-            network=policy.network.digest,
-            notes=record.notes,
-            options=options,
-            versions=versions(),
-            episodes=record.episodes,
-            hidden_before=policy.sizes[1:-1],
-            hidden=smaller.sizes[1:-1],
-            dead=tuple(pruned.dead.values()),
-            thresholds=tuple(pruned.thresholds.values()),
-            methods=tuple(pruned.methods.values()),
-            test=test,
-        )
+        test = None if env is None else _compare(policy, smaller, env, progress)
+        summary = PolicyPruningResults.of(policy, record, options, pruned, test, inputs)
         with replaced_results(folder, 'prune', to_json(summary)) as new:
             smaller.save(new / PRUNED)
-            write_csv(new / NEURON_TABLE, neuron_lines(record, pruned))
-            write_arrays(new / LINKAGE, pruned.trees)
-            draw_pruning(new, record, pruned)
+            write_clusters(new, record, pruned)
         progress('pruning', 2, 2, 'parts')
     return summary
+
+
+def _compare(before: Policy, after: Policy, env: str, progress: ShowProgress) -> PolicyTest:
+    """Test a policy before and after pruning."""
+    results = [
+        _test(policy, env, before.seed, renamed(progress, f'testing {name}'))
+        for name, policy in (('before', before), ('after', after))
+    ]
+    return PolicyTest(env, TEST_EPISODES, *results)
 
 
 def _test(policy: Policy, env: str, seed: int, progress: ShowProgress) -> TestResult:

@@ -25,8 +25,6 @@ from pathlib import Path
 from neuron_reach.analysis.options import EnvOptions, PruningOptions
 from neuron_reach.common.files import Kind, lock_folder, read_json
 from neuron_reach.common.names import (
-    LINKAGE,
-    NEURON_TABLE,
     POLICY,
     POLICY_FOLDER,
     PRUNED_FILE,
@@ -44,8 +42,6 @@ from neuron_reach.common.results import (
     make_folder,
     replaced_results,
     to_json,
-    write_arrays,
-    write_csv,
     write_json,
 )
 from neuron_reach.common.versions import versions
@@ -71,7 +67,7 @@ from neuron_reach.workflows.env_reduction_summary import (
     read_summary,
     write_summary,
 )
-from neuron_reach.workflows.prune import draw_pruning, neuron_lines
+from neuron_reach.workflows.prune import write_clusters
 
 _START: Kind = {'env': str, 'until': float | None, 'score': SCORE}
 
@@ -265,9 +261,7 @@ class EnvReduction:
         make_folder(folder)
         with replaced_results(folder, 'prune', to_json(results)) as new:
             write_sb3(prepared(smaller, ()), new / PRUNED_FILE)
-            write_arrays(new / LINKAGE, found.trees)
-            write_csv(new / NEURON_TABLE, neuron_lines(record, found))
-            draw_pruning(new, record, found)
+            write_clusters(new, record, found)
         return results
 
     def _save_policy(self, step: int) -> None:
