@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,6 @@ import torch
 
 from neuron_reach.analysis.mapping import (
     input_samples,
-    map_records,
     permute_steps,
     run_network,
 )
@@ -37,7 +36,6 @@ from neuron_reach.analysis.samples import random_network
 from neuron_reach.analysis.transforms import input_transform, transform_from_values
 from neuron_reach.common.arrays import Array
 from neuron_reach.common.lookup import find_bag
-from neuron_reach.common.options import load_yaml
 from neuron_reach.common.progress import ShowProgress
 from neuron_reach.common.random_streams import (
     SOURCE,
@@ -52,21 +50,16 @@ from neuron_reach.errors import UserError
 from neuron_reach.learning.qnetwork import QNetwork
 from neuron_reach.records.belonging import check_layers
 from neuron_reach.records.networks import Network, find_networks
-from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, record_checkpoint
 from neuron_reach.workflows.map_policies import PolicyMapper
+from neuron_reach.workflows.mapper import Mapper, Runs
 from neuron_reach.workflows.mapping_summary import (
     TRAINED,
-    Example,
-    GroupKey,
     MappingSummary,
     Pair,
     summarize,
     write_mapping,
 )
-
-Runs = tuple[ActivityRecord, ActivityRecord]
-"""One network in the sample episodes X and in the validation episodes X_V."""
 
 Task = tuple[str, int, str, Array]
 """Kind of mapping, number of the source, name of the transform, and its matrix."""
@@ -103,17 +96,7 @@ def run_mapping(
     spaces: Sequence[str | None] = namespaces or [None]
     sources = find_networks(source, spaces[0])
     targets = find_networks(target, spaces[-1])
-    mapper: PairMapper | PolicyMapper
-    if any(network.policy for network in (*sources, *targets)):
-        mapper = PolicyMapper(
-            sources=sources, targets=targets, options=options, bag=bag, validation=validation
-        )
-    elif bag is not None:
-        raise UserError('--bag is for policies of other libraries; name the bag as TARGET')
-    else:
-        mapper = PairMapper(
-            sources=sources, targets=targets, options=options, validation=validation
-        )
+    mapper = _mapper(sources, targets, options, bag, validation)
     inputs = {'source': str(source.resolve()), 'target': str(target.resolve())}
 
     def report(done: int, note: str) -> None:
@@ -138,15 +121,24 @@ def run_mapping(
     return summary
 
 
-class PairMapper:
-    """Maps every source network onto every target network.
+def _mapper(
+    sources: Sequence[Network],
+    targets: Sequence[Network],
+    options: MapOptions,
+    bag: Path | None,
+    validation: Path | None,
+) -> Mapper:
+    if any(network.policy for network in (*sources, *targets)):
+        return PolicyMapper(
+            sources=sources, targets=targets, options=options, bag=bag, validation=validation
+        )
+    if bag is not None:
+        raise UserError('--bag is for policies of other libraries; name the bag as TARGET')
+    return PairMapper(sources=sources, targets=targets, options=options, validation=validation)
 
-    A network is mapped onto itself only as a baseline, or if it is the only pair.
 
-    Attributes:
-        same_networks: sources and targets are the same networks.
-        notes: defects of the recordings, a line each.
-    """
+class PairMapper(Mapper):
+    """Maps networks of the reaching task, and the networks of baselines."""
 
     def __init__(
         self,
@@ -167,49 +159,11 @@ class PairMapper:
         Raises:
             UserError: a source has no checkpoint, or options contradict each other.
         """
-        self.options, self.validation = options, validation
-        self.targets = targets
-        self.notes: list[str] = []
+        super().__init__(sources=sources, targets=targets, options=options, validation=validation)
         self.sources = [(source, source.load('a source is run anew')) for source in sources]
-        self.alone = len(sources) == len(targets) == 1
-        self.same_networks = all(
-            any(network.same(other) for other in others)
-            for networks, others in ((sources, targets), (targets, sources))
-            for network in networks
-        )
-        self.files = {
-            name: load_yaml(name) for name in options.transforms if name not in TRANSFORMS
-        }
-        if validation is not None and len(targets) > 1:
-            raise UserError('a validation bag is for a single target network')
-
-    def run(self, report: Callable[[int, str], None]) -> tuple[list[Pair], list[Example]]:
-        """Map all pairs.
-
-        Args:
-            report: called with how many of the sources times targets are done, and what is next.
-
-        Returns:
-            The results, and for each group of trained or reflexive pairs its first projection.
-
-        Raises:
-            UserError: a checkpoint or bag cannot be used.
-        """
-        pairs: list[Pair] = []
-        examples: dict[GroupKey, Example] = {}
-        for number, target in enumerate(self.targets):
-            done = number * len(self.sources)
-            report(done, f'episodes of {target.name}')
-            for pair, projection, index in self._onto(number, target):
-                pairs.append(pair)
-                if pair.kind in (TRAINED, REFLEXIVE):
-                    examples.setdefault(pair.group, Example(pair, projection))
-                report(done + index, f'{pair.source} to {pair.target}')
-            report(done + len(self.sources), '')
-        return pairs, list(examples.values())
 
     def _onto(self, number: int, target: Network) -> Iterator[tuple[Pair, Projection, int]]:
-        """Yield the mappings onto one target, with the number of the source."""
+        """Yield the mappings onto one target, see `Mapper`."""
         options = self.options
         episodes = self._episodes(target)
         joints = (episodes[0].sizes[0] - 2) // 2
@@ -225,26 +179,18 @@ class PairMapper:
                 runs = self._source_runs(kind, index, number, episodes, matrix)
                 source = self.sources[index][0].name
                 source_joints = self.sources[index][1].setup.arm.joints
-            for mapping in map_records(
-                target=onto[0],
-                source=runs[0],
-                target_validation=onto[1],
-                source_validation=runs[1],
+            for pair, projection in self.project(
+                runs=runs,
+                onto=onto,
                 samples=samples,
-                lams=options.lams,
-                greedy=options.greedy,
-                inputs=options.inputs,
+                kind=kind,
+                source=source,
+                target=target.name,
+                source_joints=source_joints,
+                target_joints=joints,
+                transform=transform,
             ):
-                pair = Pair.of(
-                    mapping,
-                    kind=kind,
-                    source=source,
-                    target=target.name,
-                    source_joints=source_joints,
-                    target_joints=joints,
-                    transform=transform,
-                )
-                yield pair, mapping.projection, index
+                yield pair, projection, index
 
     def _tasks(self, target: Network, joints: int) -> Iterator[Task]:
         """Yield the mappings to compute onto a target with this number of joints."""

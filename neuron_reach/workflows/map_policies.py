@@ -11,35 +11,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from neuron_reach.analysis.mapping import halves, input_samples, map_records
-from neuron_reach.analysis.options import REFLEXIVE, TRANSFORMS, MapOptions
+from neuron_reach.analysis.mapping import halves, input_samples
+from neuron_reach.analysis.options import REFLEXIVE, MapOptions
+from neuron_reach.analysis.projection import Projection
 from neuron_reach.analysis.transforms import input_matrix
 from neuron_reach.common.arrays import Array
 from neuron_reach.common.lookup import find_bag
-from neuron_reach.common.options import load_yaml
 from neuron_reach.common.random_streams import map_fresh_goals
 from neuron_reach.errors import UserError
 from neuron_reach.policies.policy import Policy
 from neuron_reach.records.networks import Network
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, read_records
-from neuron_reach.workflows.mapping_summary import TRAINED, Example, GroupKey, Pair
+from neuron_reach.workflows.mapper import Mapper, Runs
+from neuron_reach.workflows.mapping_summary import TRAINED, Pair
 from neuron_reach.workflows.policies import load_policy, missing_episodes, read_episodes
 
-Runs = tuple[ActivityRecord, ActivityRecord]
-"""One network in the sample episodes X and in the validation episodes X_V."""
 
-
-class PolicyMapper:
-    """Maps every source policy onto every target policy; does what `PairMapper` does.
-
-    Attributes:
-        same_networks: sources and targets are the same networks.
-        notes: defects of the recordings, a line each.
-    """
+class PolicyMapper(Mapper):
+    """Maps policies of any origin."""
 
     def __init__(
         self,
@@ -67,69 +60,38 @@ class PolicyMapper:
         """
         if options.baselines:
             raise UserError('--baseline is for networks of the reaching task')
-        for flag, given in (('--bag', bag), ('--validation', validation)):
-            if given is not None and len(targets) > 1:
-                raise UserError(f'{flag} is for a single target network')
-        self.options, self.bag, self.validation = options, bag, validation
+        if bag is not None and len(targets) > 1:
+            raise UserError('--bag is for a single target network')
+        super().__init__(sources=sources, targets=targets, options=options, validation=validation)
+        self.bag = bag
         self.sources = [(source, load_policy(source, 'a source is run anew')) for source in sources]
-        self.targets = [(target, load_policy(target, 'a target is loaded')) for target in targets]
-        self.alone = len(sources) == len(targets) == 1
-        self.same_networks = all(
-            any(network.same(other) for other in others)
-            for networks, others in ((sources, targets), (targets, sources))
-            for network in networks
-        )
-        self.files = {
-            name: load_yaml(name) for name in options.transforms if name not in TRANSFORMS
-        }
-        self.notes: list[str] = []
+        self.policies = [load_policy(target, 'a target is loaded') for target in targets]
 
-    def run(self, report: Callable[[int, str], None]) -> tuple[list[Pair], list[Example]]:
-        """Map all pairs; see `PairMapper.run`."""
-        pairs: list[Pair] = []
-        examples: dict[GroupKey, Example] = {}
-        for number, (target, policy) in enumerate(self.targets):
-            done = number * len(self.sources)
-            report(done, f'episodes of {target.name}')
-            for example in self._onto(target, policy):
-                pairs.append(example.pair)
-                examples.setdefault(example.pair.group, example)
-                report(done, f'{example.pair.source} to {example.pair.target}')
-            report(done + len(self.sources), '')
-        return pairs, list(examples.values())
-
-    def _onto(self, target: Network, policy: Policy) -> Iterator[Example]:
-        """Yield the mappings onto one target."""
-        options, episodes = self.options, self._episodes(target, policy)
-        samples = input_samples(episodes[0], options.tolerance)
-        for source, acting in self.sources:
+    def _onto(self, number: int, target: Network) -> Iterator[tuple[Pair, Projection, int]]:
+        """Yield the mappings onto one target, see `Mapper`."""
+        policy = self.policies[number]
+        episodes = self._episodes(target, policy)
+        samples = input_samples(episodes[0], self.options.tolerance)
+        for index, (source, acting) in enumerate(self.sources):
             same = source.same(target)
             if same and not self.alone:
                 continue
             for transform, matrix in self._matrices(source, acting, target, policy):
-                runs = [acting.run(each, matrix) for each in episodes]
+                runs = acting.run(episodes[0], matrix), acting.run(episodes[1], matrix)
                 for run in runs:
                     check_finite(run, f'{source.name} on the inputs of {target.name}')
-                for mapping in map_records(
-                    source=runs[0],
-                    target=episodes[0],
-                    source_validation=runs[1],
-                    target_validation=episodes[1],
+                for pair, projection in self.project(
+                    runs=runs,
+                    onto=episodes,
                     samples=samples,
-                    lams=options.lams,
-                    greedy=options.greedy,
-                    inputs=options.inputs,
+                    kind=REFLEXIVE if same and matrix is None else TRAINED,
+                    source=source.name,
+                    target=target.name,
+                    source_joints=None,
+                    target_joints=None,
+                    transform=transform,
                 ):
-                    pair = Pair.of(
-                        mapping,
-                        kind=REFLEXIVE if same and matrix is None else TRAINED,
-                        source=source.name,
-                        target=target.name,
-                        source_joints=None,
-                        target_joints=None,
-                        transform=transform,
-                    )
-                    yield Example(pair, mapping.projection)
+                    yield pair, projection, index
 
     def _episodes(self, target: Network, policy: Policy) -> Runs:
         """Return the target's sample episodes and fresh ones."""

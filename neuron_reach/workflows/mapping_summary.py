@@ -195,8 +195,8 @@ def summarize(pairs: Sequence[Pair], same_networks: bool, seed: int) -> list[Gro
     """Average the pairs of each group, with bootstrap intervals over networks.
 
     Args:
-        pairs: results of `PairMapper.run`.
-        same_networks: the attribute of `PairMapper`.
+        pairs: results of `Mapper.run`.
+        same_networks: the attribute of `Mapper`.
         seed: of the bootstrap.
     """
     groups: dict[GroupKey, list[Pair]] = {}
