@@ -179,6 +179,29 @@ def map(
         ValueError: a record of another shape, or networks whose inputs do not fit.
     """
     matrix = _input_matrix(source, target, transform)
+    samples, fresh = _episodes(target, record, validation, episodes, seed)
+    ran, ran_fresh = (source.run(given, matrix) for given in (samples, fresh))
+    mapping = map_records(
+        source=ran,
+        target=samples,
+        source_validation=ran_fresh,
+        target_validation=fresh,
+        samples=input_samples(samples),
+        lams=[] if greedy else [lam],
+        greedy=greedy,
+    )[0]
+    interval = error_interval(mapping.projection, source=ran_fresh, target=fresh)
+    return MapResult(**vars(mapping), interval=interval)
+
+
+def _episodes(
+    target: Policy,
+    record: ActivityRecord | None,
+    validation: ActivityRecord | None,
+    episodes: int,
+    seed: int,
+) -> tuple[ActivityRecord, ActivityRecord]:
+    """Return the target's sample episodes and fresh ones, see `map`."""
     if record is None:
         if target.joints is None:
             raise UserError("record is missing: episodes of the target, as target.record('ENV_ID')")
@@ -192,18 +215,7 @@ def map(
             raise ValueError(
                 f'{given!r} does not fit a target with layers {target.layers} of {target.sizes}'
             )
-    ran, ran_fresh = (source.run(given, matrix) for given in (record, validation))
-    mapping = map_records(
-        source=ran,
-        target=record,
-        source_validation=ran_fresh,
-        target_validation=validation,
-        samples=input_samples(record),
-        lams=[] if greedy else [lam],
-        greedy=greedy,
-    )[0]
-    interval = error_interval(mapping.projection, source=ran_fresh, target=validation)
-    return MapResult(**vars(mapping), interval=interval)
+    return record, validation
 
 
 def _options(**values: str | float) -> PruningOptions:

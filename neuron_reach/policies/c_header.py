@@ -52,54 +52,15 @@ def c_header(network: FeedForward, name: str) -> str:
     """
     name = re.sub(r'\W', '_', name, flags=re.ASCII)
     name = f'_{name}' if name[:1].isdigit() else name
-    arrays: list[str] = []
-
-    def constant(values: AnyArray) -> str:
-        label = f'{name}_{len(arrays)}'
-        arrays.append(f'static const float {label}[{values.size}] = {{{_numbers(values)}}};')
-        return label
-
-    def steps(each: Sequence[Step]) -> list[str]:
-        lines = []
-        for step in each:
-            if isinstance(step, Affine):
-                center, scale = constant(step.center), constant(step.scale)
-                lines.append(f'        x = (x - {center}[i]) * {scale}[i];')
-            else:
-                formula = _FUNCTIONS[step.name].format(*map(_number, step.parameters))
-                lines.append(f'        x = {formula};')
-        return lines
-
-    widest = max(network.sizes)
-    body = [
-        f'    float a[{widest}], b[{widest}];',
-        f'    for (int i = 0; i < {network.sizes[0]}; ++i) {{',
-        '        float x = input[i];',
-        *steps(network.preparation),
-        '        a[i] = x;',
-        '    }',
-    ]
-    here, there = 'a', 'b'
-    for layer in network.layers:
-        outputs, inputs = layer.weight.shape
-        weight, bias = constant(layer.weight), constant(layer.bias)
-        target = 'output' if layer is network.layers[-1] else there
-        body += [
-            f'    for (int i = 0; i < {outputs}; ++i) {{',
-            f'        float x = {bias}[i];',
-            f'        for (int j = 0; j < {inputs}; ++j)',
-            f'            x += {weight}[i * {inputs} + j] * {here}[j];',
-            *steps(layer.steps),
-            f'        {target}[i] = x;',
-            '    }',
-        ]
-        here, there = there, here
+    constants = _Constants(name)
+    body = _body(network, constants)
     guard = f'{name.upper()}_H'
     return '\n'.join(
         [
             f'/* A network of {"-".join(map(str, network.sizes))} neurons; '
             f'written by neuron_reach {__version__}. */',
-            *(f'#ifndef {guard}', f'#define {guard}', '#include <math.h>', '', *arrays, ''),
+            *(f'#ifndef {guard}', f'#define {guard}', '#include <math.h>', ''),
+            *(*constants.lines, ''),
             f'/* input: {network.sizes[0]} numbers, output: {network.sizes[-1]}. */',
             f'static void {name}_compute(const float *input, float *output)',
             *('{', *body, '}', '', '#endif', ''),
@@ -107,8 +68,65 @@ def c_header(network: FeedForward, name: str) -> str:
     )
 
 
-def _numbers(values: AnyArray) -> str:
-    return ', '.join(map(_number, values.ravel()))
+class _Constants:
+    """Definitions of arrays, the names of which are numbered.
+
+    Attributes:
+        lines: of the text, one for each array.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.lines: list[str] = []
+
+    def define(self, values: AnyArray) -> str:
+        """Define an array, and return its name."""
+        name = f'{self._prefix}_{len(self.lines)}'
+        numbers = ', '.join(map(_number, values.ravel()))
+        self.lines.append(f'static const float {name}[{values.size}] = {{{numbers}}};')
+        return name
+
+
+def _body(network: FeedForward, constants: _Constants) -> list[str]:
+    """Return the lines that compute the output from the input."""
+    widest = max(network.sizes)
+    lines = [
+        f'    float a[{widest}], b[{widest}];',
+        f'    for (int i = 0; i < {network.sizes[0]}; ++i) {{',
+        '        float x = input[i];',
+        *_steps(network.preparation, constants),
+        '        a[i] = x;',
+        '    }',
+    ]
+    here, there = 'a', 'b'
+    for layer in network.layers:
+        outputs, inputs = layer.weight.shape
+        weight, bias = constants.define(layer.weight), constants.define(layer.bias)
+        target = 'output' if layer is network.layers[-1] else there
+        lines += [
+            f'    for (int i = 0; i < {outputs}; ++i) {{',
+            f'        float x = {bias}[i];',
+            f'        for (int j = 0; j < {inputs}; ++j)',
+            f'            x += {weight}[i * {inputs} + j] * {here}[j];',
+            *_steps(layer.steps, constants),
+            f'        {target}[i] = x;',
+            '    }',
+        ]
+        here, there = there, here
+    return lines
+
+
+def _steps(steps: Sequence[Step], constants: _Constants) -> list[str]:
+    """Return the lines that apply elementwise steps to `x`, neuron `i`."""
+    lines = []
+    for step in steps:
+        if isinstance(step, Affine):
+            center, scale = constants.define(step.center), constants.define(step.scale)
+            lines.append(f'        x = (x - {center}[i]) * {scale}[i];')
+        else:
+            formula = _FUNCTIONS[step.name].format(*map(_number, step.parameters))
+            lines.append(f'        x = {formula};')
+    return lines
 
 
 def _number(value: float) -> str:

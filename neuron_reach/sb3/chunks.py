@@ -117,14 +117,8 @@ def train_chunk(
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     torch.set_num_threads(1)  # same sums, and small matrices are faster so
-    file_path = start / STATE_FILE if start.is_dir() else start
-    with open_archive(file_path) as archive:
-        file = read_file(archive)
-        members = {
-            name: load_tensors(file_path / name, archive.read(name))
-            for name in archive.names
-            if name.endswith('.pth') and name != STATE
-        }
+    resumed = start.is_dir()
+    file, members = _read(start / STATE_FILE if resumed else start)
     values = {**gym.values, **exploration(gym.values, counters.steps, steps, gym.total)}
     if 'learning_starts' in values:
         values['learning_starts'] = max(0, int(values['learning_starts'] or 0) - counters.steps)
@@ -132,13 +126,9 @@ def train_chunk(
         prepared = [Monitor(_prepared(env, gym.preparation)) for env in environments]
         venv = DummyVecEnv([partial(_same, env) for env in prepared])
         model = rebuild(file, venv, values, seed)
-        _restore(model, file, members, resumed=start.is_dir())
-        if start.is_dir():
-            model._n_updates = counters.updates
-            if hasattr(model, '_n_calls'):
-                model._n_calls = counters.calls
-            if hasattr(model, 'replay_buffer'):
-                _load_replay(model.replay_buffer, start / STATE_REPLAY)
+        _restore(model, file, members, resumed=resumed)
+        if resumed:
+            _resume(model, counters, start)
         if gym.continued and hasattr(model, 'replay_buffer'):
             _act_from_the_start(model)
 
@@ -162,6 +152,22 @@ def environments_of(file: Sb3File) -> int:
     """Return how many environments side by side a file was trained in, 1 if it does not say."""
     count = file.data.get('n_envs')
     return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 1
+
+
+def _read(path: Path) -> tuple[Sb3File, dict[str, Any]]:
+    """Return a file, and its tensors besides the parameters of the policy, by member.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    with open_archive(path) as archive:
+        file = read_file(archive)
+        members = {
+            name: load_tensors(path / name, archive.read(name))
+            for name in archive.names
+            if name.endswith('.pth') and name != STATE
+        }
+    return file, members
 
 
 def _same(env: gymnasium.Env) -> gymnasium.Env:
@@ -210,6 +216,19 @@ def _restore(model: Any, file: Sb3File, members: Mapping[str, Any], *, resumed: 
             model.set_parameters(optimizers, exact_match=False)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise file.error(f'does not fit {type(model).__name__}: {error}') from None
+
+
+def _resume(model: Any, counters: Counters, folder: Path) -> None:
+    """Set the counters and the replay memory of a training that is resumed.
+
+    Raises:
+        UserError: the replay memory is damaged, or of another algorithm.
+    """
+    model._n_updates = counters.updates
+    if hasattr(model, '_n_calls'):
+        model._n_calls = counters.calls
+    if hasattr(model, 'replay_buffer'):
+        _load_replay(model.replay_buffer, folder / STATE_REPLAY)
 
 
 def _act_from_the_start(model: Any) -> None:
