@@ -7,13 +7,13 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""prune-train in an environment, next to magnitude pruning and to training from nothing.
+"""prune-train in an environment, next to magnitude pruning and to training from scratch.
 
 python benchmarks/prune_train_env.py POLICY --env ENV_ID --until RETURN -o DIR [--seeds 2]
 
 Each step of `neuron_reach prune-train` is compared with two others of the same layer sizes, under
 the same test and budget: the same network without the neurons of least L2 norm of incoming weights,
-trained on; and a network that begins from nothing. Prints a table with 95 % intervals over seeds
+retrained; and a network trained from scratch. Prints a table with 95 % intervals over seeds
 (of successes, exact ones over all test episodes). The same command resumes.
 """
 
@@ -86,7 +86,7 @@ def without_small_neurons(network: FeedForward, hidden: tuple[int, ...]) -> Feed
 
 
 def write_untrained(like: Path, path: Path, env: str, plan: RetrainingPlan) -> None:
-    """Write a network that knows nothing, of the sizes of another file."""
+    """Write a randomly initialized network of the sizes of another file."""
     with open_archive(like) as archive:
         file = read_file(archive)
     kind = algorithm_class(file)

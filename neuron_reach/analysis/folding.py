@@ -129,7 +129,7 @@ class Moments:
 
 
 def least_squares_fold(labels: Integers, moments: Moments, outgoing: Array) -> Fold:
-    """Return the fold that keeps the inputs of the next layer, whatever the layer's functions.
+    """Return the fold that keeps the inputs of the next layer, for any functions of the layer.
 
     One member r of each cluster represents it: its activation z_r stays as it is. The others are
     predicted from it by least squares, z_m = a_m z_r + c_m. The representative is the member that

@@ -72,7 +72,7 @@ class ReductionOptions:
 
 @dataclasses.dataclass(frozen=True)
 class EnvOptions:
-    """How a policy of other origin is tested and trained on in a Gymnasium environment."""
+    """How a policy of other origin is tested and retrained in a Gymnasium environment."""
 
     env: str = option(
         '',

@@ -33,7 +33,7 @@ DETAILS = """\
 Every step records sample episodes, clusters and merges neurons, measures the accuracy, and trains
 until the validation test is passed and confirmed. The same command resumes a procedure that was
 stopped. With --env, CHECKPOINT is a policy of stable-baselines3 (a zip file), which plays and is
-trained on in a Gymnasium environment. With --ros, recording and training run over ROS topics, as in
+retrained in a Gymnasium environment. With --ros, recording and training run over ROS topics, as in
 the launch file prune_train.launch.py."""
 LEAVES = """\
 In DIR: a folder for each step (step_1, step_2, ...) with its network (checkpoint), sizes and

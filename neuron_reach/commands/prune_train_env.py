@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`neuron_reach prune-train POLICY --env ENV_ID`: prune and train on in a Gymnasium environment."""
+"""`neuron_reach prune-train POLICY --env ENV_ID`: prune and retrain in a Gymnasium environment."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def refuse_flags_of_env(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prune and train on; return the exit code."""
+    """Prune and retrain; return the exit code."""
     pruning = read_flags(PruningOptions, options)
     asked = read_flags(EnvOptions, options)
     steps = read_flags(ReductionOptions, options).steps
@@ -120,7 +120,7 @@ def read_values(words: list[str]) -> dict[str, Any]:
 
 
 def _number(text: str) -> Any:
-    """Return the value of a text; YAML knows no number without a point, such as 1e-4."""
+    """Return the value of a text; YAML does not read 1e-4 as a number."""
     value = from_text(text)
     if isinstance(value, str):
         try:

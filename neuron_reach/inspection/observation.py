@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The observation of a policy, put together from the newest messages of a robot."""
+"""The observation of a policy, assembled from the newest messages of a robot."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Source:
 
 
 class _State:
-    """What is known of one input: the last usable message, and what is wrong with the newest."""
+    """What is known of one input: the last usable message, and the problem of the newest."""
 
     def __init__(self) -> None:
         self.inputs: Single | None = None
@@ -211,7 +211,7 @@ class Observation:
         self.act(np.zeros(actions))
 
     def _fit(self, path: str, inputs: int) -> None:
-        """Let one input of unknown width have what the others leave."""
+        """Give the inputs that remain to the one topic whose number of values is unknown."""
         given = 0
         unknown = []
         for source in self.sources:
@@ -282,7 +282,7 @@ class Observation:
         return Step(np.concatenate(parts), any_stale)
 
     def problems(self, now: float) -> dict[str, str]:
-        """Return what is wrong with topics at the moment, by topic; defaults count as no fault."""
+        """Return the current problems by topic; the use of defaults is not a problem."""
         found: dict[str, str] = {}
         for source, state in zip(self.sources, self._states, strict=True):
             entry = source.input

@@ -200,7 +200,7 @@ class FeedForward:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of parameters and functions, which identifies the network whatever its path.
+        """SHA-256 of parameters and functions, which identifies the network at any path.
 
         A plain ReLU network without normalization has the digest of the checkpoint format.
         """

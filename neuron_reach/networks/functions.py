@@ -33,7 +33,7 @@ class FunctionKind:
     Attributes:
         compute: the function of a tensor and of the parameters.
         parameters: default value of each parameter, by name.
-        homogeneous: f(c x) = c f(x) for every c > 0, whatever the parameters.
+        homogeneous: f(c x) = c f(x) for every c > 0 and all parameters.
     """
 
     compute: Callable[..., Tensor]

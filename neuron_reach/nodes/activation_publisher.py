@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Publishes the activations of a network that runs in somebody else's node."""
+"""Publishes the activations of a network that runs in a node of another package."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from neuron_reach.nodes.activity_topics import ActivityTopics
 from neuron_reach.policies.policy import Policy
 
 LOOK_PERIOD = 0.05
-"""Seconds between two looks whether somebody listens."""
+"""Seconds between two checks for subscribers."""
 
 
 class ActivationPublisher:
     """Publishes what every layer of a network computes, whenever the network is run.
 
-    Two lines in a node of yours:
+    Two lines in your own node:
 
         from neuron_reach.nodes import ActivationPublisher
         publisher = ActivationPublisher(node, module)
 
     The topics are those of the policy inspector, in the namespace of the node. Nothing is computed
-    or copied while nobody subscribes. A batch is published as several rows.
+    or copied without subscribers. A batch is published as several rows.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ActivationPublisher:
         self._topics.destroy()
 
     def _look(self) -> bool:
-        """Return whether somebody listens."""
+        """Return whether a topic has subscribers."""
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK_PERIOD

@@ -94,7 +94,7 @@ class ActivityTopics:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody subscribes to what is published in every step."""
+        """Whether a topic that is published in every step has subscribers."""
         return any(
             map(
                 has_subscribers, (*self._activations, *self._images, self._observation, self._steps)

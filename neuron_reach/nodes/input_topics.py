@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The topics that a policy sees: subscriptions that fit their publishers, whatever these offer."""
+"""The topics that a policy sees: subscriptions with the quality of service of their publishers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class InputTopics:
         self.update()
 
     def update(self) -> None:
-        """Subscribe anew to topics whose publishers have changed from latched ones to others."""
+        """Renew subscriptions to topics whose publishers are no longer latched, or are so now."""
         for topic, type_name in self._types.items():
             publishers = publishers_of(self._loop.node, topic)
             if not publishers and topic in self.inboxes:

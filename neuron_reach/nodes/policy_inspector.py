@@ -195,7 +195,7 @@ class PolicyInspector:
         return found + problems(self.rejected, self.missing, self.late)
 
     def input_problems(self) -> list[str]:
-        """Return what is wrong with inputs at the moment, a line for each topic."""
+        """Return the current problems of inputs, a line for each topic."""
         now = self.clock.now()
         if now is None:
             return ['/clock: no message yet, and use_sim_time is true']

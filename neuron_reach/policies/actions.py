@@ -49,7 +49,7 @@ class Actions:
     groups: tuple[int, ...] = ()
 
     def check(self, outputs: int) -> None:
-        """Make sure that a network with so many outputs can choose such actions.
+        """Check that a network with this number of outputs can choose such actions.
 
         Raises:
             ValueError: it cannot.
@@ -67,7 +67,7 @@ class Actions:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Actions:
-        """Return what `to_json` made plain values of; infinity became null.
+        """Return the actions of which `to_json` made these plain values; null stands for infinity.
 
         Raises:
             KeyError: a value is missing.

@@ -109,8 +109,8 @@ class Criterion:
             progress: shows how many are done.
 
         Raises:
-            UserError: there is no such environment, it does not fit the policy, or it does not say
-                what is a success.
+            UserError: there is no such environment, it does not fit the policy, or it does not
+                report successes.
         """
         outcomes = play_policy(policy, self.env, PlayOptions(self.episodes, seed), progress)
         successes = int(self._successful(outcomes).sum())

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Opening Gymnasium environments by name, with one line for whatever is missing."""
+"""Opening Gymnasium environments by name, with errors of one line."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def opened(env: Any, count: int, options: Mapping[str, Any]) -> Iterator[list[gy
 
     Args:
         env: a name, such as `LunarLander-v3` or `my_module:MyEnv-v0`, or an environment.
-        count: how many of a name; a given environment is used alone, and stays open.
-        options: passed on to the environments of a name.
+        count: number of environments of a name; a given environment is used alone, and stays open.
+        options: passed on to environments given by name.
 
     Raises:
         UserError: there is no such environment, or a library that it needs is missing.

@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Which library a file with a policy comes from, told by its content."""
+"""Recognizing by its content which library wrote a file with a policy."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Part:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Part:
-        """Return what `to_json` made plain values of.
+        """Return the part of which `to_json` made these plain values.
 
         Raises:
             TypeError: a value is of another type.
@@ -113,7 +113,7 @@ class Observations:
     parts: tuple[Part, ...] = (Part(),)
 
     def check(self, inputs: int) -> None:
-        """Make sure that they become the inputs of a network with so many.
+        """Check that they become the inputs of a network with this number of inputs.
 
         Raises:
             ValueError: they do not.

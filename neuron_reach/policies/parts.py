@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a network in a file is for, told by names."""
+"""The role of a network in a file, by the names of its tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORDS = {
 """Words in the names of each role; the first role with one of them counts."""
 
 PART_ORDER = ('policy', 'q', None, 'value')
-"""Roles in the order in which a network is chosen; None: the name does not tell."""
+"""Roles in the order in which a network is chosen; None: the role is unknown."""
 
 
 def words(name: str) -> list[str]:

@@ -121,10 +121,10 @@ def _observations(file: Sb3File, part: str, inputs: int) -> Observations:
 
 
 def write_sb3(policy: FeedForwardPolicy, path: str | Path) -> Path:
-    """Write a policy back into the zip file that it comes from, for the library to train it on.
+    """Write a policy back into the zip file that it comes from, so that the library can retrain it.
 
     Its network replaces that of the file and `net_arch` gets its widths; target networks become
-    copies, and its optimizer begins anew. Other networks of the file stay as they are. A
+    copies, and its optimizer is reset. Other networks of the file stay as they are. A
     normalization of observations is left out: the library keeps it in `VecNormalize`.
 
     Args:
@@ -280,7 +280,7 @@ def _logarithm(deviation: Array, *, softened: bool) -> Array:
 
 
 def _fresh(path: Path, content: bytes) -> bytes:
-    """Return the state of an optimizer that begins anew with the same options.
+    """Return the state of a new optimizer with the same options.
 
     Raises:
         UserError: it is damaged.

@@ -36,7 +36,7 @@ class Space:
         kind: name of its class, such as `Box`.
         shape: of its elements.
         counts: of Discrete and MultiDiscrete, how many values each number can have.
-        image: whether its elements are images, whatever network they are for.
+        image: whether its elements are images, for any network.
     """
 
     kind: str

@@ -104,7 +104,7 @@ def _results(record: ActivityRecord, number: int) -> Iterator[tuple[str, Any, li
     """Yield topic, function that fills its message, and row of an episode.
 
     An unknown success is a failure on `episode`, whose layout older versions require; `outcome`
-    tells that it is unknown.
+    says that it is unknown.
     """
     success = record.successes[number]
     steps, reward = record.lengths[number], record.rewards[number]

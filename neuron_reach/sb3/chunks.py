@@ -9,7 +9,7 @@
 
 """Training by stable-baselines3 in chunks, each of which starts from what is on disk.
 
-A chunk constructs the algorithm afresh from the saved state, new environments and a seed of its
+A chunk rebuilds the algorithm from the saved state, new environments and a seed of its
 own. A training that is resumed therefore equals one that was never stopped. The state is the
 algorithm as a zip file (parameters and optimizers, of which only tensors are read again), the
 replay memory as plain arrays, and counters as JSON.
@@ -149,7 +149,7 @@ def train_chunk(
 
 
 def environments_of(file: Sb3File) -> int:
-    """Return how many environments side by side a file was trained in, 1 if it does not say."""
+    """Return how many environments side by side a file was trained in, 1 if that is unknown."""
     count = file.data.get('n_envs')
     return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 1
 
@@ -196,7 +196,7 @@ def _prepared(env: gymnasium.Env, preparation: tuple[Step, ...]) -> gymnasium.En
 def _restore(model: Any, file: Sb3File, members: Mapping[str, Any], *, resumed: bool) -> None:
     """Set what the policy's parameters leave out: the entropy coefficient and the optimizers.
 
-    Optimizers begin anew unless the training is resumed.
+    Optimizers are reset unless the training is resumed.
 
     Raises:
         UserError: they do not fit the algorithm.

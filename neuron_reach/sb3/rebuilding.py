@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Algorithms of stable-baselines3, constructed afresh from the readable parts of their zip files.
+"""Algorithms of stable-baselines3, rebuilt from the readable parts of their zip files.
 
 `ALGO.load` unpickles what is in a file, which can run code. Here hyperparameters are the plain
 numbers, texts and switches of the file, and parameters are its tensors. What a file holds only as a
@@ -41,7 +41,7 @@ ALGORITHMS = {
     'tqc': 'sb3_contrib.TQC',
     'trpo': 'sb3_contrib.TRPO',
 }
-"""Classes of the algorithms that can train on."""
+"""Classes of the algorithms that can retrain a network."""
 
 OURS = {
     *('self', 'policy', 'env', 'policy_kwargs', 'seed', 'device', 'verbose', 'tensorboard_log'),
@@ -97,7 +97,7 @@ class Hyperparameters:
                 f'training uses {named} (change with --set NAME=VALUE)'
             )
         if self.hindsight:
-            notes.append('training goes on without hindsight experience replay')
+            notes.append('training continues without hindsight experience replay')
         return '; '.join(notes)
 
 
@@ -105,19 +105,19 @@ def algorithm_class(file: Sb3File) -> type[Any]:
     """Return the class of a file's algorithm.
 
     Raises:
-        UserError: it is none that can train on, or the library is not installed.
+        UserError: it cannot retrain a network, or the library is not installed.
     """
     name = ALGORITHMS.get(file.algorithm)
     if name is None:
         raise file.error(
-            f'{file.algorithm} cannot be trained on; supported are {", ".join(ALGORITHMS)}'
+            f'{file.algorithm} cannot be retrained; supported are {", ".join(ALGORITHMS)}'
         )
     module, _, kind = name.partition('.')
     try:
         found: type[Any] = getattr(importlib.import_module(module), kind)
     except ModuleNotFoundError as error:
         raise UserError(
-            f'training on needs {error.name}, which is not installed; pip install '
+            f'retraining needs {error.name}, which is not installed; pip install '
             "'neuron_reach[sb3]'"
         ) from None
     return found
@@ -126,10 +126,10 @@ def algorithm_class(file: Sb3File) -> type[Any]:
 def hyperparameters(
     file: Sb3File, chosen: Mapping[str, Plain], *, continued: bool = True
 ) -> Hyperparameters:
-    """Return how to train on: as chosen, else as the file says, else as the library does.
+    """Return how to retrain: as chosen, else as in the file, else as by default in the library.
 
     A continued training explores from the start as the former one did at its end, and its replay
-    memory, which begins anew, is filled with at least `WARM_UP` steps before the first update.
+    memory, which starts empty, is filled with at least `WARM_UP` steps before the first update.
 
     Args:
         file: of the algorithm.
@@ -251,7 +251,7 @@ def rebuild(file: Sb3File, env: Any, values: Mapping[str, Plain], seed: int) -> 
         model = kind(name, env, policy_kwargs=options, seed=seed, device='cpu', **arguments)
     except (AssertionError, TypeError, ValueError) as error:
         reason = ' '.join(str(error).split()) or type(error).__name__
-        raise file.error(f'cannot be trained on with these hyperparameters: {reason}') from None
+        raise file.error(f'cannot be retrained with these hyperparameters: {reason}') from None
     try:
         model.policy.load_state_dict(file.state)
     except RuntimeError as error:

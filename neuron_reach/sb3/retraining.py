@@ -122,7 +122,7 @@ class RetrainingPlan:
         test_every: steps between two tests.
         envs: environments side by side; None: as the file says.
         chosen: hyperparameters by name, which come before those of the file.
-        continued: whether the network is a trained one, not one that begins anew.
+        continued: whether the network is a trained one, not a newly initialized one.
         preparation: what happens to observations before the network, such as normalization.
         seed: of all random numbers.
         step: of the reduction, from 1; another one gives other random numbers.

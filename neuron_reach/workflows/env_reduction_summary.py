@@ -123,7 +123,7 @@ class EnvStep:
         hidden: after pruning.
         dead: neurons that were never active, by hidden layer.
         pruned: the pruned network in the test, before any training.
-        retraining: how it was trained on.
+        retraining: of the pruned network.
     """
 
     step: int

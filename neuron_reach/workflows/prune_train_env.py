@@ -108,12 +108,12 @@ class EnvReduction:
                 fixed; None: as the policy itself does.
 
         Raises:
-            UserError: the policy cannot be trained on; or the folder is in use, cannot be written,
+            UserError: the policy cannot be retrained; or the folder is in use, cannot be written,
                 or holds another procedure.
         """
         if not isinstance(policy, FeedForwardPolicy) or policy.origin.format != FORMAT:
             raise UserError(
-                'only policies of stable-baselines3 can be trained on in an environment; this one '
+                'only policies of stable-baselines3 can be retrained in an environment; this one '
                 f'is {getattr(getattr(policy, "origin", None), "format", "") or "of another kind"}'
             )
         self.hyperparameters = _read_hyperparameters(policy.source, chosen)

@@ -144,7 +144,7 @@ def test_action_noise_of_a_file_is_named_and_can_be_set(saved):
         ({'learning_rate': 'evil'}, 'learning_rate must be a number of at least 0, not evil'),
         ({'normalize_advantage': 1}, 'normalize_advantage must be true or false, not 1'),
         ({'target_kl': float('inf')}, 'target_kl must be finite, not inf'),
-        ({'batch_size': 1}, 'cannot be trained on with these hyperparameters'),
+        ({'batch_size': 1}, 'cannot be retrained with these hyperparameters'),
     ],
 )
 def test_wrong_hyperparameters_are_refused_in_one_line(saved, chosen, message):
