@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def shared_file(name: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise UserError(f'{name} is in none of {", ".join(map(str, folders))}; install {PACKAGE} anew')
+
+
+def pip_install(*packages: str) -> str:
+    """Return the command that installs packages where this process finds them."""
+    quoted = ' '.join(map(shlex.quote, packages))
+    return f'{shlex.quote(sys.executable)} -m pip install {quoted}'
 
 
 def has_package(name: str) -> bool:

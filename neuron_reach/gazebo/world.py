@@ -22,7 +22,7 @@ from typing import Any
 from xml.dom.minidom import Document, Node
 
 from neuron_reach.arm.simulator import CONTROL_PERIOD, ArmOptions
-from neuron_reach.common.resources import shared_file
+from neuron_reach.common.resources import pip_install, shared_file
 from neuron_reach.errors import UserError
 from neuron_reach.gazebo import tree
 from neuron_reach.gazebo.options import GazeboOptions
@@ -68,7 +68,7 @@ def robot_description(arm: ArmOptions, options: GazeboOptions, **more: str) -> s
     try:
         import xacro
     except ImportError:
-        raise UserError('xacro is not installed; pip install xacro') from None
+        raise UserError(f'xacro is not installed; {pip_install("xacro")}') from None
     keys = ('joints', 'arm_length', 'bend', 'velocity_limit')
     mappings = {key: str(getattr(arm, key)) for key in keys}
     mappings.update(payload=str(options.payload), gain_scale=str(options.gain_scale), **more)

@@ -21,6 +21,7 @@ import gymnasium
 from gymnasium import error as gymnasium_error
 
 import neuron_reach.environment  # registers the reaching task  # noqa: F401
+from neuron_reach.common.resources import pip_install
 from neuron_reach.errors import UserError
 
 STEPS = 10_000
@@ -122,14 +123,15 @@ def _missing(text: str) -> str:
     lower = text.lower()
     for library, extra in EXTRAS.items():
         if library in lower:
-            return f"{library} is not installed; pip install 'gymnasium[{extra}]'"
+            install = pip_install(f'gymnasium[{extra}]')
+            return f'{library} is not installed; {install}'
     return ' '.join(text.split())
 
 
 def _package(name: str) -> str:
     for start, (package, module) in PACKAGES.items():
         if name.startswith(start):
-            return f' (pip install {package}, then name it {module}:{name})'
+            return f' ({pip_install(package)}, then name it {module}:{name})'
     return ''
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from neuron_reach.common.files import write_bytes
+from neuron_reach.common.resources import pip_install
 from neuron_reach.common.results import to_json
 from neuron_reach.common.tensors import tensor_bytes
 from neuron_reach.common.versions import __version__
@@ -149,7 +150,7 @@ def _onnx(network: FeedForward, actions: Actions, path: Path) -> bytes:
         onnx = importlib.import_module('onnx')
     except ImportError:
         raise UserError(
-            f"{path}: ONNX files need the library onnx: pip install 'neuron_reach[onnx]'"
+            f'{path}: ONNX files need the library onnx: {pip_install("onnx")}'
         ) from None
     to, values = _Builder(onnx), 'observation'
     for step in network.preparation:

@@ -23,6 +23,7 @@ import numpy as np
 
 from neuron_reach.common.arrays import AnyArray
 from neuron_reach.common.files import read_bytes
+from neuron_reach.common.resources import pip_install
 from neuron_reach.errors import UserError
 from neuron_reach.networks.chains import chain
 from neuron_reach.networks.feed_forward import FeedForward
@@ -59,7 +60,7 @@ def onnx_library(path: Path) -> Any:
         return importlib.import_module('onnx')
     except ImportError:
         raise UserError(
-            f"{path}: ONNX files need the library onnx: pip install 'neuron_reach[onnx]'"
+            f'{path}: ONNX files need the library onnx: {pip_install("onnx")}'
         ) from None
 
 

@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from neuron_reach.analysis.activity import DORMANT
 from neuron_reach.analysis.layer_health import LayerHealth, layer_health
 from neuron_reach.common.arrays import AnyArray
+from neuron_reach.common.resources import pip_install
 from neuron_reach.errors import UserError
 
 try:
     from stable_baselines3.common.callbacks import BaseCallback
 except ImportError:
     raise ImportError(
-        "ActivityCallback needs stable-baselines3: pip install 'neuron_reach[sb3]'"
+        f'ActivityCallback needs stable-baselines3: {pip_install("stable-baselines3")}'
     ) from None
 
 ACTIVATIONS = tuple(

@@ -27,6 +27,7 @@ from typing import Any
 import torch
 
 from neuron_reach.common.options import meant
+from neuron_reach.common.resources import pip_install
 from neuron_reach.errors import UserError
 from neuron_reach.policies.sb3_file import Sb3File
 
@@ -117,8 +118,8 @@ def algorithm_class(file: Sb3File) -> type[Any]:
         found: type[Any] = getattr(importlib.import_module(module), kind)
     except ModuleNotFoundError as error:
         raise UserError(
-            f'retraining needs {error.name}, which is not installed; pip install '
-            "'neuron_reach[sb3]'"
+            f'retraining needs {error.name}, which is not installed; '
+            + pip_install('stable-baselines3', 'sb3-contrib')
         ) from None
     return found
 

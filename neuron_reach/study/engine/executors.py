@@ -32,6 +32,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from neuron_reach.common.resources import pip_install
 from neuron_reach.errors import UserError
 from neuron_reach.study.engine.jobs import Call, Failure, Success, perform
 
@@ -216,9 +217,7 @@ class ClusterExecutor:
         try:
             import distributed
         except ImportError:
-            raise UserError(
-                "distributed is not installed; pip install 'neuron_reach[cluster]'"
-            ) from None
+            raise UserError(f'distributed is not installed; {pip_install("distributed")}') from None
         self._scheduler = scheduler
         _silence()
         try:

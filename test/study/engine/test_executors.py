@@ -268,7 +268,7 @@ def test_a_scheduler_that_is_not_there_is_one_clear_line(address, silent, monkey
 
 def test_without_dask_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, 'distributed', None)
-    with pytest.raises(UserError, match=r"pip install 'neuron_reach\[cluster\]'"):
+    with pytest.raises(UserError, match='-m pip install distributed'):
         ClusterExecutor('tcp://127.0.0.1:8786')
 
 
