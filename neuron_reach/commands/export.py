@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from neuron_reach.commands.flags import Parser, add_command, path
+from neuron_reach.commands.flags import Parser, add_command, add_reading, path
 from neuron_reach.errors import printable
 
 SUMMARY = 'Write a policy into a file for other programs: ONNX, safetensors, C.'
@@ -44,16 +44,7 @@ def add(commands: Any) -> Parser:
     files = parser.add_argument_group('input and output')
     files.add_argument('policy', type=path, metavar='POLICY', help='a policy of any origin')
     files.add_argument('file', type=path, metavar='FILE', help='file to write')
-    files.add_argument(
-        '--part',
-        metavar='NAME',
-        help='which network of a file: value, critic, or a name; default: the policy',
-    )
-    files.add_argument(
-        '--activation',
-        metavar='NAME',
-        help='function of the hidden layers, for files that do not say it, such as elu',
-    )
+    add_reading(files)
     return parser
 
 

@@ -246,6 +246,20 @@ def add_namespace(parser: Adder) -> None:
     )
 
 
+def add_reading(parser: Adder) -> None:
+    """Add the flags that say how a file of another library is read."""
+    parser.add_argument(
+        '--part',
+        metavar='NAME',
+        help='which network of a file: value, critic, or a name; default: the policy',
+    )
+    parser.add_argument(
+        '--activation',
+        metavar='NAME',
+        help='function of the hidden layers, for files that do not say it, such as elu',
+    )
+
+
 def add_flags(parser: Adder, cls: type[Any], only: Sequence[str] | None = None) -> None:
     """Add a flag for each field of an options dataclass, or for some.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from neuron_reach.analysis.options import SAMPLE_EPISODES
 from neuron_reach.commands import graphs
-from neuron_reach.commands.flags import Parser, import_from_here, path, whole
+from neuron_reach.commands.flags import Parser, add_reading, import_from_here, path, whole
 from neuron_reach.common import plain_yaml
 from neuron_reach.common.names import SUFFIXES
 from neuron_reach.common.paths import PathKind, kind_of
@@ -86,14 +86,7 @@ def add(commands: Any) -> Parser:
         metavar='FILE',
         help='.npz or YAML file with mean and var of the observations',
     )
-    group.add_argument(
-        '--part', metavar='NAME', help='which network of the file (default: the policy)'
-    )
-    group.add_argument(
-        '--activation',
-        metavar='FUNCTION',
-        help='function of the hidden layers, where the file does not say it',
-    )
+    add_reading(group)
     group.add_argument(
         '--storage', choices=list(SUFFIXES), metavar='FORMAT', help='mcap (default) or sqlite3'
     )

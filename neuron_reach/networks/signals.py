@@ -38,7 +38,6 @@ LARGEST_CONSTANT = 1 << 28
 
 SUPPORTED = 'supported are chains of linear layers and elementwise functions'
 
-
 MOST_STEPS = 100
 """Elementwise operations between two layers at most."""
 

@@ -146,10 +146,21 @@ class FeedForwardPolicy(Policy):
         """Neurons of every layer, input and output included."""
         return self.network.sizes
 
-    def with_network(self, network: FeedForward) -> FeedForwardPolicy:
-        """Return the same policy with another network of the same inputs and outputs."""
+    def with_network(self, network: FeedForward, merged: Merged | None = None) -> FeedForwardPolicy:
+        """Return the same policy with another network of the same inputs and outputs.
+
+        Args:
+            network: the new one.
+            merged: how the last hidden layer of the network in `source` follows from that of the
+                new one; None: as from that of this policy.
+        """
         return FeedForwardPolicy(
-            network, self.actions, self.origin, self.source, self.observations, self.merged
+            network,
+            self.actions,
+            self.origin,
+            self.source,
+            self.observations,
+            merged or self.merged,
         )
 
     def _inputs(self, observations: ArrayLike | Mapping[str, Any]) -> Single:
@@ -206,10 +217,7 @@ class FeedForwardPolicy(Policy):
         """
         before = self.network
         steps = normalization(source, before.sizes[0], before.layers[0].weight.dtype)
-        network = FeedForward(before.layers, (*steps, *before.preparation))
-        return FeedForwardPolicy(
-            network, self.actions, self.origin, self.source, self.observations, self.merged
-        )
+        return self.with_network(FeedForward(before.layers, (*steps, *before.preparation)))
 
     def pruned(
         self, record: ActivityRecord, options: PruningOptions
@@ -225,15 +233,7 @@ class FeedForwardPolicy(Policy):
         last, labels = len(record.hidden) - 1, found.clusters[record.hidden[-1]]
         fold = layer_fold(self.network, record, last, labels, options.merge)
         before = self.merged or Merged(np.eye(self.sizes[-2]), np.zeros(self.sizes[-2]))
-        smaller = FeedForwardPolicy(
-            found.network,
-            self.actions,
-            self.origin,
-            self.source,
-            self.observations,
-            before.then(fold),
-        )
-        return smaller, found
+        return self.with_network(found.network, before.then(fold)), found
 
     def export(self, path: str | Path) -> Path:
         """Write the network into a file for other programs, see `Policy.export`."""

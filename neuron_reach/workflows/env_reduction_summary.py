@@ -34,6 +34,7 @@ from neuron_reach.sb3.retraining import (
     RetrainingStatus,
     read_retraining,
 )
+from neuron_reach.workflows.reduction_summary import size_columns
 
 _PRUNING: Kind = {
     'source': str,
@@ -255,10 +256,7 @@ def _line(entry: EnvStep) -> dict[str, Any]:
     return {
         'step': entry.step,
         'status': retraining.status.value,
-        'hidden_before': ' '.join(map(str, entry.hidden_before)),
-        'dead': ' '.join(map(str, entry.dead)),
-        'hidden': ' '.join(map(str, entry.hidden)),
-        'hidden_total': sum(entry.hidden),
+        **size_columns(entry.hidden_before, entry.dead, entry.hidden),
         **_columns('pruned', entry.pruned),
         'training_steps': retraining.steps,
         'training_updates': retraining.updates,

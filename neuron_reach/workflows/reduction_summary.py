@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -196,10 +197,7 @@ def _line(entry: ReductionStep) -> dict[str, Any]:
         'step': entry.step,
         'seed': entry.seed,
         'status': entry.status.value,
-        'hidden_before': ' '.join(map(str, entry.hidden_before)),
-        'dead': ' '.join(map(str, entry.dead)),
-        'hidden': ' '.join(map(str, entry.hidden)),
-        'hidden_total': sum(entry.hidden),
+        **size_columns(entry.hidden_before, entry.dead, entry.hidden),
         'pruned_accuracy': entry.accuracy.value,
         'initial_accuracy_mean': initial.mean,
         'initial_accuracy_standard_deviation': initial.standard_deviation,
@@ -207,6 +205,18 @@ def _line(entry: ReductionStep) -> dict[str, Any]:
         'training_duration': entry.training_duration,
         'confirmed': entry.confirmed,
         'trained_accuracy': None if trained is None else trained.value,
+    }
+
+
+def size_columns(
+    before: Sequence[int], dead: Sequence[int], hidden: Sequence[int]
+) -> dict[str, Any]:
+    """Return the columns with the neurons of hidden layers: before pruning, dead, after it."""
+    return {
+        'hidden_before': ' '.join(map(str, before)),
+        'dead': ' '.join(map(str, dead)),
+        'hidden': ' '.join(map(str, hidden)),
+        'hidden_total': sum(hidden),
     }
 
 
