@@ -7,4 +7,4 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Policies on a robot: what they see of its topics, and what they send. No ROS imports here."""
+"""Policies on a robot: observations from topics, and messages of actions. No ROS imports here."""

@@ -168,7 +168,7 @@ class _State:
 
 
 class Step(NamedTuple):
-    """What the network sees in one step.
+    """The inputs of the network in one step.
 
     Attributes:
         inputs: (inputs,), float32.

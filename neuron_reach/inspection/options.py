@@ -18,7 +18,7 @@ from neuron_reach.common.options import option
 
 @dataclasses.dataclass(frozen=True)
 class InspectionOptions:
-    """What to look at, and how."""
+    """Which policy is inspected, and how."""
 
     policy: str = option('', 'file or folder of the policy', path=True)
     inputs: str = option(

@@ -71,7 +71,7 @@ def _layer(signal: Signal) -> Layer:
 
 
 def _prepared(layer: Layer, below: Signal) -> tuple[Layer, tuple[Step, ...]]:
-    """Return the first layer with weights for all inputs, and what happens to the inputs."""
+    """Return the first layer with weights for all inputs, and the steps before it."""
     rows, width = below.rows.ravel(), below.source.width
     steps = _known(compact(below.steps, rows.size))
     if np.array_equal(rows, np.arange(width)):

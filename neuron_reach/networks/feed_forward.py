@@ -55,7 +55,7 @@ class FeedForward:
 
     Attributes:
         layers: the hidden layers and the output layer, at least one.
-        preparation: what happens to each input before the first layer, such as normalization.
+        preparation: elementwise steps before the first layer, such as normalization.
     """
 
     layers: tuple[Layer, ...]

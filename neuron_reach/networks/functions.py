@@ -159,7 +159,7 @@ class Affine:
 
 
 Step = Function | Affine
-"""What happens to each neuron by itself."""
+"""An elementwise step."""
 
 
 def apply(steps: Sequence[Step], values: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Pointwise:
 
 
 Operation = Step | Pointwise
-"""What happens to each neuron by itself, while a network is being read."""
+"""An elementwise step of a network that is being read."""
 
 
 def recognized(steps: Sequence[Operation]) -> tuple[Operation, ...]:

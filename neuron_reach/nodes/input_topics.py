@@ -7,7 +7,7 @@
 # express or implied. See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The topics that a policy sees: subscriptions with the quality of service of their publishers."""
+"""Subscriptions to the inputs of a policy, with the quality of service of the publishers."""
 
 from __future__ import annotations
 

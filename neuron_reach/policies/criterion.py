@@ -24,7 +24,7 @@ from neuron_reach.policies.playing import Outcomes, PlayOptions, play_policy
 from neuron_reach.policies.policy import Policy
 
 SUCCESS = 'success'
-"""Stands for `info['is_success']` where a return is asked for otherwise."""
+"""Value of `--until` by which `info['is_success']` counts instead of the return."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,7 +33,7 @@ LARGEST_FILE = 2**26
 """Largest file of statistics that is read, bytes."""
 
 EPSILON, CLIP = 1e-8, 10.0
-"""What stable-baselines3 adds to the variance, and how far it keeps normalized values."""
+"""Constant that stable-baselines3 adds to the variance, and bound of normalized values."""
 
 _KEYS = ('mean', 'var', 'std', 'epsilon', 'clip')
 _YAML = ('.yaml', '.yml')

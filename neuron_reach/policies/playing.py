@@ -247,7 +247,7 @@ class Stage:
 
 
 class _Places:
-    """Where the activations of the running episodes belong."""
+    """Rows, episodes and steps of the running episodes."""
 
     def __init__(self, slots: list[_Slot]) -> None:
         self.rows = np.array([slot.row for slot in slots], np.int64)
@@ -296,7 +296,7 @@ def record_policy(
         policy: acts deterministically.
         env: the name of an environment, or an environment, which is then used alone and stays open.
         options: how episodes are played.
-        progress: shows how far it is.
+        progress: shows how many episodes are done.
 
     Returns:
         The record, and the seconds of a step.

@@ -75,7 +75,7 @@ class Gym:
         continued: whether the network is a trained one, which acts from the first step on; random
             actions fill the replay memory otherwise.
         total: steps of the whole training, over which exploration is planned.
-        preparation: what happens to observations before the network, such as normalization.
+        preparation: elementwise steps before the network, such as normalization.
     """
 
     env: str
