@@ -23,12 +23,18 @@ from neuron_reach.common.lookup import find_bag
 from neuron_reach.common.random_streams import map_fresh_goals
 from neuron_reach.errors import UserError
 from neuron_reach.policies.policy import Policy
+from neuron_reach.records.belonging import check_whole
 from neuron_reach.records.networks import Network
 from neuron_reach.records.record import ActivityRecord
 from neuron_reach.records.recording import check_finite, read_records
 from neuron_reach.workflows.mapper import Mapper, Runs
 from neuron_reach.workflows.mapping_summary import TRAINED, Pair
-from neuron_reach.workflows.policies import load_policy, missing_episodes, read_episodes
+from neuron_reach.workflows.policies import (
+    load_policy,
+    missing_episodes,
+    own_episodes,
+    read_episodes,
+)
 
 
 class PolicyMapper(Mapper):
@@ -119,7 +125,9 @@ class PolicyMapper(Mapper):
         """Return the episodes in a bag; of another network, with the target run on its inputs."""
         record = read_records(bag, namespace=target.namespace)
         if record.network.get('digest') == policy.network.digest:
-            return self._noted(read_episodes(target, bag, None, target.namespace), bag)
+            record = own_episodes(target, bag, record)
+            check_whole(record, bag)
+            return self._noted(record, bag)
         inputs = dict(zip(record.layers, record.sizes, strict=True)).get('input', 0)
         if inputs != policy.sizes[0]:
             raise UserError(

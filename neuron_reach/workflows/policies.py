@@ -80,8 +80,16 @@ def read_episodes(
     Raises:
         UserError: the bag is damaged, not whole, lacks layers, or is of another network.
     """
-    record = read_records(bag, namespace=namespace)
-    check_layers(record, bag)
-    record = checked(dataclasses.replace(network, bag=bag), record)
+    record = own_episodes(network, bag, read_records(bag, namespace=namespace))
     check_whole(record, bag, episodes)
     return record if episodes is None else record.first(episodes)
+
+
+def own_episodes(network: Network, bag: Path, record: ActivityRecord) -> ActivityRecord:
+    """Return what was read from a bag, after checking that all layers of a network are in it.
+
+    Raises:
+        UserError: it lacks layers, or is of another network.
+    """
+    check_layers(record, bag)
+    return checked(dataclasses.replace(network, bag=bag), record)
