@@ -73,6 +73,25 @@ def model(algorithm, observations=WIDE, actions=LIMITED, **options):
     return made
 
 
+def made_once(cases, folder):
+    """Return a function that makes the model of a case, and its file in a folder, only once.
+
+    Args:
+        cases: by name, the arguments of `model`: algorithm, observations, actions, options.
+        folder: for the files.
+    """
+    made = {}
+
+    def get(name):
+        if name not in made:
+            algorithm, observations, actions, options = cases[name]
+            made[name] = model(algorithm, observations, actions, **options)
+            made[name].save(folder / name)
+        return made[name], folder / f'{name}.zip'
+
+    return get
+
+
 def sample(space, count):
     """Return a batch of observations."""
     space.seed(3)

@@ -31,7 +31,17 @@ from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import preprocess_obs
 
-from .sb3_models import DICT, LIMITED, WIDE, StillEnv, changed_copy, data_of, model, sample, tensors
+from .sb3_models import (
+    DICT,
+    LIMITED,
+    WIDE,
+    StillEnv,
+    changed_copy,
+    data_of,
+    made_once,
+    sample,
+    tensors,
+)
 
 PUBLIC = Path(__file__).parents[3] / 'shared' / 'policies'
 NN = torch.nn
@@ -112,16 +122,7 @@ def hidden_outputs(module, inputs):
 @pytest.fixture(scope='module')
 def saved(tmp_path_factory):
     """Return a function that makes the model of a case, and its file, only once."""
-    folder, made = tmp_path_factory.mktemp('models'), {}
-
-    def get(name):
-        if name not in made:
-            algorithm, observations, actions, options = CASES[name]
-            made[name] = model(algorithm, observations, actions, **options)
-            made[name].save(folder / name)
-        return made[name], folder / f'{name}.zip'
-
-    return get
+    return made_once(CASES, tmp_path_factory.mktemp('models'))
 
 
 @pytest.mark.parametrize('name', CASES)

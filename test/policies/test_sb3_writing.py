@@ -31,7 +31,17 @@ from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 
-from .sb3_models import DICT, LIMITED, WIDE, changed_copy, data_of, model, sample, tensors
+from .sb3_models import (
+    DICT,
+    LIMITED,
+    WIDE,
+    changed_copy,
+    data_of,
+    made_once,
+    model,
+    sample,
+    tensors,
+)
 
 NN = torch.nn
 TRAINED = {'n_steps': 16, 'batch_size': 8}
@@ -100,17 +110,8 @@ def smaller(policy, inputs, tau=0.9):
 
 @pytest.fixture(scope='module')
 def files(tmp_path_factory):
-    """Return a function that makes a model and its file once."""
-    folder, made = tmp_path_factory.mktemp('files'), {}
-
-    def get(name):
-        if name not in made:
-            algorithm, observations, actions, options = CASES[name]
-            made[name] = model(algorithm, observations, actions, **options)
-            made[name].save(folder / name)
-        return made[name], folder / f'{name}.zip'
-
-    return get
+    """Return a function that makes the model of a case, and its file, only once."""
+    return made_once(CASES, tmp_path_factory.mktemp('files'))
 
 
 @pytest.mark.parametrize('name', CASES)

@@ -33,7 +33,11 @@ from neuron_reach.sb3.retraining import (
 )
 from sb3.signs import SIGNS, model, taught_ppo
 
-QUIET = lambda *_, **__: None  # noqa: E731  # shows no progress
+
+def quiet(*_, **__):
+    """Show no progress."""
+
+
 PLAN = RetrainingPlan(Criterion(SIGNS, 6.0, 0.5, 40), budget=3000, test_every=500)
 SMALL = dataclasses.replace(PLAN, budget=500)
 
@@ -51,7 +55,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope='module')
 def trained(files, tmp_path_factory):
     folder = tmp_path_factory.mktemp('trained')
-    return folder, retrain(files[1], folder, PLAN, QUIET)
+    return folder, retrain(files[1], folder, PLAN, quiet)
 
 
 def state_of(path):
@@ -60,7 +64,7 @@ def state_of(path):
 
 
 def test_a_network_that_passes_needs_no_training(files, tmp_path):
-    done = retrain(files[0], tmp_path, PLAN, QUIET)
+    done = retrain(files[0], tmp_path, PLAN, quiet)
     assert (done.status, done.steps, len(done.tests)) == (RetrainingStatus.TRAINED, 0, 1)
     assert (tmp_path / 'trained.zip').read_bytes() == files[0].read_bytes()
     assert read_retraining(tmp_path) == done
@@ -97,12 +101,12 @@ def test_the_trained_file_is_the_network_that_was_tested(trained):
 
 def test_a_budget_that_does_not_suffice_is_said_and_a_larger_one_resumes(files, trained, tmp_path):
     for _ in range(2):
-        done = retrain(files[1], tmp_path, SMALL, QUIET)
+        done = retrain(files[1], tmp_path, SMALL, quiet)
         assert (done.status, done.steps) == (RetrainingStatus.ABANDONED, 512)
         assert done.score is None
     saved = read_json(tmp_path / 'retraining.json')
     assert saved['status'] == 'not retrained within the budget'
-    assert retrain(files[1], tmp_path, PLAN, QUIET) == trained[1]
+    assert retrain(files[1], tmp_path, PLAN, quiet) == trained[1]
     assert torch.equal(
         *(state_of(at / 'trained.zip')['action_net.weight'] for at in (tmp_path, trained[0]))
     )
@@ -139,16 +143,16 @@ def test_other_seeds_and_steps_train_other_networks(files, trained, tmp_path):
     for number, plan in enumerate(
         (dataclasses.replace(SMALL, seed=1), dataclasses.replace(SMALL, step=2))
     ):
-        done = retrain(files[1], tmp_path / str(number), plan, QUIET)
+        done = retrain(files[1], tmp_path / str(number), plan, quiet)
         assert done.tests[0].score != trained[1].tests[0].score
         assert done.tests[1].score != trained[1].tests[1].score
 
 
 def test_a_damaged_state_is_one_line(files, tmp_path):
-    retrain(files[1], tmp_path, SMALL, QUIET)
+    retrain(files[1], tmp_path, SMALL, quiet)
     progress = tmp_path / 'training' / 'progress.json'
     text = json.loads(progress.read_text())
     text['counters']['steps'] = 0
     progress.write_text(json.dumps(text))
     with pytest.raises(ValueError, match='is damaged, or was changed by hand'):
-        retrain(files[1], tmp_path, PLAN, QUIET)
+        retrain(files[1], tmp_path, PLAN, quiet)
